@@ -1,0 +1,67 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The shared library carries its Swift runtime, a SONAME and only the `rally_*` symbols.
+// SwiftPM has no settings for these, and `unsafeFlags` would break `swift test -c release`,
+// so the Makefile asks for them by this variable.
+let linksLibrary = Context.environment["RALLY_LINK_LIBRARY"] == "1"
+
+let swift: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let librarySettings: [LinkerSetting] = linksLibrary
+  ? [
+    .unsafeFlags([
+      "-static-stdlib",
+      "-Xlinker", "-soname=librally.so.0",
+      "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/RallyC/exports.map",
+      "-Xlinker", "--gc-sections",
+    ])
+  ]
+  : []
+
+let package = Package(
+  name: "rally",
+  products: [
+    .library(name: "Rally", targets: ["Rally"]),
+    .library(name: "rally", type: .dynamic, targets: ["RallyC"]),
+    .executable(name: "rally", targets: ["rally-cli"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+  ],
+  targets: [
+    // C and C++ leaves: pointers in, numbers out.
+    .systemLibrary(name: "COneDNN", path: "Sources/COneDNN"),
+    .systemLibrary(name: "CRally", path: "include"),
+    .target(
+      name: "COnnx",
+      cxxSettings: [.define("ONNX_NAMESPACE", to: "onnx"), .define("ONNX_ML")],
+      linkerSettings: [.linkedLibrary("onnx"), .linkedLibrary("onnx_proto"), .linkedLibrary("protobuf")]),
+    .target(
+      name: "CKernels",
+      // Highway compiles its includer once per instruction set and must find it by name.
+      cxxSettings: [.headerSearchPath("."), .unsafeFlags(["-O3"])],
+      linkerSettings: [.linkedLibrary("hwy")]),
+
+    // The engine, each target importing only what stands above it.
+    .target(name: "Tensors", swiftSettings: swift),
+    .target(name: "Kernels", dependencies: ["Tensors", "CKernels", "COneDNN"], swiftSettings: swift),
+    .target(name: "Tokenization", dependencies: ["Tensors"], swiftSettings: swift),
+    .target(name: "Models", dependencies: ["Tensors", "Kernels", "Tokenization", "COnnx"], swiftSettings: swift),
+    .target(name: "Execution", dependencies: ["Tensors", "Kernels", "Models"], swiftSettings: swift),
+    .target(name: "Rally", dependencies: ["Tensors", "Kernels", "Tokenization", "Models", "Execution"], swiftSettings: swift),
+    .target(
+      name: "RallyC", dependencies: ["Rally", "CRally"], exclude: ["exports.map"],
+      swiftSettings: swift, linkerSettings: librarySettings),
+    .executableTarget(
+      name: "rally-cli",
+      dependencies: ["Rally", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      swiftSettings: swift),
+  ],
+  cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,39 @@
+import Glibc
+
+/// Uninitialised memory for `count` elements, aligned to a cache line; freed with its owner.
+///
+/// The one owner of numeric memory in the engine. Views of it are `UnsafeMutablePointer`s handed to
+/// kernels, which never outlive the storage.
+public struct AlignedStorage<Element: BitwiseCopyable>: ~Copyable {
+  /// A cache line, and a full vector of the widest instruction set.
+  public static var alignment: Int { 64 }
+
+  @unsafe public let base: UnsafeMutablePointer<Element>
+  public let count: Int
+
+  /// - Throws: `outOfMemory` when the size overflows or the system has no such block.
+  public init(count: Int) throws(RallyError) {
+    let (bytes, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
+    var raw: UnsafeMutableRawPointer?
+    guard count >= 0, !overflow, unsafe posix_memalign(&raw, Self.alignment, max(bytes, Self.alignment)) == 0,
+      let block = unsafe raw
+    else {
+      throw RallyError(
+        .outOfMemory, "memory", expected: "a block of \(count) × \(MemoryLayout<Element>.stride) bytes",
+        found: "none", remedy: "use a smaller batch or a smaller model")
+    }
+    unsafe base = block.bindMemory(to: Element.self, capacity: max(count, 1))
+    self.count = count
+  }
+
+  /// Storage whose bytes are all zero.
+  public init(zeroed count: Int) throws(RallyError) {
+    try self.init(count: count)
+    unsafe memset(base, 0, count * MemoryLayout<Element>.stride)
+  }
+
+  deinit { unsafe free(base) }
+}
+
+// A unique owner: whoever holds it may pass it to another thread.
+extension AlignedStorage: @unchecked Sendable {}
