@@ -1,1 +1,514 @@
-#pragma once
+/*
+ * Rally: an embeddable CPU inference runtime for Mixture-of-Recursions language models and DataRaters.
+ *
+ *   A model   is a file that was opened: weights, configuration, tokenizer. Immutable; any number of threads share it.
+ *   A runner  computes with a model: worker threads and workspaces. One caller at a time; open one per thread that needs one.
+ *   Rows      are sequences of token ids of any lengths, laid end to end in `tokens`; row i is
+ *             tokens[row_offsets[i]] ... tokens[row_offsets[i + 1] - 1]. Never padded.
+ *
+ * The shortest useful program:
+ *
+ *     #include <rally.h>
+ *     #include <stdio.h>
+ *
+ *     static int32_t print_token(void *user, const rally_event *event) {
+ *       char text[256]; size_t length = 0;
+ *       if (event->token >= 0 && !rally_decode(user, &event->token, 1, NULL, text, sizeof text, &length, NULL))
+ *         printf("%.*s<%d>", (int)length, text, (int)event->depth);
+ *       return 0;
+ *     }
+ *
+ *     int main(void) {
+ *       rally_error error; rally_error_init(&error, sizeof error);
+ *       rally_model *model = NULL; rally_runner *runner = NULL;
+ *       int32_t prompt[64]; size_t count = 0;
+ *       if (rally_model_open("rally-tiny.onnx", NULL, &model, &error)
+ *           || rally_runner_open(model, NULL, &runner, &error)
+ *           || rally_encode(model, "The sea", 7, NULL, prompt, 64, &count, &error)) {
+ *         fprintf(stderr, "%s\n", error.message);
+ *         return 1;
+ *       }
+ *       rally_request request; rally_request_init(&request, sizeof request);
+ *       request.tokens = prompt; request.token_count = count; request.max_tokens = 40;
+ *       rally_status status = rally_generate(runner, &request, 1, print_token, model, NULL, &error);
+ *       rally_runner_close(runner);
+ *       rally_model_close(model);
+ *       return status;
+ *     }
+ *
+ * What holds for every function
+ *
+ *   Errors      A function that can fail returns a rally_status and takes a `rally_error *`, which may be NULL. On failure the
+ *               error holds the code and one line that names the thing, what was expected, what was found and what to do;
+ *               out-parameters keep the values they had. Nothing is printed, nothing aborts, no state is kept per thread.
+ *   Structs     begin with `struct_size`. Call the init function with sizeof of your struct: it sets every field to its default.
+ *               Fields are only ever appended, so a program compiled against an older header keeps working.
+ *               A NULL options pointer means the defaults.
+ *   Buffers     are borrowed for the length of the call, and must be aligned for their type. Strings are UTF-8.
+ *   Handles     may be closed in any order, twice, or as NULL; a model lives until the last runner on it is closed.
+ *               Using a closed handle answers RALLY_CLOSED. After fork() the handles of the parent answer RALLY_FORKED in the
+ *               child; what the child opens itself works.
+ *   Threads     "any thread": may run at the same time as anything else, on the same handle. "one caller": one call at a time per
+ *               handle; a second one answers RALLY_BUSY and changes nothing.
+ *   Callbacks   run on the calling thread, may not call the handle they were given to, and must return normally.
+ *   Same bits   The result of a row is bit for bit the same whatever the other rows of the call, their order, how a prompt is
+ *               cut into calls, and the number of threads, on one machine and one instruction set.
+ */
+#ifndef RALLY_H
+#define RALLY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__clang__)
+#define RALLY_NULLABLE _Nullable
+#define RALLY_NONNULL _Nonnull
+#else
+#define RALLY_NULLABLE
+#define RALLY_NONNULL
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------------------------------------------------------------
+ * Version
+ * --------------------------------------------------------------------------------------------------------------------- */
+
+#define RALLY_VERSION_MAJOR 0
+#define RALLY_VERSION_MINOR 1
+#define RALLY_VERSION_PATCH 0
+
+/* The version of the library that is loaded, "major.minor.patch". Static storage. Any thread. */
+const char *RALLY_NONNULL rally_version(void);
+
+/*
+ * The layout of every public struct as this library was compiled: one line `struct SIZE` and below it one line
+ * `struct.field OFFSET SIZE` per field. Bindings compare it with their own declarations when they load. Static storage. Any thread.
+ */
+const char *RALLY_NONNULL rally_abi_layout(void);
+
+/* The instruction set in use: "avx512", "avx2", "sse4", "sse2" or "neon". RALLY_MAX_CPU_ISA in the environment, read when the
+ * library first computes, holds it down to sse4 or avx2. Static storage. Any thread. */
+const char *RALLY_NONNULL rally_instruction_set(void);
+
+/* ------------------------------------------------------------------------------------------------------------------------
+ * Errors
+ * --------------------------------------------------------------------------------------------------------------------- */
+
+typedef enum rally_status {
+  RALLY_OK = 0,
+
+  /* The arguments of the call. */
+  RALLY_INVALID_ARGUMENT = 1,   /* NULL, misaligned or contradictory; a NaN or a number outside its range */
+  RALLY_INVALID_TOKEN = 2,      /* a token id outside [0, vocab_size) */
+  RALLY_EMPTY_INPUT = 3,        /* no rows, or a row without tokens */
+  RALLY_CONTEXT_EXCEEDED = 4,   /* a row longer than the model's max_position_embeddings */
+  RALLY_WRONG_KIND = 5,         /* a rater asked to generate, a language model asked to rate */
+  RALLY_BUFFER_TOO_SMALL = 6,   /* the message says how much is needed */
+
+  /* The state of a handle or of the machine. */
+  RALLY_CLOSED = 10,
+  RALLY_BUSY = 11,              /* another call is running on this handle */
+  RALLY_FORKED = 12,            /* the handle belongs to the parent process: open it anew */
+  RALLY_CANCELLED = 13,         /* rally_runner_cancel, or a progress callback that returned non-zero */
+  RALLY_DEADLINE_EXCEEDED = 14, /* timeout_seconds went by */
+  RALLY_OUT_OF_MEMORY = 15,
+  RALLY_LIMIT_EXCEEDED = 16,    /* a limit of the options, such as max_file_bytes */
+  RALLY_UNSUPPORTED = 17,       /* a valid wish that this library does not fulfil; the message names it */
+
+  /* The file as a file. */
+  RALLY_FILE_NOT_FOUND = 20,
+  RALLY_NOT_A_FILE = 21,        /* a directory or a device */
+  RALLY_EMPTY_FILE = 22,
+  RALLY_IO = 23,                /* the system's own message is in the error */
+
+  /* The file as a model; docs/format.md describes what is expected. */
+  RALLY_CORRUPT_FILE = 30,      /* not a protobuf message, cut off, or nested too deeply */
+  RALLY_NOT_A_RALLY_MODEL = 31, /* an ONNX model without `rally.` metadata */
+  RALLY_UNSUPPORTED_VERSION = 32,
+  RALLY_MISSING_KEY = 33,
+  RALLY_UNKNOWN_KEY = 34,
+  RALLY_DUPLICATE_KEY = 35,
+  RALLY_INVALID_VALUE = 36,
+  RALLY_MISSING_TENSOR = 37,
+  RALLY_UNKNOWN_TENSOR = 38,
+  RALLY_DUPLICATE_TENSOR = 39,
+  RALLY_INVALID_SHAPE = 40,
+  RALLY_INVALID_DATA_TYPE = 41,
+  RALLY_TRUNCATED_DATA = 42,    /* fewer or more bytes than shape and type ask for */
+  RALLY_NOT_FINITE = 43,        /* a NaN or an infinity among the weights */
+  RALLY_EXTERNAL_DATA_FORBIDDEN = 44, /* outside the model's folder, or from memory */
+  RALLY_EXTERNAL_DATA_MISSING = 45,
+  RALLY_EXTERNAL_DATA_RANGE = 46,
+  RALLY_INVALID_TOKENIZER = 47
+} rally_status;
+
+/* The name of a status, such as "RALLY_NOT_FINITE"; "RALLY_UNKNOWN_STATUS" for a number that is none. Static storage. Any thread. */
+const char *RALLY_NONNULL rally_status_name(rally_status status);
+
+typedef struct rally_error {
+  size_t struct_size;
+  rally_status code;
+  char message[1020]; /* one line, NUL-terminated, cut at a character where it is longer */
+} rally_error;
+
+/* Every *_init below: sets struct_size to `size`, which must be sizeof the struct, and every field that fits into it to its
+ * default. Does nothing with NULL. Any thread. */
+void rally_error_init(rally_error *RALLY_NULLABLE error, size_t size);
+
+/* ------------------------------------------------------------------------------------------------------------------------
+ * Model
+ * --------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct rally_model rally_model;
+
+/* Element type that weights are computed in. RALLY_DTYPE_AUTO is f32 for every file today. */
+typedef enum rally_dtype {
+  RALLY_DTYPE_AUTO = 0,
+  RALLY_DTYPE_F32 = 1,
+  RALLY_DTYPE_BF16 = 2, /* answers RALLY_UNSUPPORTED in this version */
+  RALLY_DTYPE_INT8 = 3  /* answers RALLY_UNSUPPORTED in this version */
+} rally_dtype;
+
+typedef enum rally_log_level { RALLY_LOG_DEBUG = 0, RALLY_LOG_INFO = 1, RALLY_LOG_WARNING = 2 } rally_log_level;
+
+/* One line of text, without a newline; valid during the callback. */
+typedef void (*rally_log_callback)(void *RALLY_NULLABLE user, rally_log_level level, const char *RALLY_NONNULL message);
+
+/* `done` of `total` units of work (bytes while a model opens, tokens while rows run). Return non-zero to cancel. */
+typedef int32_t (*rally_progress_callback)(void *RALLY_NULLABLE user, uint64_t done, uint64_t total);
+
+typedef struct rally_model_options {
+  size_t struct_size;
+  rally_dtype dtype;         /* RALLY_DTYPE_AUTO */
+  uint32_t threads;          /* that pack the weights; 0 (default): as many as this process may use */
+  uint64_t max_file_bytes;   /* 0 (default): no limit but ONNX's own 2 GB for the part that is not external data */
+  uint64_t max_tensor_bytes; /* 0 (default): no limit */
+  rally_progress_callback RALLY_NULLABLE progress;
+  void *RALLY_NULLABLE progress_user;
+  rally_log_callback RALLY_NULLABLE log; /* NULL (default): silent */
+  void *RALLY_NULLABLE log_user;
+} rally_model_options;
+
+void rally_model_options_init(rally_model_options *RALLY_NULLABLE options, size_t size);
+
+/*
+ * Opens the model file at `path`, checks all of it and packs the weights. External data is read from beneath the folder of the
+ * file (docs/format.md). The file is memory-mapped while it is read and let go afterwards.
+ * Memory: about the size of the file, once for the packed weights. Time: one pass over the file.
+ * Errors: any of the codes 15-17, 13 and 20-47. Any thread.
+ */
+rally_status rally_model_open(const char *RALLY_NULLABLE path, const rally_model_options *RALLY_NULLABLE options,
+                              rally_model *RALLY_NULLABLE *RALLY_NULLABLE model, rally_error *RALLY_NULLABLE error);
+
+/* Opens a model from `size` bytes in memory, which are not needed after the call. External data is refused. Any thread. */
+rally_status rally_model_open_memory(const void *RALLY_NULLABLE data, size_t size,
+                                     const rally_model_options *RALLY_NULLABLE options,
+                                     rally_model *RALLY_NULLABLE *RALLY_NULLABLE model, rally_error *RALLY_NULLABLE error);
+
+/* Checks the file as rally_model_open does, weights included, and keeps nothing. Any thread. */
+rally_status rally_model_validate(const char *RALLY_NULLABLE path, const rally_model_options *RALLY_NULLABLE options,
+                                  rally_error *RALLY_NULLABLE error);
+
+/* Lets the model go; its memory is freed when the last runner on it is closed. NULL or a closed handle: nothing. Any thread. */
+void rally_model_close(rally_model *RALLY_NULLABLE model);
+
+typedef enum rally_kind { RALLY_KIND_LM = 0, RALLY_KIND_RATER = 1 } rally_kind;
+typedef enum rally_routing { RALLY_ROUTING_NONE = 0, RALLY_ROUTING_EXPERT = 1, RALLY_ROUTING_TOKEN = 2 } rally_routing;
+
+typedef struct rally_model_info {
+  size_t struct_size;
+  rally_kind kind;
+  rally_routing routing;
+  rally_dtype dtype;              /* in use, never AUTO */
+  int32_t vocab_size;             /* V */
+  int32_t hidden_size;            /* D */
+  int32_t num_attention_heads;    /* H */
+  int32_t num_key_value_heads;    /* G */
+  int32_t head_dim;               /* K */
+  int32_t intermediate_size;      /* F */
+  int32_t max_position_embeddings;
+  int32_t num_layers;             /* stored layers */
+  int32_t num_effective_layers;   /* layers that a token of full depth runs through */
+  int32_t num_recursion;          /* R, the greatest depth */
+  int32_t bos_token_id;           /* -1: none */
+  int32_t eos_token_id;           /* -1: none */
+  int32_t has_tokenizer;          /* 0 or 1 */
+  uint64_t parameter_count;       /* stored */
+  uint64_t effective_parameter_count; /* with the block counted once per recursion */
+  uint64_t weight_bytes;          /* packed weights, in memory */
+  uint64_t kv_bytes_per_token;    /* greatest: a token of full depth; 0 for raters */
+} rally_model_info;
+
+void rally_model_info_init(rally_model_info *RALLY_NULLABLE info, size_t size);
+
+/* Fills `info`, which must have been initialised. Any thread. */
+rally_status rally_model_get_info(const rally_model *RALLY_NULLABLE model, rally_model_info *RALLY_NULLABLE info,
+                                  rally_error *RALLY_NULLABLE error);
+
+/* Number of metadata pairs, 0 for a closed handle. Any thread. */
+size_t rally_model_metadata_count(const rally_model *RALLY_NULLABLE model);
+
+/* The pair at `index`, in the order of the file. The strings live as long as the model is open. Any thread. */
+rally_status rally_model_metadata_at(const rally_model *RALLY_NULLABLE model, size_t index,
+                                     const char *RALLY_NULLABLE *RALLY_NULLABLE key,
+                                     const char *RALLY_NULLABLE *RALLY_NULLABLE value, rally_error *RALLY_NULLABLE error);
+
+/* The value of `key`; RALLY_MISSING_KEY where there is none. Lives as long as the model is open. Any thread. */
+rally_status rally_model_metadata_get(const rally_model *RALLY_NULLABLE model, const char *RALLY_NULLABLE key,
+                                      const char *RALLY_NULLABLE *RALLY_NULLABLE value, rally_error *RALLY_NULLABLE error);
+
+typedef struct rally_tensor_info {
+  size_t struct_size;
+  const char *RALLY_NULLABLE name;  /* lives as long as the model is open */
+  const char *RALLY_NULLABLE dtype; /* as stored: "f32", "f16", "bf16", "int8"; static storage */
+  int32_t rank;
+  int64_t shape[2];                 /* extents, the first `rank` of them */
+  uint64_t byte_count;              /* as stored */
+} rally_tensor_info;
+
+void rally_tensor_info_init(rally_tensor_info *RALLY_NULLABLE info, size_t size);
+
+/* Number of weight tensors, 0 for a closed handle. Any thread. */
+size_t rally_model_tensor_count(const rally_model *RALLY_NULLABLE model);
+
+/* The weight tensor at `index`, in the order of docs/format.md. Any thread. */
+rally_status rally_model_tensor_at(const rally_model *RALLY_NULLABLE model, size_t index,
+                                   rally_tensor_info *RALLY_NULLABLE info, rally_error *RALLY_NULLABLE error);
+
+/* ------------------------------------------------------------------------------------------------------------------------
+ * Tokenizer: byte-level BPE, as Hugging Face `tokenizers` computes it
+ *
+ * A model without a tokenizer answers RALLY_UNSUPPORTED. To learn the size first, pass NULL and capacity 0: the call succeeds and
+ * sets the count. A buffer that is too small answers RALLY_BUFFER_TOO_SMALL.
+ * --------------------------------------------------------------------------------------------------------------------- */
+
+/* Three-valued switch: what the model file says, or the caller's own wish. */
+typedef enum rally_switch { RALLY_DEFAULT = -1, RALLY_OFF = 0, RALLY_ON = 1 } rally_switch;
+
+typedef struct rally_tokenizer_options {
+  size_t struct_size;
+  rally_switch add_bos;        /* DEFAULT: as the file says */
+  rally_switch add_eos;        /* DEFAULT: as the file says */
+  rally_switch parse_special;  /* DEFAULT is ON: "<|endoftext|>" in the text becomes its one token */
+  rally_switch skip_special;   /* DEFAULT is OFF: special tokens appear in decoded text */
+} rally_tokenizer_options;
+
+void rally_tokenizer_options_init(rally_tokenizer_options *RALLY_NULLABLE options, size_t size);
+
+/*
+ * Encodes `length` bytes of text. Bytes that are not UTF-8 are kept, through byte tokens: decoding gives back the very bytes.
+ * tokens: [capacity] i32, or NULL. token_count: how many there are. Any thread.
+ */
+rally_status rally_encode(const rally_model *RALLY_NULLABLE model, const char *RALLY_NULLABLE text, size_t length,
+                          const rally_tokenizer_options *RALLY_NULLABLE options, int32_t *RALLY_NULLABLE tokens,
+                          size_t capacity, size_t *RALLY_NULLABLE token_count, rally_error *RALLY_NULLABLE error);
+
+/*
+ * Decodes tokens into bytes; not NUL-terminated. The bytes of one token may be part of a character: see rally_decoder.
+ * text: [capacity], or NULL. length: how many bytes there are. Errors: RALLY_INVALID_TOKEN. Any thread.
+ */
+rally_status rally_decode(const rally_model *RALLY_NULLABLE model, const int32_t *RALLY_NULLABLE tokens, size_t token_count,
+                          const rally_tokenizer_options *RALLY_NULLABLE options, char *RALLY_NULLABLE text, size_t capacity,
+                          size_t *RALLY_NULLABLE length, rally_error *RALLY_NULLABLE error);
+
+/* Decodes a stream of tokens and never splits a character. One caller. */
+typedef struct rally_decoder rally_decoder;
+
+rally_status rally_decoder_open(const rally_model *RALLY_NULLABLE model,
+                                const rally_tokenizer_options *RALLY_NULLABLE options,
+                                rally_decoder *RALLY_NULLABLE *RALLY_NULLABLE decoder, rally_error *RALLY_NULLABLE error);
+
+/*
+ * Takes the next token and gives the bytes that are complete by now, often none. On RALLY_BUFFER_TOO_SMALL the token was not taken.
+ * text: [capacity]; length: bytes written.
+ */
+rally_status rally_decoder_push(rally_decoder *RALLY_NULLABLE decoder, int32_t token, char *RALLY_NULLABLE text,
+                                size_t capacity, size_t *RALLY_NULLABLE length, rally_error *RALLY_NULLABLE error);
+
+/* Gives the bytes held back, an unfinished character at most, and starts anew. */
+rally_status rally_decoder_finish(rally_decoder *RALLY_NULLABLE decoder, char *RALLY_NULLABLE text, size_t capacity,
+                                  size_t *RALLY_NULLABLE length, rally_error *RALLY_NULLABLE error);
+
+void rally_decoder_close(rally_decoder *RALLY_NULLABLE decoder);
+
+/* ------------------------------------------------------------------------------------------------------------------------
+ * Runner
+ * --------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct rally_runner rally_runner;
+
+typedef struct rally_runner_options {
+  size_t struct_size;
+  uint32_t threads;          /* 0 (default): as many as this process may use; at most 256 */
+  uint32_t max_batch_tokens; /* tokens that are computed together; 0 (default): 2048. More rows are taken in turns. */
+  rally_progress_callback RALLY_NULLABLE progress; /* rally_run and rally_rate: tokens done */
+  void *RALLY_NULLABLE progress_user;
+} rally_runner_options;
+
+void rally_runner_options_init(rally_runner_options *RALLY_NULLABLE options, size_t size);
+
+/* Starts the worker threads. Errors: RALLY_OUT_OF_MEMORY, RALLY_INVALID_ARGUMENT, RALLY_CLOSED. Any thread. */
+rally_status rally_runner_open(const rally_model *RALLY_NULLABLE model, const rally_runner_options *RALLY_NULLABLE options,
+                               rally_runner *RALLY_NULLABLE *RALLY_NULLABLE runner, rally_error *RALLY_NULLABLE error);
+
+/* Waits for the call in progress, after cancelling it, and frees workers and workspaces. Any thread. */
+void rally_runner_close(rally_runner *RALLY_NULLABLE runner);
+
+/* Makes the call in progress on this runner return soon with RALLY_CANCELLED (rally_generate: with what it has). No effect when
+ * none is in progress. Any thread. */
+void rally_runner_cancel(rally_runner *RALLY_NULLABLE runner);
+
+/*
+ * Greatest number of bytes that workspaces and caches take for rows of these lengths, beside the model's own weight_bytes.
+ * row_offsets: [row_count + 1]. new_tokens: tokens generated per row, 0 for rally_run and rally_rate. Any thread.
+ */
+rally_status rally_runner_memory(const rally_runner *RALLY_NULLABLE runner, const size_t *RALLY_NULLABLE row_offsets,
+                                 size_t row_count, size_t new_tokens, uint64_t *RALLY_NULLABLE bytes,
+                                 rally_error *RALLY_NULLABLE error);
+
+/* How an expert-choice model selects the tokens that go on. Other models are not affected. */
+typedef enum rally_selection {
+  RALLY_SELECT_THRESHOLD = 0, /* by the router's own threshold: causal, what generation does */
+  RALLY_SELECT_TOPK = 1       /* the capacity's best of the whole row: not causal, what training did */
+} rally_selection;
+
+typedef struct rally_run_options {
+  size_t struct_size;
+  rally_selection selection; /* RALLY_SELECT_THRESHOLD */
+  uint32_t max_depth;        /* recursions a token may run; 0 (default): the model's own number */
+  double timeout_seconds;    /* 0 (default): none */
+} rally_run_options;
+
+void rally_run_options_init(rally_run_options *RALLY_NULLABLE options, size_t size);
+
+/*
+ * What rally_run shall compute: set the pointers that are wanted, leave the others NULL. N is the number of tokens of all rows,
+ * V vocab_size, D hidden_size. Token i is the i-th of `tokens`.
+ */
+typedef struct rally_outputs {
+  size_t struct_size;
+  const size_t *RALLY_NULLABLE positions; /* [position_count] tokens whose logits and hidden states are wanted; NULL: all N */
+  size_t position_count;
+  float *RALLY_NULLABLE logits;           /* [position_count or N, V] */
+  float *RALLY_NULLABLE hidden;           /* [position_count or N, D]: after the final norm, what the head sees */
+  const int32_t *RALLY_NULLABLE targets;  /* [N] ids whose log-probability is wanted after token i, -1: none (a NaN is written);
+                                             NULL: the next token of the row */
+  float *RALLY_NULLABLE logprobs;         /* with targets [N]; without [N - row_count]: T - 1 per row, natural logarithm */
+  int32_t *RALLY_NULLABLE depths;         /* [N] recursions each token ran */
+} rally_outputs;
+
+void rally_outputs_init(rally_outputs *RALLY_NULLABLE outputs, size_t size);
+
+/*
+ * Runs a language model over rows.
+ * tokens: [N] i32; row_offsets: [row_count + 1], ascending from 0, every row of 1 ... max_position_embeddings tokens.
+ * Logits are computed in parts of the vocabulary when only log-probabilities are asked for: never [T, V].
+ * Errors: 1-5, 10-15, 17. On an error the contents of the output buffers are not specified for RALLY_CANCELLED and
+ * RALLY_DEADLINE_EXCEEDED, and untouched for all others. One caller.
+ */
+rally_status rally_run(rally_runner *RALLY_NULLABLE runner, const int32_t *RALLY_NULLABLE tokens,
+                       const size_t *RALLY_NULLABLE row_offsets, size_t row_count,
+                       const rally_run_options *RALLY_NULLABLE options, const rally_outputs *RALLY_NULLABLE outputs,
+                       rally_error *RALLY_NULLABLE error);
+
+/* ------------------------------------------------------------------------------------------------------------------------
+ * Rating
+ * --------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct rally_rate_options {
+  size_t struct_size;
+  rally_switch squash;    /* DEFAULT is OFF: the raw score, which ranks without ties. ON: as the file says */
+  double timeout_seconds; /* 0 (default): none */
+} rally_rate_options;
+
+void rally_rate_options_init(rally_rate_options *RALLY_NULLABLE options, size_t size);
+
+/*
+ * Scores rows with a rater. Higher is better; the scale is the rater's own, so compare within one rater only.
+ * tokens, row_offsets, row_count: as in rally_run. scores: [row_count] f32. Errors and thread as rally_run.
+ */
+rally_status rally_rate(rally_runner *RALLY_NULLABLE runner, const int32_t *RALLY_NULLABLE tokens,
+                        const size_t *RALLY_NULLABLE row_offsets, size_t row_count,
+                        const rally_rate_options *RALLY_NULLABLE options, float *RALLY_NULLABLE scores,
+                        rally_error *RALLY_NULLABLE error);
+
+/* ------------------------------------------------------------------------------------------------------------------------
+ * Generation
+ * --------------------------------------------------------------------------------------------------------------------- */
+
+/* One sequence to be continued. */
+typedef struct rally_request {
+  size_t struct_size;
+  const int32_t *RALLY_NULLABLE tokens;      /* [token_count] the prompt, at least one token */
+  size_t token_count;
+  size_t max_tokens;                         /* tokens to generate; 0 (default): until the context is full */
+  float temperature;                         /* 0 (default): the most probable token */
+  int32_t top_k;                             /* 0 (default): all */
+  float top_p;                               /* 1 (default): all; in (0, 1] */
+  float min_p;                               /* 0 (default): all; in [0, 1], relative to the most probable token */
+  uint64_t seed;                             /* 0; the same seed gives the same text, whatever runs beside it */
+  const int32_t *RALLY_NULLABLE stop_tokens; /* [stop_token_count] end the text; they are reported as its last token */
+  size_t stop_token_count;
+  rally_switch stop_at_eos;                  /* DEFAULT is ON: the model's eos_token_id ends the text too */
+  uint32_t max_depth;                        /* recursions a token may run; 0 (default): the model's own number */
+} rally_request;
+
+void rally_request_init(rally_request *RALLY_NULLABLE request, size_t size);
+
+typedef enum rally_finish_reason {
+  RALLY_NOT_FINISHED = 0,
+  RALLY_FINISH_STOP = 1,         /* a stop token, or eos */
+  RALLY_FINISH_LIMIT = 2,        /* max_tokens */
+  RALLY_FINISH_CONTEXT_FULL = 3, /* max_position_embeddings */
+  RALLY_FINISH_CANCELLED = 4     /* by a callback, rally_runner_cancel, or the timeout */
+} rally_finish_reason;
+
+/* One generated token, or (token = -1) the end of a sequence that was cancelled between two tokens. */
+typedef struct rally_event {
+  size_t struct_size;
+  size_t request;                    /* index of the request */
+  size_t index;                      /* of the token among those generated for the request, from 0 */
+  int32_t token;
+  int32_t depth;                     /* recursions that the token this one was predicted from ran through */
+  float logprob;                     /* of the token under the model, before temperature and cuts; natural logarithm */
+  rally_finish_reason finish_reason; /* RALLY_NOT_FINISHED while the sequence goes on */
+} rally_event;
+
+/* Return 0 to go on, 1 to end this sequence, 2 to end all. */
+typedef int32_t (*rally_event_callback)(void *RALLY_NULLABLE user, const rally_event *RALLY_NONNULL event);
+
+/* Where the tokens go when no callback is wanted, or beside one. `stride` is the number of places per request. */
+typedef struct rally_generation {
+  size_t struct_size;
+  size_t stride;                                       /* at least the greatest max_tokens */
+  int32_t *RALLY_NULLABLE tokens;                      /* [request_count, stride] */
+  int32_t *RALLY_NULLABLE depths;                      /* [request_count, stride], or NULL */
+  float *RALLY_NULLABLE logprobs;                      /* [request_count, stride], or NULL */
+  size_t *RALLY_NULLABLE token_counts;                 /* [request_count] */
+  rally_finish_reason *RALLY_NULLABLE finish_reasons;  /* [request_count], or NULL */
+  int32_t *RALLY_NULLABLE prompt_depths;               /* [sum of token_count], or NULL: recursions each prompt token ran */
+  double timeout_seconds;                              /* 0 (default): none */
+} rally_generation;
+
+void rally_generation_init(rally_generation *RALLY_NULLABLE generation, size_t size);
+
+/*
+ * Continues a batch of prompts together until each has finished. Selection is by threshold.
+ * requests: [request_count], all of the first one's struct_size. on_token and generation: at least one of them.
+ * Nothing is allocated per token once the prompts have been computed.
+ * Returns RALLY_OK also when sequences were cancelled: their finish_reason says so and what they have is kept.
+ * Errors: 1-5, 10-12, 15, 17. One caller; on_token runs on the calling thread.
+ */
+rally_status rally_generate(rally_runner *RALLY_NULLABLE runner, const rally_request *RALLY_NULLABLE requests,
+                            size_t request_count, rally_event_callback RALLY_NULLABLE on_token,
+                            void *RALLY_NULLABLE user, rally_generation *RALLY_NULLABLE generation,
+                            rally_error *RALLY_NULLABLE error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* RALLY_H */
