@@ -60,14 +60,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__clang__)
-#define RALLY_NULLABLE _Nullable
-#define RALLY_NONNULL _Nonnull
-#else
-#define RALLY_NULLABLE
-#define RALLY_NONNULL
-#endif
-
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -81,17 +73,17 @@ extern "C" {
 #define RALLY_VERSION_PATCH 0
 
 /* The version of the library that is loaded, "major.minor.patch". Static storage. Any thread. */
-const char *RALLY_NONNULL rally_version(void);
+const char *rally_version(void);
 
 /*
  * The layout of every public struct as this library was compiled: one line `struct SIZE` and below it one line
  * `struct.field OFFSET SIZE` per field. Bindings compare it with their own declarations when they load. Static storage. Any thread.
  */
-const char *RALLY_NONNULL rally_abi_layout(void);
+const char *rally_abi_layout(void);
 
 /* The instruction set in use: "avx512", "avx2", "sse4", "sse2" or "neon". RALLY_MAX_CPU_ISA in the environment, read when the
  * library first computes, holds it down to sse4 or avx2. Static storage. Any thread. */
-const char *RALLY_NONNULL rally_instruction_set(void);
+const char *rally_instruction_set(void);
 
 /* ------------------------------------------------------------------------------------------------------------------------
  * Errors
@@ -146,7 +138,7 @@ typedef enum rally_status {
 } rally_status;
 
 /* The name of a status, such as "RALLY_NOT_FINITE"; "RALLY_UNKNOWN_STATUS" for a number that is none. Static storage. Any thread. */
-const char *RALLY_NONNULL rally_status_name(rally_status status);
+const char *rally_status_name(rally_status status);
 
 typedef struct rally_error {
   size_t struct_size;
@@ -156,7 +148,7 @@ typedef struct rally_error {
 
 /* Every *_init below: sets struct_size to `size`, which must be sizeof the struct, and every field that fits into it to its
  * default. Does nothing with NULL. Any thread. */
-void rally_error_init(rally_error *RALLY_NULLABLE error, size_t size);
+void rally_error_init(rally_error *error, size_t size);
 
 /* ------------------------------------------------------------------------------------------------------------------------
  * Model
@@ -175,10 +167,10 @@ typedef enum rally_dtype {
 typedef enum rally_log_level { RALLY_LOG_DEBUG = 0, RALLY_LOG_INFO = 1, RALLY_LOG_WARNING = 2 } rally_log_level;
 
 /* One line of text, without a newline; valid during the callback. */
-typedef void (*rally_log_callback)(void *RALLY_NULLABLE user, rally_log_level level, const char *RALLY_NONNULL message);
+typedef void (*rally_log_callback)(void *user, rally_log_level level, const char *message);
 
 /* `done` of `total` units of work (bytes while a model opens, tokens while rows run). Return non-zero to cancel. */
-typedef int32_t (*rally_progress_callback)(void *RALLY_NULLABLE user, uint64_t done, uint64_t total);
+typedef int32_t (*rally_progress_callback)(void *user, uint64_t done, uint64_t total);
 
 typedef struct rally_model_options {
   size_t struct_size;
@@ -186,13 +178,13 @@ typedef struct rally_model_options {
   uint32_t threads;          /* that pack the weights; 0 (default): as many as this process may use */
   uint64_t max_file_bytes;   /* 0 (default): no limit but ONNX's own 2 GB for the part that is not external data */
   uint64_t max_tensor_bytes; /* 0 (default): no limit */
-  rally_progress_callback RALLY_NULLABLE progress;
-  void *RALLY_NULLABLE progress_user;
-  rally_log_callback RALLY_NULLABLE log; /* NULL (default): silent */
-  void *RALLY_NULLABLE log_user;
+  rally_progress_callback progress;
+  void *progress_user;
+  rally_log_callback log; /* NULL (default): silent */
+  void *log_user;
 } rally_model_options;
 
-void rally_model_options_init(rally_model_options *RALLY_NULLABLE options, size_t size);
+void rally_model_options_init(rally_model_options *options, size_t size);
 
 /*
  * Opens the model file at `path`, checks all of it and packs the weights. External data is read from beneath the folder of the
@@ -200,20 +192,17 @@ void rally_model_options_init(rally_model_options *RALLY_NULLABLE options, size_
  * Memory: about the size of the file, once for the packed weights. Time: one pass over the file.
  * Errors: any of the codes 15-17, 13 and 20-47. Any thread.
  */
-rally_status rally_model_open(const char *RALLY_NULLABLE path, const rally_model_options *RALLY_NULLABLE options,
-                              rally_model *RALLY_NULLABLE *RALLY_NULLABLE model, rally_error *RALLY_NULLABLE error);
+rally_status rally_model_open(const char *path, const rally_model_options *options, rally_model **model, rally_error *error);
 
 /* Opens a model from `size` bytes in memory, which are not needed after the call. External data is refused. Any thread. */
-rally_status rally_model_open_memory(const void *RALLY_NULLABLE data, size_t size,
-                                     const rally_model_options *RALLY_NULLABLE options,
-                                     rally_model *RALLY_NULLABLE *RALLY_NULLABLE model, rally_error *RALLY_NULLABLE error);
+rally_status rally_model_open_memory(const void *data, size_t size, const rally_model_options *options, rally_model **model,
+                                     rally_error *error);
 
 /* Checks the file as rally_model_open does, weights included, and keeps nothing. Any thread. */
-rally_status rally_model_validate(const char *RALLY_NULLABLE path, const rally_model_options *RALLY_NULLABLE options,
-                                  rally_error *RALLY_NULLABLE error);
+rally_status rally_model_validate(const char *path, const rally_model_options *options, rally_error *error);
 
 /* Lets the model go; its memory is freed when the last runner on it is closed. NULL or a closed handle: nothing. Any thread. */
-void rally_model_close(rally_model *RALLY_NULLABLE model);
+void rally_model_close(rally_model *model);
 
 typedef enum rally_kind { RALLY_KIND_LM = 0, RALLY_KIND_RATER = 1 } rally_kind;
 typedef enum rally_routing { RALLY_ROUTING_NONE = 0, RALLY_ROUTING_EXPERT = 1, RALLY_ROUTING_TOKEN = 2 } rally_routing;
@@ -242,41 +231,37 @@ typedef struct rally_model_info {
   uint64_t kv_bytes_per_token;    /* greatest: a token of full depth; 0 for raters */
 } rally_model_info;
 
-void rally_model_info_init(rally_model_info *RALLY_NULLABLE info, size_t size);
+void rally_model_info_init(rally_model_info *info, size_t size);
 
 /* Fills `info`, which must have been initialised. Any thread. */
-rally_status rally_model_get_info(const rally_model *RALLY_NULLABLE model, rally_model_info *RALLY_NULLABLE info,
-                                  rally_error *RALLY_NULLABLE error);
+rally_status rally_model_get_info(const rally_model *model, rally_model_info *info, rally_error *error);
 
 /* Number of metadata pairs, 0 for a closed handle. Any thread. */
-size_t rally_model_metadata_count(const rally_model *RALLY_NULLABLE model);
+size_t rally_model_metadata_count(const rally_model *model);
 
 /* The pair at `index`, in the order of the file. The strings live as long as the model is open. Any thread. */
-rally_status rally_model_metadata_at(const rally_model *RALLY_NULLABLE model, size_t index,
-                                     const char *RALLY_NULLABLE *RALLY_NULLABLE key,
-                                     const char *RALLY_NULLABLE *RALLY_NULLABLE value, rally_error *RALLY_NULLABLE error);
+rally_status rally_model_metadata_at(const rally_model *model, size_t index, const char **key, const char **value,
+                                     rally_error *error);
 
 /* The value of `key`; RALLY_MISSING_KEY where there is none. Lives as long as the model is open. Any thread. */
-rally_status rally_model_metadata_get(const rally_model *RALLY_NULLABLE model, const char *RALLY_NULLABLE key,
-                                      const char *RALLY_NULLABLE *RALLY_NULLABLE value, rally_error *RALLY_NULLABLE error);
+rally_status rally_model_metadata_get(const rally_model *model, const char *key, const char **value, rally_error *error);
 
 typedef struct rally_tensor_info {
   size_t struct_size;
-  const char *RALLY_NULLABLE name;  /* lives as long as the model is open */
-  const char *RALLY_NULLABLE dtype; /* as stored: "f32", "f16", "bf16", "int8"; static storage */
+  const char *name;  /* lives as long as the model is open */
+  const char *dtype; /* as stored: "f32", "f16", "bf16", "int8"; static storage */
   int32_t rank;
   int64_t shape[2];                 /* extents, the first `rank` of them */
   uint64_t byte_count;              /* as stored */
 } rally_tensor_info;
 
-void rally_tensor_info_init(rally_tensor_info *RALLY_NULLABLE info, size_t size);
+void rally_tensor_info_init(rally_tensor_info *info, size_t size);
 
 /* Number of weight tensors, 0 for a closed handle. Any thread. */
-size_t rally_model_tensor_count(const rally_model *RALLY_NULLABLE model);
+size_t rally_model_tensor_count(const rally_model *model);
 
 /* The weight tensor at `index`, in the order of docs/format.md. Any thread. */
-rally_status rally_model_tensor_at(const rally_model *RALLY_NULLABLE model, size_t index,
-                                   rally_tensor_info *RALLY_NULLABLE info, rally_error *RALLY_NULLABLE error);
+rally_status rally_model_tensor_at(const rally_model *model, size_t index, rally_tensor_info *info, rally_error *error);
 
 /* ------------------------------------------------------------------------------------------------------------------------
  * Tokenizer: byte-level BPE, as Hugging Face `tokenizers` computes it
@@ -296,43 +281,40 @@ typedef struct rally_tokenizer_options {
   rally_switch skip_special;   /* DEFAULT is OFF: special tokens appear in decoded text */
 } rally_tokenizer_options;
 
-void rally_tokenizer_options_init(rally_tokenizer_options *RALLY_NULLABLE options, size_t size);
+void rally_tokenizer_options_init(rally_tokenizer_options *options, size_t size);
 
 /*
  * Encodes `length` bytes of text. Bytes that are not UTF-8 are kept, through byte tokens: decoding gives back the very bytes.
  * tokens: [capacity] i32, or NULL. token_count: how many there are. Any thread.
  */
-rally_status rally_encode(const rally_model *RALLY_NULLABLE model, const char *RALLY_NULLABLE text, size_t length,
-                          const rally_tokenizer_options *RALLY_NULLABLE options, int32_t *RALLY_NULLABLE tokens,
-                          size_t capacity, size_t *RALLY_NULLABLE token_count, rally_error *RALLY_NULLABLE error);
+rally_status rally_encode(const rally_model *model, const char *text, size_t length, const rally_tokenizer_options *options,
+                          int32_t *tokens, size_t capacity, size_t *token_count, rally_error *error);
 
 /*
  * Decodes tokens into bytes; not NUL-terminated. The bytes of one token may be part of a character: see rally_decoder.
  * text: [capacity], or NULL. length: how many bytes there are. Errors: RALLY_INVALID_TOKEN. Any thread.
  */
-rally_status rally_decode(const rally_model *RALLY_NULLABLE model, const int32_t *RALLY_NULLABLE tokens, size_t token_count,
-                          const rally_tokenizer_options *RALLY_NULLABLE options, char *RALLY_NULLABLE text, size_t capacity,
-                          size_t *RALLY_NULLABLE length, rally_error *RALLY_NULLABLE error);
+rally_status rally_decode(const rally_model *model, const int32_t *tokens, size_t token_count,
+                          const rally_tokenizer_options *options, char *text, size_t capacity, size_t *length,
+                          rally_error *error);
 
 /* Decodes a stream of tokens and never splits a character. One caller. */
 typedef struct rally_decoder rally_decoder;
 
-rally_status rally_decoder_open(const rally_model *RALLY_NULLABLE model,
-                                const rally_tokenizer_options *RALLY_NULLABLE options,
-                                rally_decoder *RALLY_NULLABLE *RALLY_NULLABLE decoder, rally_error *RALLY_NULLABLE error);
+rally_status rally_decoder_open(const rally_model *model, const rally_tokenizer_options *options, rally_decoder **decoder,
+                                rally_error *error);
 
 /*
  * Takes the next token and gives the bytes that are complete by now, often none. On RALLY_BUFFER_TOO_SMALL the token was not taken.
  * text: [capacity]; length: bytes written.
  */
-rally_status rally_decoder_push(rally_decoder *RALLY_NULLABLE decoder, int32_t token, char *RALLY_NULLABLE text,
-                                size_t capacity, size_t *RALLY_NULLABLE length, rally_error *RALLY_NULLABLE error);
+rally_status rally_decoder_push(rally_decoder *decoder, int32_t token, char *text, size_t capacity, size_t *length,
+                                rally_error *error);
 
 /* Gives the bytes held back, an unfinished character at most, and starts anew. */
-rally_status rally_decoder_finish(rally_decoder *RALLY_NULLABLE decoder, char *RALLY_NULLABLE text, size_t capacity,
-                                  size_t *RALLY_NULLABLE length, rally_error *RALLY_NULLABLE error);
+rally_status rally_decoder_finish(rally_decoder *decoder, char *text, size_t capacity, size_t *length, rally_error *error);
 
-void rally_decoder_close(rally_decoder *RALLY_NULLABLE decoder);
+void rally_decoder_close(rally_decoder *decoder);
 
 /* ------------------------------------------------------------------------------------------------------------------------
  * Runner
@@ -344,30 +326,29 @@ typedef struct rally_runner_options {
   size_t struct_size;
   uint32_t threads;          /* 0 (default): as many as this process may use; at most 256 */
   uint32_t max_batch_tokens; /* tokens that are computed together; 0 (default): 2048. More rows are taken in turns. */
-  rally_progress_callback RALLY_NULLABLE progress; /* rally_run and rally_rate: tokens done */
-  void *RALLY_NULLABLE progress_user;
+  rally_progress_callback progress; /* rally_run and rally_rate: tokens done */
+  void *progress_user;
 } rally_runner_options;
 
-void rally_runner_options_init(rally_runner_options *RALLY_NULLABLE options, size_t size);
+void rally_runner_options_init(rally_runner_options *options, size_t size);
 
 /* Starts the worker threads. Errors: RALLY_OUT_OF_MEMORY, RALLY_INVALID_ARGUMENT, RALLY_CLOSED. Any thread. */
-rally_status rally_runner_open(const rally_model *RALLY_NULLABLE model, const rally_runner_options *RALLY_NULLABLE options,
-                               rally_runner *RALLY_NULLABLE *RALLY_NULLABLE runner, rally_error *RALLY_NULLABLE error);
+rally_status rally_runner_open(const rally_model *model, const rally_runner_options *options, rally_runner **runner,
+                               rally_error *error);
 
 /* Waits for the call in progress, after cancelling it, and frees workers and workspaces. Any thread. */
-void rally_runner_close(rally_runner *RALLY_NULLABLE runner);
+void rally_runner_close(rally_runner *runner);
 
 /* Makes the call in progress on this runner return soon with RALLY_CANCELLED (rally_generate: with what it has). No effect when
  * none is in progress. Any thread. */
-void rally_runner_cancel(rally_runner *RALLY_NULLABLE runner);
+void rally_runner_cancel(rally_runner *runner);
 
 /*
  * Greatest number of bytes that workspaces and caches take for rows of these lengths, beside the model's own weight_bytes.
  * row_offsets: [row_count + 1]. new_tokens: tokens generated per row, 0 for rally_run and rally_rate. Any thread.
  */
-rally_status rally_runner_memory(const rally_runner *RALLY_NULLABLE runner, const size_t *RALLY_NULLABLE row_offsets,
-                                 size_t row_count, size_t new_tokens, uint64_t *RALLY_NULLABLE bytes,
-                                 rally_error *RALLY_NULLABLE error);
+rally_status rally_runner_memory(const rally_runner *runner, const size_t *row_offsets, size_t row_count, size_t new_tokens,
+                                 uint64_t *bytes, rally_error *error);
 
 /* How an expert-choice model selects the tokens that go on. Other models are not affected. */
 typedef enum rally_selection {
@@ -382,7 +363,7 @@ typedef struct rally_run_options {
   double timeout_seconds;    /* 0 (default): none */
 } rally_run_options;
 
-void rally_run_options_init(rally_run_options *RALLY_NULLABLE options, size_t size);
+void rally_run_options_init(rally_run_options *options, size_t size);
 
 /*
  * What rally_run shall compute: set the pointers that are wanted, leave the others NULL. N is the number of tokens of all rows,
@@ -390,17 +371,17 @@ void rally_run_options_init(rally_run_options *RALLY_NULLABLE options, size_t si
  */
 typedef struct rally_outputs {
   size_t struct_size;
-  const size_t *RALLY_NULLABLE positions; /* [position_count] tokens whose logits and hidden states are wanted; NULL: all N */
+  const size_t *positions; /* [position_count] tokens whose logits and hidden states are wanted; NULL: all N */
   size_t position_count;
-  float *RALLY_NULLABLE logits;           /* [position_count or N, V] */
-  float *RALLY_NULLABLE hidden;           /* [position_count or N, D]: after the final norm, what the head sees */
-  const int32_t *RALLY_NULLABLE targets;  /* [N] ids whose log-probability is wanted after token i, -1: none (a NaN is written);
+  float *logits;           /* [position_count or N, V] */
+  float *hidden;           /* [position_count or N, D]: after the final norm, what the head sees */
+  const int32_t *targets;  /* [N] ids whose log-probability is wanted after token i, -1: none (a NaN is written);
                                              NULL: the next token of the row */
-  float *RALLY_NULLABLE logprobs;         /* with targets [N]; without [N - row_count]: T - 1 per row, natural logarithm */
-  int32_t *RALLY_NULLABLE depths;         /* [N] recursions each token ran */
+  float *logprobs;         /* with targets [N]; without [N - row_count]: T - 1 per row, natural logarithm */
+  int32_t *depths;         /* [N] recursions each token ran */
 } rally_outputs;
 
-void rally_outputs_init(rally_outputs *RALLY_NULLABLE outputs, size_t size);
+void rally_outputs_init(rally_outputs *outputs, size_t size);
 
 /*
  * Runs a language model over rows.
@@ -409,10 +390,8 @@ void rally_outputs_init(rally_outputs *RALLY_NULLABLE outputs, size_t size);
  * Errors: 1-5, 10-15, 17. On an error the contents of the output buffers are not specified for RALLY_CANCELLED and
  * RALLY_DEADLINE_EXCEEDED, and untouched for all others. One caller.
  */
-rally_status rally_run(rally_runner *RALLY_NULLABLE runner, const int32_t *RALLY_NULLABLE tokens,
-                       const size_t *RALLY_NULLABLE row_offsets, size_t row_count,
-                       const rally_run_options *RALLY_NULLABLE options, const rally_outputs *RALLY_NULLABLE outputs,
-                       rally_error *RALLY_NULLABLE error);
+rally_status rally_run(rally_runner *runner, const int32_t *tokens, const size_t *row_offsets, size_t row_count,
+                       const rally_run_options *options, const rally_outputs *outputs, rally_error *error);
 
 /* ------------------------------------------------------------------------------------------------------------------------
  * Rating
@@ -424,16 +403,14 @@ typedef struct rally_rate_options {
   double timeout_seconds; /* 0 (default): none */
 } rally_rate_options;
 
-void rally_rate_options_init(rally_rate_options *RALLY_NULLABLE options, size_t size);
+void rally_rate_options_init(rally_rate_options *options, size_t size);
 
 /*
  * Scores rows with a rater. Higher is better; the scale is the rater's own, so compare within one rater only.
  * tokens, row_offsets, row_count: as in rally_run. scores: [row_count] f32. Errors and thread as rally_run.
  */
-rally_status rally_rate(rally_runner *RALLY_NULLABLE runner, const int32_t *RALLY_NULLABLE tokens,
-                        const size_t *RALLY_NULLABLE row_offsets, size_t row_count,
-                        const rally_rate_options *RALLY_NULLABLE options, float *RALLY_NULLABLE scores,
-                        rally_error *RALLY_NULLABLE error);
+rally_status rally_rate(rally_runner *runner, const int32_t *tokens, const size_t *row_offsets, size_t row_count,
+                        const rally_rate_options *options, float *scores, rally_error *error);
 
 /* ------------------------------------------------------------------------------------------------------------------------
  * Generation
@@ -442,7 +419,7 @@ rally_status rally_rate(rally_runner *RALLY_NULLABLE runner, const int32_t *RALL
 /* One sequence to be continued. */
 typedef struct rally_request {
   size_t struct_size;
-  const int32_t *RALLY_NULLABLE tokens;      /* [token_count] the prompt, at least one token */
+  const int32_t *tokens;      /* [token_count] the prompt, at least one token */
   size_t token_count;
   size_t max_tokens;                         /* tokens to generate; 0 (default): until the context is full */
   float temperature;                         /* 0 (default): the most probable token */
@@ -450,13 +427,13 @@ typedef struct rally_request {
   float top_p;                               /* 1 (default): all; in (0, 1] */
   float min_p;                               /* 0 (default): all; in [0, 1], relative to the most probable token */
   uint64_t seed;                             /* 0; the same seed gives the same text, whatever runs beside it */
-  const int32_t *RALLY_NULLABLE stop_tokens; /* [stop_token_count] end the text; they are reported as its last token */
+  const int32_t *stop_tokens; /* [stop_token_count] end the text; they are reported as its last token */
   size_t stop_token_count;
   rally_switch stop_at_eos;                  /* DEFAULT is ON: the model's eos_token_id ends the text too */
   uint32_t max_depth;                        /* recursions a token may run; 0 (default): the model's own number */
 } rally_request;
 
-void rally_request_init(rally_request *RALLY_NULLABLE request, size_t size);
+void rally_request_init(rally_request *request, size_t size);
 
 typedef enum rally_finish_reason {
   RALLY_NOT_FINISHED = 0,
@@ -478,22 +455,22 @@ typedef struct rally_event {
 } rally_event;
 
 /* Return 0 to go on, 1 to end this sequence, 2 to end all. */
-typedef int32_t (*rally_event_callback)(void *RALLY_NULLABLE user, const rally_event *RALLY_NONNULL event);
+typedef int32_t (*rally_event_callback)(void *user, const rally_event *event);
 
 /* Where the tokens go when no callback is wanted, or beside one. `stride` is the number of places per request. */
 typedef struct rally_generation {
   size_t struct_size;
   size_t stride;                                       /* at least the greatest max_tokens */
-  int32_t *RALLY_NULLABLE tokens;                      /* [request_count, stride] */
-  int32_t *RALLY_NULLABLE depths;                      /* [request_count, stride], or NULL */
-  float *RALLY_NULLABLE logprobs;                      /* [request_count, stride], or NULL */
-  size_t *RALLY_NULLABLE token_counts;                 /* [request_count] */
-  rally_finish_reason *RALLY_NULLABLE finish_reasons;  /* [request_count], or NULL */
-  int32_t *RALLY_NULLABLE prompt_depths;               /* [sum of token_count], or NULL: recursions each prompt token ran */
+  int32_t *tokens;                      /* [request_count, stride] */
+  int32_t *depths;                      /* [request_count, stride], or NULL */
+  float *logprobs;                      /* [request_count, stride], or NULL */
+  size_t *token_counts;                 /* [request_count] */
+  rally_finish_reason *finish_reasons;  /* [request_count], or NULL */
+  int32_t *prompt_depths;               /* [sum of token_count], or NULL: recursions each prompt token ran */
   double timeout_seconds;                              /* 0 (default): none */
 } rally_generation;
 
-void rally_generation_init(rally_generation *RALLY_NULLABLE generation, size_t size);
+void rally_generation_init(rally_generation *generation, size_t size);
 
 /*
  * Continues a batch of prompts together until each has finished. Selection is by threshold.
@@ -502,10 +479,8 @@ void rally_generation_init(rally_generation *RALLY_NULLABLE generation, size_t s
  * Returns RALLY_OK also when sequences were cancelled: their finish_reason says so and what they have is kept.
  * Errors: 1-5, 10-12, 15, 17. One caller; on_token runs on the calling thread.
  */
-rally_status rally_generate(rally_runner *RALLY_NULLABLE runner, const rally_request *RALLY_NULLABLE requests,
-                            size_t request_count, rally_event_callback RALLY_NULLABLE on_token,
-                            void *RALLY_NULLABLE user, rally_generation *RALLY_NULLABLE generation,
-                            rally_error *RALLY_NULLABLE error);
+rally_status rally_generate(rally_runner *runner, const rally_request *requests, size_t request_count,
+                            rally_event_callback on_token, void *user, rally_generation *generation, rally_error *error);
 
 #ifdef __cplusplus
 }
