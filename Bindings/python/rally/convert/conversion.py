@@ -1,0 +1,105 @@
+"""One conversion, from a checkpoint folder to a model file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from rally.convert.checkpoint import Checkpoint
+from rally.convert.language_model import convert_language_model
+from rally.convert.settings import Settings
+from rally.modelfile import Description, LanguageModel, Tensor, Tokenizer, WrittenFile, write_model
+from rally.modelfile.tensors import ELEMENT_NAMES
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a conversion made.
+
+    ``stored`` counts the elements in the file, ``effective`` those of the unrolled model: a shared layer R times.
+    """
+
+    description: Description
+    file: WrittenFile
+    stored: int
+    effective: int
+    elements: tuple[str, ...]
+
+    def __str__(self) -> str:
+        model = self.description
+        kind = "rater"
+        if isinstance(model, LanguageModel):
+            routing = f"{model.routing.kind}-choice " if model.routing else ""
+            shared = (
+                f"{routing}{model.sharing}, R = {model.num_recursion}, " if model.num_recursion > 1 else "vanilla, "
+            )
+            kind = f"language model, {shared}{model.num_block_layers}-layer block"
+        return (
+            f"{self.file.path}: {kind}; {self.stored:,} parameters stored, {self.effective:,} effective; "
+            f"{'+'.join(self.elements)}, {self.file.byte_count:,} bytes"
+        )
+
+
+def convert(
+    directory: Path,
+    out: Path,
+    *,
+    dtype: str | None = None,
+    name: str | None = None,
+    tokenizer: Path | None = None,
+    external_data: bool = False,
+    quiet: bool = False,
+) -> Summary:
+    """Convert a checkpoint folder into a model file.
+
+    Parameters
+    ----------
+    directory : Path
+        Holds the weights, ``config.json``, and what says how the model routes; see ``docs/format.md`` and ``--help``.
+    out : Path
+        The file to write.
+    dtype : {"f32", "bf16"}, optional
+        Element type of the large matrices; routers, norms, biases and score heads are never narrowed. Default:
+        as they are.
+    name : str, optional
+        For people; by default the folder's name.
+    tokenizer : Path, optional
+        A ``tokenizer.json`` other than the folder's own.
+    external_data : bool
+        Keep the weights in a side file whatever their size.
+    quiet : bool
+        No progress bar.
+
+    Returns
+    -------
+    Summary
+        What was written.
+
+    Raises
+    ------
+    ModelFileError
+        When the checkpoint cannot be converted; the message is one line that names the key or file.
+    """
+    config = Settings.read(directory / "config.json")
+    with Checkpoint(directory) as checkpoint:
+        found: Tokenizer | None = None
+        model, tensors = convert_language_model(checkpoint, config, name or directory.resolve().name, found, dtype)
+        total = sum(tensor.byte_count for tensor in tensors)
+        with tqdm(total=total, unit="B", unit_scale=True, desc=out.name, disable=quiet, leave=False) as bar:
+            written = write_model(out, model, tensors, external_data=external_data, progress=bar.update)
+    return summarise(model, tensors, written)
+
+
+def summarise(model: Description, tensors: list[Tensor], written: WrittenFile) -> Summary:
+    """Count what was written."""
+    stored = sum(tensor.element_count for tensor in tensors)
+    effective = stored
+    if isinstance(model, LanguageModel):
+        shared = sum(
+            t.element_count for t in tensors if t.name.startswith("block.") and not t.name.split(".")[2].isdigit()
+        )
+        effective += (model.num_recursion - 1) * shared
+    elements = sorted({ELEMENT_NAMES[tensor.element] for tensor in tensors})
+    return Summary(model, written, stored, effective, tuple(elements))

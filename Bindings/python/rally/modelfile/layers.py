@@ -1,0 +1,204 @@
+"""The layers of a transformer as graph pieces.
+
+In shapes: B batch, T tokens, D width, H query heads, G key-value heads, K head width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from onnx import TensorProto
+
+from rally.modelfile.description import Description
+from rally.modelfile.graph import GraphBuilder
+
+#: Added to the scores of forbidden keys. Finite, so that a row in which everything is forbidden stays a number.
+FORBIDDEN = -3.0e38
+
+
+@dataclass(frozen=True)
+class Positions:
+    """What depends only on the number of tokens."""
+
+    index: str  # [T] int64, 0…T−1
+    cos: str | None  # [T, K] f32, with rope
+    sin: str | None  # [T, K] f32, with rope
+
+
+@dataclass(frozen=True)
+class KeysValues:
+    """Keys and values of one layer, kept for later recursions."""
+
+    keys: str  # [B, G, 1, T, K] f32, rotated
+    values: str  # [B, G, 1, T, K] f32
+
+
+@dataclass(frozen=True)
+class Reuse:
+    """How a layer uses the keys and values of recursion 0."""
+
+    cache: KeysValues
+    fresh: str | None  # [B, T, 1] bool: rows replaced by this recursion's own; None: none
+
+
+class Layers:
+    """Writes layers of one model into a graph.
+
+    Parameters
+    ----------
+    graph : GraphBuilder
+        Where the nodes go.
+    description : Description
+        The model.
+    """
+
+    def __init__(self, graph: GraphBuilder, description: Description) -> None:
+        self.graph = graph
+        self.model = description
+        self.positions = self._positions()
+
+    def _positions(self) -> Positions:
+        graph, model = self.graph, self.model
+        with graph.scope("positions"):
+            shape = graph.op("Shape", "input_ids", start=1, end=2)
+            count = graph.op("Squeeze", shape, graph.constant("axis_0", [0]))
+            zero, one = (graph.constant(f"int_{value}", np.array(value, dtype=np.int64)) for value in (0, 1))
+            index = graph.op("Range", zero, count, one)
+            if model.positions != "rope":
+                return Positions(index, None, None)
+            exponents = np.arange(0, model.head_dim, 2, dtype=np.float64) / model.head_dim
+            frequencies = graph.constant("rope_frequencies", (model.rope_theta**-exponents).astype(np.float32)[None, :])
+            column = graph.op("Unsqueeze", index, graph.constant("axis_1", [1]))
+            angles = graph.op("Mul", graph.op("Cast", column, to=TensorProto.FLOAT), frequencies)  # [T, K/2]
+            both = graph.op("Concat", angles, angles, axis=1)
+            return Positions(index, graph.op("Cos", both), graph.op("Sin", both))
+
+    def embed(self, embed_norm: bool = False) -> str:
+        """Return the embeddings of ``input_ids``: [B, T, D]."""
+        graph = self.graph
+        with graph.scope("embed"):
+            x = graph.rows("embed_tokens.weight", "input_ids")
+            if self.model.positions == "learned":
+                x = graph.op("Add", x, graph.rows("embed_positions.weight", self.positions.index))
+            return self.norm(x, "embed_norm") if embed_norm else x
+
+    def norm(self, x: str, name: str) -> str:
+        """Return ``x`` [..., D], normalised over its last axis."""
+        return self.norm_with(x, f"{name}.weight", f"{name}.bias" if self.model.norm_bias else None)
+
+    def norm_with(self, x: str, weight: str, bias: str | None) -> str:
+        """Return ``x`` [..., D], normalised with the named tensors."""
+        graph, eps = self.graph, self.model.norm_eps
+        if self.model.norm == "layernorm":
+            inputs = [x, graph.weight(weight)] + ([graph.weight(bias)] if bias else [])
+            return graph.op("LayerNormalization", *inputs, axis=-1, epsilon=eps)
+        mean = graph.op("ReduceMean", graph.op("Mul", x, x), axes=[-1], keepdims=1)
+        deviation = graph.op("Sqrt", graph.op("Add", mean, graph.constant("norm_eps", float(eps))))
+        return graph.op("Mul", graph.op("Div", x, deviation), graph.weight(weight))
+
+    def activation(self, x: str, kind: str) -> str:
+        """Return an activation of ``x``, element by element."""
+        graph = self.graph
+        if kind == "silu":
+            return graph.op("Mul", x, graph.op("Sigmoid", x))
+        if kind in ("relu", "tanh"):
+            return graph.op("Relu" if kind == "relu" else "Tanh", x)
+        half, one = graph.constant("half", 0.5), graph.constant("one", 1.0)
+        if kind == "gelu":
+            inner = graph.op("Erf", graph.op("Div", x, graph.constant("sqrt_2", float(np.sqrt(2.0)))))
+        else:
+            cube = graph.op("Mul", graph.op("Mul", x, x), x)
+            cubic = graph.op("Mul", cube, graph.constant("gelu_cubic", 0.044715))
+            scaled = graph.op(
+                "Mul", graph.op("Add", x, cubic), graph.constant("sqrt_2_pi", float(np.sqrt(2.0 / np.pi)))
+            )
+            inner = graph.op("Tanh", scaled)
+        return graph.op("Mul", graph.op("Mul", x, half), graph.op("Add", inner, one))
+
+    def layer(self, x: str, tensors: LayerTensors, bias: str, reuse: Reuse | None = None) -> tuple[str, KeysValues]:
+        """Return one layer's output [B, T, D] and its keys and values.
+
+        ``bias`` is added to the attention scores and broadcasts to [B, G, H/G, T, T].
+        """
+        graph = self.graph
+        if self.model.norm_position == "post":
+            attended, cache = self._attention(x, tensors, bias, reuse)
+            x = self._layer_norm(graph.op("Add", x, attended), tensors, "input_layernorm")
+            fed = self._feed_forward(x, tensors)
+            return self._layer_norm(graph.op("Add", x, fed), tensors, "post_attention_layernorm"), cache
+        attended, cache = self._attention(self._layer_norm(x, tensors, "input_layernorm"), tensors, bias, reuse)
+        x = graph.op("Add", x, attended)
+        fed = self._feed_forward(self._layer_norm(x, tensors, "post_attention_layernorm"), tensors)
+        return graph.op("Add", x, fed), cache
+
+    def _layer_norm(self, x: str, tensors: LayerTensors, name: str) -> str:
+        return self.norm_with(x, tensors[f"{name}.weight"], tensors[f"{name}.bias"] if self.model.norm_bias else None)
+
+    def _project(self, x: str, tensors: LayerTensors, name: str, biased: bool) -> str:
+        return self.graph.linear(x, tensors[f"{name}.weight"], tensors[f"{name}.bias"] if biased else None)
+
+    def _feed_forward(self, x: str, tensors: LayerTensors) -> str:
+        graph, model = self.graph, self.model
+        up = self._project(x, tensors, "mlp.up_proj", model.mlp_bias)
+        if model.mlp == "plain":
+            inner = self.activation(up, model.hidden_act)
+        else:
+            gate = self._project(x, tensors, "mlp.gate_proj", model.mlp_bias)
+            inner = graph.op("Mul", self.activation(gate, model.hidden_act), up)
+        return self._project(inner, tensors, "mlp.down_proj", model.mlp_bias)
+
+    def _attention(self, x: str, tensors: LayerTensors, bias: str, reuse: Reuse | None) -> tuple[str, KeysValues]:
+        graph, model = self.graph, self.model
+        queries = self._rotate(self._heads(x, tensors, "q", model.num_attention_heads // model.num_key_value_heads))
+        scaled = graph.op("Mul", queries, graph.constant("attention_scale", float(model.head_dim**-0.5)))
+        cache = self._keys_values(x, tensors, reuse)
+        scores = graph.op("MatMul", scaled, graph.op("Transpose", cache.keys, perm=[0, 1, 2, 4, 3]))
+        shares = graph.op("Softmax", graph.op("Add", scores, bias), axis=-1)  # [B, G, H/G, T, T]
+        mixed = graph.op("Transpose", graph.op("MatMul", shares, cache.values), perm=[0, 3, 1, 2, 4])
+        width = model.num_attention_heads * model.head_dim
+        joined = graph.op("Reshape", mixed, graph.constant("joined_heads", [0, 0, width]))
+        return self._project(joined, tensors, "self_attn.o_proj", model.attention_bias), cache
+
+    def _keys_values(self, x: str, tensors: LayerTensors, reuse: Reuse | None) -> KeysValues:
+        graph = self.graph
+        if reuse and reuse.fresh is None:
+            return reuse.cache
+        own = KeysValues(self._rotate(self._heads(x, tensors, "k", 1)), self._heads(x, tensors, "v", 1))
+        if reuse is None:
+            return own
+        rows = graph.op("Unsqueeze", reuse.fresh or "", graph.constant("axes_1_2", [1, 2]))  # [B, 1, 1, T, 1]
+        return KeysValues(
+            graph.op("Where", rows, own.keys, reuse.cache.keys), graph.op("Where", rows, own.values, reuse.cache.values)
+        )
+
+    def _heads(self, x: str, tensors: LayerTensors, letter: str, group: int) -> str:
+        """Project ``x`` [B, T, D] and split it into [B, G, group, T, K]."""
+        graph, model = self.graph, self.model
+        flat = self._project(x, tensors, f"self_attn.{letter}_proj", model.attention_bias)
+        shape = graph.constant(f"heads_{group}", [0, 0, model.num_key_value_heads, group, model.head_dim])
+        return graph.op("Transpose", graph.op("Reshape", flat, shape), perm=[0, 2, 3, 1, 4])
+
+    def _rotate(self, x: str) -> str:
+        """Apply rotate-half RoPE to [..., T, K]; without rope, return ``x``."""
+        graph, positions = self.graph, self.positions
+        if positions.cos is None or positions.sin is None:
+            return x
+        half = graph.constant("half_heads", [self.model.head_dim // 2] * 2)
+        low, high = graph.ops("Split", 2, x, half, axis=-1)
+        turned = graph.op("Concat", graph.op("Neg", high), low, axis=-1)
+        return graph.op("Add", graph.op("Mul", x, positions.cos), graph.op("Mul", turned, positions.sin))
+
+
+@dataclass(frozen=True)
+class LayerTensors:
+    """Finds a layer's tensors: one copy (``block.{j}.X``), or one per recursion (``block.{r}.{j}.X``)."""
+
+    graph: GraphBuilder
+    shared: str
+    own: str | None = None
+
+    def __getitem__(self, name: str) -> str:
+        """Return the canonical name of tensor ``name`` of this layer."""
+        shared = f"{self.shared}.{name}"
+        return shared if self.own is None or shared in self.graph.tensors else f"{self.own}.{name}"
