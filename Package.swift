@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The shared library carries its Swift runtime, a SONAME and only the `rally_*` symbols.
-// SwiftPM has no settings for these, and `unsafeFlags` would break `swift test -c release`,
+// The shared library, product `RallyC`, carries its Swift runtime, a SONAME and only the `rally_*` symbols; `make build`
+// strips it into librally.so.0. SwiftPM has no settings for these, and `unsafeFlags` would break `swift test -c release`,
 // so the Makefile asks for them by this variable.
 let linksLibrary = Context.environment["RALLY_LINK_LIBRARY"] == "1"
 
@@ -28,7 +28,7 @@ let package = Package(
   name: "rally",
   products: [
     .library(name: "Rally", targets: ["Rally"]),
-    .library(name: "rally", type: .dynamic, targets: ["RallyC"]),
+    .library(name: "RallyC", type: .dynamic, targets: ["RallyC"]),
     .executable(name: "rally", targets: ["rally-cli"]),
   ],
   dependencies: [
