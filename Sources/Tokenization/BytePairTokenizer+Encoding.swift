@@ -1,0 +1,110 @@
+public import Tensors
+
+/// What `encode` adds to a text and looks for in it. The defaults are those of Hugging Face.
+public struct EncodingOptions: Sendable, Equatable {
+  /// Whether the beginning of sequence comes first; nil is what the configuration says.
+  public var addsBeginningOfSequence: Bool?
+  /// Whether the end of sequence comes last; nil is what the configuration says.
+  public var addsEndOfSequence: Bool?
+  /// Reads special tokens in the text as such. Turn it off for text from strangers: `<|endoftext|>`
+  /// is then just these characters. Added tokens that are not special are always found.
+  public var parsesSpecialTokens: Bool
+
+  public init(
+    addsBeginningOfSequence: Bool? = nil, addsEndOfSequence: Bool? = nil, parsesSpecialTokens: Bool = true
+  ) {
+    self.addsBeginningOfSequence = addsBeginningOfSequence
+    self.addsEndOfSequence = addsEndOfSequence
+    self.parsesSpecialTokens = parsesSpecialTokens
+  }
+}
+
+extension BytePairTokenizer {
+  /// The tokens of a text of any bytes.
+  ///
+  /// - Parameter text: at most `Int32.max` bytes; empty text has no tokens of its own.
+  /// - Returns: `[T]` ids within the vocabulary.
+  /// - Throws: `limitExceeded` for a longer text, which is to be cut at a line end;
+  ///   `invalidArgument` when a beginning or end is wished for that the configuration lacks.
+  /// - Complexity: O(n log n) in the longest word, else linear. Allocates the result, and scratch
+  ///   memory that later calls use again.
+  public func encode(
+    _ text: Span<UInt8>, options: EncodingOptions = EncodingOptions()
+  ) throws(RallyError) -> [Int32] {
+    guard text.count <= Int32.max else {
+      throw RallyError(.limitExceeded, "text", expected: "at most \(Int32.max) bytes", found: "\(text.count)")
+    }
+    let first = try configuration.beginning(wished: options.addsBeginningOfSequence)
+    let last = try configuration.end(wished: options.addsEndOfSequence)
+    var tokens: [Int32] = []
+    tokens.reserveCapacity(text.count / 3 + 2)
+    if let first { tokens.append(first) }
+    withEncoder { encoder in
+      if options.parsesSpecialTokens {
+        appendSpecialTokens(of: text, with: &encoder, to: &tokens)
+      } else {
+        appendAddedTokens(of: text, with: &encoder, to: &tokens)
+      }
+    }
+    if let last { tokens.append(last) }
+    return tokens
+  }
+
+  public func encode(
+    _ text: [UInt8], options: EncodingOptions = EncodingOptions()
+  ) throws(RallyError) -> [Int32] {
+    try encode(text.span, options: options)
+  }
+
+  public func encode(
+    _ text: String, options: EncodingOptions = EncodingOptions()
+  ) throws(RallyError) -> [Int32] {
+    try encode(text.utf8.span, options: options)
+  }
+}
+
+extension BytePairTokenizer {
+  private func appendSpecialTokens(of text: Span<UInt8>, with encoder: inout WordEncoder, to tokens: inout [Int32]) {
+    var start = 0
+    while let match = specialMatcher.firstMatch(in: text, from: start) {
+      appendAddedTokens(of: text.extracting(start..<match.start), with: &encoder, to: &tokens)
+      tokens.append(match.token)
+      start = match.end
+    }
+    appendAddedTokens(of: text.extracting(start..<text.count), with: &encoder, to: &tokens)
+  }
+
+  private func appendAddedTokens(of text: Span<UInt8>, with encoder: inout WordEncoder, to tokens: inout [Int32]) {
+    var start = 0
+    while let match = addedMatcher.firstMatch(in: text, from: start) {
+      appendPieces(of: text.extracting(start..<match.start), with: &encoder, to: &tokens)
+      tokens.append(match.token)
+      start = match.end
+    }
+    appendPieces(of: text.extracting(start..<text.count), with: &encoder, to: &tokens)
+  }
+
+  private func appendPieces(of text: Span<UInt8>, with encoder: inout WordEncoder, to tokens: inout [Int32]) {
+    var start = 0
+    while start < text.count {
+      let end = splitter.pieceEnd(in: text, from: start)
+      if configuration.addsPrefixSpace, text[start] != 0x20 {
+        var piece: [UInt8] = [0x20]
+        for index in start..<end { piece.append(text[index]) }
+        appendWords(of: piece.span, with: &encoder, to: &tokens)
+      } else {
+        appendWords(of: text.extracting(start..<end), with: &encoder, to: &tokens)
+      }
+      start = end
+    }
+  }
+
+  private func appendWords(of piece: Span<UInt8>, with encoder: inout WordEncoder, to tokens: inout [Int32]) {
+    var start = 0
+    while start < piece.count {
+      let end = splitter.wordEnd(in: piece, from: start)
+      encoder.append(piece.extracting(start..<end), rules: rules, to: &tokens)
+      start = end
+    }
+  }
+}

@@ -1,0 +1,46 @@
+public import Tensors
+
+/// Decodes tokens one by one into pieces of text that never end within a character.
+///
+/// Bytes that may still become a character are held back; bytes that certainly will not are passed on.
+/// The pieces and what `finish` returns are together what `decode` returns.
+public struct StreamDecoder: Sendable {
+  private let tokenizer: BytePairTokenizer
+  private let skipsSpecialTokens: Bool
+  // The start of a character: at most 3 bytes.
+  private var pending: [UInt8] = []
+
+  public init(tokenizer: BytePairTokenizer, skipsSpecialTokens: Bool = true) {
+    self.tokenizer = tokenizer
+    self.skipsSpecialTokens = skipsSpecialTokens
+  }
+
+  /// - Returns: the bytes that are complete by now; often none.
+  /// - Throws: `invalidToken` for an id outside the vocabulary; the decoder stays as it was.
+  public mutating func push(_ id: Int32) throws(RallyError) -> [UInt8] {
+    try tokenizer.check(id)
+    if skipsSpecialTokens, tokenizer.isSpecial(id) { return [] }
+    var bytes = pending
+    bytes += tokenizer.vocabularyTable.bytes(of: id)
+    let end = Self.completeByteCount(of: bytes.span)
+    pending = Array(bytes[end...])
+    bytes.removeSubrange(end...)
+    return bytes
+  }
+
+  /// The bytes still held back, an incomplete character; the decoder starts anew.
+  public mutating func finish() -> [UInt8] {
+    defer { pending = [] }
+    return pending
+  }
+
+  /// The length of `bytes` without a character that its end cuts off.
+  private static func completeByteCount(of bytes: Span<UInt8>) -> Int {
+    // A character of four bytes lacks its last at best.
+    for start in max(0, bytes.count - 3)..<bytes.count {
+      // Not within a character: its continuation bytes start none, and are invalid by themselves.
+      if bytes.symbol(at: start) == .incomplete { return start }
+    }
+    return bytes.count
+  }
+}

@@ -1,0 +1,110 @@
+import Tensors
+
+/// The bytes of every token, and the token of given bytes.
+struct VocabularyTable: Sendable {
+  /// The longest entry that is read. The longest in use are runs of a few hundred equal characters;
+  /// the limit bounds what one id can decode to, and the search for added tokens.
+  static let maximumByteCount = 4096
+
+  private var bytes: [UInt8] = []
+  private var ends: [Int] = []  // [V] of each token's bytes in `bytes`
+  private(set) var kinds: [Kind] = []  // [V]
+  // By its bytes: entries that merges can reach, and added tokens that they cannot.
+  private var written: [ArraySlice<UInt8>: Int32] = [:]
+  private var literal: [ArraySlice<UInt8>: Int32] = [:]
+
+  enum Kind: Sendable { case ordinary, added, special }
+
+  var count: Int { ends.count }
+
+  /// - Throws: `invalidTokenizer`, naming the entry: empty, too long, a character outside the byte
+  ///   alphabet, or one that stands twice.
+  init(_ entries: [String], configuration: TokenizerConfiguration) throws(RallyError) {
+    guard !entries.isEmpty, entries.count <= Int32.max else {
+      throw RallyError(
+        .invalidTokenizer, "vocabulary", expected: "1 to \(Int32.max) entries", found: "\(entries.count)")
+    }
+    try configuration.validate(tokenCount: entries.count)
+    kinds = Array(repeating: .ordinary, count: entries.count)
+    for id in configuration.addedTokens { kinds[Int(id)] = .added }
+    for id in configuration.specialTokens { kinds[Int(id)] = .special }
+    ends.reserveCapacity(entries.count)
+    written.reserveCapacity(entries.count)
+    for (id, entry) in entries.enumerated() { try append(entry, id: Int32(id)) }
+  }
+
+  private mutating func append(_ entry: String, id: Int32) throws(RallyError) {
+    let name = "vocabulary entry \(id)"
+    // Two bytes spell one byte of an ordinary entry at most.
+    guard !entry.isEmpty, entry.utf8.count <= 2 * Self.maximumByteCount else {
+      throw RallyError(
+        .invalidTokenizer, name, expected: "1 to \(Self.maximumByteCount) bytes",
+        found: "\(entry.utf8.count)")
+    }
+    let start = bytes.count
+    let isOrdinary = kinds[Int(id)] == .ordinary
+    var reads = true  // whether the entry reads the same to merges and as a text
+    for scalar in entry.unicodeScalars {
+      if let byte = ByteAlphabet.byte(of: scalar) {
+        bytes.append(byte)
+        reads = reads && byte < 0x80 && UInt32(byte) == scalar.value
+      } else if isOrdinary {
+        throw RallyError(
+          .invalidTokenizer, "\(name) \(quoted(entry))", expected: "characters of the byte alphabet",
+          found: "U+\(String(scalar.value, radix: 16, uppercase: true))",
+          remedy: "list it as an added token if it is literal text")
+      } else {
+        reads = false
+      }
+    }
+    if !isOrdinary {
+      bytes.removeSubrange(start...)
+      bytes += entry.utf8
+    }
+    guard bytes.count - start <= Self.maximumByteCount else {
+      throw RallyError(
+        .invalidTokenizer, name, expected: "at most \(Self.maximumByteCount) bytes",
+        found: "\(bytes.count - start)")
+    }
+    ends.append(bytes.count)
+    let token = ArraySlice(Array(bytes[start...]))
+    let earlier = isOrdinary || reads
+      ? written.updateValue(id, forKey: token) : literal.updateValue(id, forKey: token)
+    if let earlier {
+      throw RallyError(
+        .invalidTokenizer, "\(name) \(quoted(entry))", expected: "each entry once",
+        found: "it at \(earlier) too")
+    }
+  }
+}
+
+extension VocabularyTable {
+  /// The bytes of a token. `id` must be within the vocabulary.
+  func bytes(of id: Int32) -> ArraySlice<UInt8> {
+    bytes[(id == 0 ? 0 : ends[Int(id) - 1])..<ends[Int(id)]]
+  }
+
+  /// The entry that merges can reach with these bytes.
+  func mergeable(_ bytes: ArraySlice<UInt8>) -> Int32? { written[bytes] }
+
+  /// The entry with these bytes; the one that merges can reach, when an added token has them too.
+  func id(of bytes: ArraySlice<UInt8>) -> Int32? { written[bytes] ?? literal[bytes] }
+
+  /// The entry as the file spells it.
+  func entry(_ id: Int32) -> String {
+    let bytes = bytes(of: id)
+    return kinds[Int(id)] == .ordinary ? ByteAlphabet.text(of: bytes) : String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// The tokens of a kind, ascending.
+  func ids(of kind: Kind) -> [Int32] {
+    kinds.indices.filter { kinds[$0] == kind }.map { Int32($0) }
+  }
+}
+
+/// At most 40 characters of what a file says, for an error message of one line.
+func quoted(_ text: String) -> String {
+  let start = text.unicodeScalars.prefix(40)
+  let printable = start.map { $0.value < 0x20 || $0.value == 0x7F ? "\u{FFFD}" : Character($0) }
+  return "\"\(String(printable))\(start.endIndex == text.unicodeScalars.endIndex ? "" : "…")\""
+}

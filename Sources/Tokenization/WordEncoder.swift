@@ -1,0 +1,68 @@
+/// Turns one word into tokens: byte tokens, merged pair by pair, lowest rank first, leftmost on a tie.
+///
+/// Scratch memory and a cache of words; it belongs to one tokenizer and one call at a time.
+struct WordEncoder {
+  /// Up to here every merge scans all pairs; beyond, a queue finds the next one. A scan of 64 ranks
+  /// takes as long as the dozen steps of a queue.
+  static let scanLimit = 64
+
+  private var cache = WordCache()
+  private var tokens: [Int32] = []
+  private var ranks: [UInt32] = []
+  private var queue = MergeQueue()
+
+  /// Appends the tokens of `word`. Bytes without a token are left out, and their neighbours may merge.
+  ///
+  /// O(n log n) in the word's bytes.
+  mutating func append(_ word: Span<UInt8>, rules: MergeRules, to output: inout [Int32]) {
+    guard let key = WordCache.key(of: word) else {
+      merge(word, rules: rules, into: &output)
+      return
+    }
+    if cache.append(key, to: &output) { return }
+    let start = output.count
+    merge(word, rules: rules, into: &output)
+    cache.insert(key, tokens: output[start...])
+  }
+
+  /// Gives back memory that a very long word took.
+  mutating func trim() {
+    guard tokens.capacity > 1 << 16 else { return }
+    tokens = []
+    queue = MergeQueue()
+  }
+
+  private mutating func merge(_ word: Span<UInt8>, rules: MergeRules, into output: inout [Int32]) {
+    tokens.removeAll(keepingCapacity: true)
+    for index in 0..<word.count {
+      let token = rules.byteTokens[Int(word[index])]
+      if token >= 0 { tokens.append(token) }
+    }
+    if tokens.count <= Self.scanLimit {
+      scan(rules)
+    } else {
+      queue.merge(&tokens, rules: rules)
+    }
+    output += tokens
+  }
+
+  /// Merges by looking at all ranks each time: O(n²) with the smallest of constants.
+  private mutating func scan(_ rules: MergeRules) {
+    ranks.removeAll(keepingCapacity: true)
+    for index in 1..<max(tokens.count, 1) { ranks.append(rules.pairs.rank(tokens[index - 1], tokens[index])) }
+    while true {
+      var lowest = PairTable.noRank
+      var place = 0
+      for index in 0..<ranks.count where ranks[index] < lowest {
+        lowest = ranks[index]
+        place = index
+      }
+      guard lowest != PairTable.noRank else { return }
+      tokens[place] = rules.merges[Int(lowest)].result
+      tokens.remove(at: place + 1)
+      ranks.remove(at: place)
+      if place > 0 { ranks[place - 1] = rules.pairs.rank(tokens[place - 1], tokens[place]) }
+      if place < ranks.count { ranks[place] = rules.pairs.rank(tokens[place], tokens[place + 1]) }
+    }
+  }
+}
