@@ -1,0 +1,118 @@
+"""Handles of the library and calls on them: who closes, who waits, and what Ctrl-C does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from ._library import Library
+from .errors import RallyError, Status
+
+T = TypeVar("T")
+
+
+class Handle:
+    """Owns one handle of the library and closes it once: by `close`, when collected, or when the process ends.
+
+    A forked child inherits the object but not the right to use it; there `address` raises and closing does nothing.
+    """
+
+    def __init__(self, library: Library, closing: str, address: int | None, noun: str) -> None:
+        self._address = address
+        self._noun = noun
+        self._process = os.getpid()
+        self.close = weakref.finalize(self, _close, getattr(library.c, closing), address, self._process)
+
+    @property
+    def address(self) -> int | None:
+        """What the C functions take.
+
+        Raises
+        ------
+        RallyError
+            CLOSED or FORKED.
+        """
+        if self._process != os.getpid():
+            raise RallyError(
+                Status.FORKED,
+                f"{self._noun}: opened by process {self._process}, before a fork; open it anew in this one",
+            )
+        if not self.close.alive:
+            raise RallyError(Status.CLOSED, f"{self._noun}: already closed; open it anew")
+        return self._address
+
+
+def _close(function: Callable[[int | None], None], address: int | None, process: int) -> None:
+    if process == os.getpid():
+        function(address)
+
+
+class Call(Generic[T]):
+    """One call into the library, on a thread of its own so that the caller's thread can be interrupted.
+
+    Python runs signal handlers between bytecodes of the main thread, so a main thread inside the library would not
+    see Ctrl-C before the call has ended.
+
+    Parameters
+    ----------
+    function : callable
+        Makes the call. Runs while `turn` is held.
+    cancel : callable
+        Makes a running call return soon.
+    turn : lock
+        Whose turn it is: one call at a time.
+    """
+
+    def __init__(self, function: Callable[[], T], cancel: Callable[[], Any], turn: threading.Lock) -> None:
+        self._function = function
+        self._cancel = cancel
+        self._turn = turn
+        self._ended = threading.Event()
+        self._running = False
+        self._value: T
+        self._error: BaseException | None = None
+        self.abandoned = False
+        threading.Thread(target=self._run, name="rally").start()
+
+    def _run(self) -> None:
+        try:
+            with self._turn:
+                self._running = True
+                if not self.abandoned:
+                    self._value = self._function()
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._ended.set()
+
+    def result(self) -> T:
+        """Waits for the call; raises what it raised."""
+        self._ended.wait()
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def abandon(self) -> None:
+        """Cancels the call and waits until the library has returned. A call whose turn has not come is dropped."""
+        self.abandoned = True
+        # Cancelling reaches only a call that is already inside the library, hence more than once.
+        while self._running and not self._ended.wait(0.01):
+            self._cancel()
+
+
+def call(function: Callable[[], T], cancel: Callable[[], Any], turn: threading.Lock) -> T:
+    """Makes a call into the library when its turn has come. Ctrl-C cancels it and raises ``KeyboardInterrupt``."""
+    on_main = threading.current_thread() is threading.main_thread()
+    if not (on_main and callable(signal.getsignal(signal.SIGINT))):
+        with turn:
+            return function()
+    running = Call(function, cancel, turn)
+    try:
+        return running.result()
+    except BaseException:
+        running.abandon()
+        raise

@@ -1,0 +1,516 @@
+"""A model that was opened: text, logits, ratings, generation."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from ctypes import byref
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _handles, _library, generation, info, tokenizer
+from ._handles import Handle
+from .errors import RallyError, Status
+from .generation import Generation, Prompt, Sampling, TokenEvent
+from .info import ModelInfo, TensorInfo
+from .rows import Row, Rows, choice, integer, split
+
+T = TypeVar("T")
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forward:
+    """What a language model computed for one row of T tokens.
+
+    The arrays are views of one array for all rows of the call: keep a copy to keep one row only.
+
+    Attributes
+    ----------
+    depth : ndarray, shape [T], int32
+        Recursions each token ran.
+    logits : ndarray, shape [T, V], float32, or None
+        V is the vocabulary's size; [P, V] where P positions were asked for.
+    hidden : ndarray, shape [T, D], float32, or None
+        After the final norm, what the head sees; [P, D] where P positions were asked for.
+    """
+
+    depth: npt.NDArray[np.int32]
+    logits: Floats | None
+    hidden: Floats | None
+
+
+class Model:
+    """A language model or a rater.
+
+    Any number of Python threads may use one model: calls that compute take turns, the others run at once. For calls
+    that compute at the same time, open the model more than once. Ctrl-C ends a running call.
+
+    Parameters
+    ----------
+    path : str or path
+        The model file.
+    dtype : {"auto", "f32", "bf16", "int8"}
+        Element type to compute in.
+    threads : int
+        Threads that compute; 0: as many as this process may use.
+    batch_tokens : int
+        Tokens computed together; 0: the library's choice. Costs memory, changes no result.
+
+    Raises
+    ------
+    RallyError
+        The file is missing, or not a model that this library can run; ``code`` and message say which and why.
+    ImportError
+        The library was not found, or does not fit this package.
+
+    Notes
+    -----
+    `rows` are token ids: a list of sequences or integer arrays of any lengths, an array [row_count, T], a `Rows`, or,
+    where the model has a tokenizer, a list of texts. They are never padded, and the result of a row does not depend
+    on the other rows, by a single bit.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], dtype: str = "auto", threads: int = 0, batch_tokens: int = 0
+    ) -> None:
+        encoded = os.fsencode(path)
+        if b"\0" in encoded:
+            raise RallyError(Status.INVALID_ARGUMENT, f"path: {path!r} contains a zero byte")
+        self._open(Path(os.fsdecode(encoded)).name, "rally_model_open", (encoded,), dtype, threads, batch_tokens)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, dtype: str = "auto", threads: int = 0, batch_tokens: int = 0) -> Model:
+        """Opens a model file that is in memory; it must not keep tensors in a second file."""
+        model = cls.__new__(cls)
+        array = np.frombuffer(data, np.uint8)
+        source = (array.ctypes.data, array.size)
+        model._open("from memory", "rally_model_open_memory", source, dtype, threads, batch_tokens)
+        return model
+
+    def _open(
+        self, name: str, function: str, source: tuple[Any, ...], dtype: str, threads: int, batch_tokens: int
+    ) -> None:
+        self._name = name
+        self._threads = integer("threads", threads, 0, 256)
+        self._batch_tokens = integer("batch_tokens", batch_tokens, 0, 2**32 - 1)
+        self._library = _library.library()
+        self._turn = threading.Lock()
+        self._runner_handle: Handle | None = None
+
+        interrupted = threading.Event()
+        options = self._library.new("rally_model_options")
+        options.dtype = choice("dtype", dtype, _library.DTYPES)
+        options.threads = self._threads
+        options.progress = _library.ProgressCallback(lambda user, done, total: int(interrupted.is_set()))
+
+        def opened() -> Handle:
+            model = _library.Handle()
+            self._library.call(function, *source, byref(options), byref(model))
+            return Handle(self._library, "rally_model_close", model.value, f"model {name}")
+
+        self._handle = _handles.call(opened, interrupted.set, threading.Lock())
+        self._info = info.read_info(self._library, self._handle.address)
+
+    def close(self) -> None:
+        """Cancels the call in progress and frees everything. A second time: nothing."""
+        # The model first: no runner is opened on a closed model, so the one found below is the last.
+        self._handle.close()
+        if self._runner_handle is not None:
+            self._runner_handle.close()
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<rally.Model {self._name}: {self.kind}, {self._info.parameter_count:,} parameters>"
+
+    # What it is
+
+    @property
+    def kind(self) -> str:
+        """ "lm" or "rater"."""
+        return self._info.kind
+
+    @property
+    def info(self) -> ModelInfo:
+        """Sizes, routing and kind."""
+        _ = self._handle.address
+        return self._info
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The file's metadata, in its order."""
+        return info.read_metadata(self._library, self._handle.address)
+
+    @property
+    def tensors(self) -> tuple[TensorInfo, ...]:
+        """The weight tensors, as the file stores them."""
+        return info.read_tensors(self._library, self._handle.address)
+
+    # Text
+
+    def encode(
+        self,
+        text: str | bytes,
+        add_bos: bool | None = None,
+        add_eos: bool | None = None,
+        parse_special: bool = True,
+    ) -> list[int]:
+        """The token ids of a text. Bytes that are not UTF-8 are kept: decoding gives back the very bytes.
+
+        Parameters
+        ----------
+        text : str or bytes
+        add_bos, add_eos : bool, optional
+            Whether the model's first and last token are added; None: as the model file says.
+        parse_special : bool
+            Whether "<|endoftext|>" in the text becomes its one token. False for text of strangers.
+
+        Raises
+        ------
+        RallyError
+            UNSUPPORTED: the model has no tokenizer.
+        """
+        switches = {"add_bos": add_bos, "add_eos": add_eos, "parse_special": parse_special}
+        wishes = tokenizer.options(self._library, **switches)
+        tokens: list[int] = tokenizer.encode(self._library, self._handle.address, text, wishes).tolist()
+        return tokens
+
+    def decode(self, ids: Row, skip_special: bool = False) -> str:
+        """The text of token ids; what is not UTF-8 becomes U+FFFD (`decode_bytes` keeps it).
+
+        Parameters
+        ----------
+        ids : sequence of int, or integer array [n]
+        skip_special : bool
+            Whether special tokens are left out.
+
+        Raises
+        ------
+        RallyError
+            UNSUPPORTED: the model has no tokenizer. INVALID_TOKEN: an id outside the vocabulary.
+        """
+        return self.decode_bytes(ids, skip_special).decode("utf-8", "replace")
+
+    def decode_bytes(self, ids: Row, skip_special: bool = False) -> bytes:
+        """The bytes of token ids; see `decode`."""
+        wishes = tokenizer.options(self._library, skip_special=skip_special)
+        return tokenizer.decode(self._library, self._handle.address, Rows.pack([ids]).tokens, wishes)
+
+    # Language models
+
+    def forward(
+        self,
+        rows: Rows | Sequence[Row] | Sequence[str],
+        selection: str = "threshold",
+        max_depth: int | None = None,
+        *,
+        logits: bool = True,
+        hidden: bool = False,
+        positions: int | Sequence[Row] | None = None,
+        timeout: float | None = None,
+    ) -> list[Forward]:
+        """Runs a language model over rows.
+
+        Parameters
+        ----------
+        rows : list of rows
+        selection : {"threshold", "topk"}
+            How an expert-choice model selects the tokens that go on: by the router's threshold, which is causal and
+            what generation does, or the capacity's best of the whole row, as in training.
+        max_depth : int, optional
+            Recursions a token may run; None: the model's own number.
+        logits, hidden : bool
+            What is computed, beside the depths.
+        positions : int, or one sequence of int per row; optional
+            Tokens whose logits and hidden states are wanted, -1 the last; one int holds for every row. None: all.
+        timeout : float, optional
+            Seconds after which the call fails with DEADLINE_EXCEEDED.
+
+        Returns
+        -------
+        list of Forward
+            In the order of the rows.
+        """
+        packed = self._rows(rows)
+        wanted, counts = (None, packed.lengths) if positions is None else _flatten(positions, packed)
+        shape = int(counts.sum())
+        all_logits = np.empty((shape, self._info.vocab_size), np.float32) if logits else None
+        all_hidden = np.empty((shape, self._info.hidden_size), np.float32) if hidden else None
+        depths = np.empty(packed.tokens.size, np.int32)
+
+        outputs = self._library.new("rally_outputs")
+        outputs.depths = depths.ctypes.data
+        if wanted is not None:
+            outputs.positions, outputs.position_count = wanted.ctypes.data, wanted.size
+        if all_logits is not None:
+            outputs.logits = all_logits.ctypes.data
+        if all_hidden is not None:
+            outputs.hidden = all_hidden.ctypes.data
+        self._run(packed, selection, max_depth, timeout, outputs, (wanted, all_logits, all_hidden, depths))
+
+        none = [None] * len(packed)
+        return [
+            Forward(*row)
+            for row in zip(
+                split(depths, packed.lengths),
+                none if all_logits is None else split(all_logits, counts),
+                none if all_hidden is None else split(all_hidden, counts),
+                strict=True,
+            )
+        ]
+
+    def logprobs(
+        self,
+        rows: Rows | Sequence[Row] | Sequence[str],
+        selection: str = "threshold",
+        max_depth: int | None = None,
+        *,
+        targets: Rows | Sequence[Row] | None = None,
+        timeout: float | None = None,
+    ) -> list[Floats]:
+        """Log-probabilities of each row's own next tokens, or of given ones; the logits are never held whole.
+
+        Parameters
+        ----------
+        rows, selection, max_depth, timeout
+            As in `forward`.
+        targets : list of rows, optional
+            For every token the id whose log-probability is wanted after it, -1: none (a NaN is returned).
+
+        Returns
+        -------
+        list of ndarray, float32
+            Natural logarithms: [T - 1] per row, entry t for token t + 1; with `targets` [T] per row.
+        """
+        packed = self._rows(rows)
+        aims = None if targets is None else Rows.pack(targets)
+        if aims is not None and not np.array_equal(aims.offsets, packed.offsets):
+            raise RallyError(Status.INVALID_ARGUMENT, "targets: expected one id per token, in rows of the same lengths")
+        lengths = packed.lengths if aims is not None else np.maximum(packed.lengths - 1, 0)
+        values = np.empty(int(lengths.sum()), np.float32)
+
+        outputs = self._library.new("rally_outputs")
+        outputs.logprobs = values.ctypes.data
+        if aims is not None:
+            outputs.targets = aims.tokens.ctypes.data
+        self._run(packed, selection, max_depth, timeout, outputs, (aims, values))
+        return split(values, lengths)
+
+    def generate(
+        self,
+        prompt: Prompt | Sequence[Prompt],
+        max_tokens: int | None = None,
+        *,
+        temperature: float = 0.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        seed: int | Sequence[int] = 0,
+        stop: int | Sequence[int] = (),
+        stop_at_eos: bool | None = None,
+        max_depth: int | None = None,
+        timeout: float | None = None,
+    ) -> Any:
+        """Continues a prompt, or a list of prompts together.
+
+        Parameters
+        ----------
+        prompt : str, bytes, sequence of int, or a list of these
+        max_tokens : int, optional
+            Tokens to generate; None or 0: until the context is full.
+        temperature : float
+            0: the most probable token.
+        top_k : int
+            Only the k most probable tokens; 0: all.
+        top_p : float
+            Only the most probable tokens that together have this probability, in (0, 1].
+        min_p : float
+            Only tokens with this share of the most probable one's probability, in [0, 1].
+        seed : int, or one per prompt
+            The same seed gives the same text, whatever runs beside it.
+        stop : int or sequence of int
+            Tokens that end the text; the one that did is the last of it.
+        stop_at_eos : bool, optional
+            Whether the model's eos token ends the text too; None: yes.
+        max_depth : int, optional
+            Recursions a token may run; None: the model's own number.
+        timeout : float, optional
+            Seconds after which all end as "cancelled", with what they have.
+
+        Returns
+        -------
+        Generation, or list of Generation
+            One for one prompt, a list for a list.
+
+        See Also
+        --------
+        stream : one prompt, token by token.
+        """
+        sampling = Sampling(max_tokens, temperature, top_k, top_p, min_p, seed, stop, stop_at_eos, max_depth)
+        single = generation.is_one_prompt(prompt)
+        prompts = self._rows([prompt] if single else prompt)
+        results: list[Generation] = generation.generate(self, prompts, sampling, timeout)
+        return results[0] if single else results
+
+    def stream(
+        self,
+        prompt: Prompt,
+        max_tokens: int | None = None,
+        *,
+        temperature: float = 0.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        seed: int = 0,
+        stop: int | Sequence[int] = (),
+        stop_at_eos: bool | None = None,
+        max_depth: int | None = None,
+        skip_special: bool = False,
+    ) -> Iterator[TokenEvent]:
+        """Continues one prompt, token by token.
+
+        The tokens are computed on a thread of their own, ahead of whoever reads them. Closing the iterator, or
+        leaving the loop over it, ends them; other calls that compute wait until then.
+
+        Parameters
+        ----------
+        skip_special : bool
+            Whether special tokens are left out of the text.
+        prompt, max_tokens, temperature, top_k, top_p, min_p, seed, stop, stop_at_eos, max_depth
+            As in `generate`.
+
+        Yields
+        ------
+        TokenEvent
+            The texts of all events are the text of all tokens; none of them splits a character.
+        """
+        sampling = Sampling(max_tokens, temperature, top_k, top_p, min_p, seed, stop, stop_at_eos, max_depth)
+        return generation.stream(self, self._rows([prompt]), sampling, skip_special)
+
+    # Raters
+
+    def rate(
+        self,
+        rows: Rows | Sequence[Row] | Sequence[str],
+        squash: bool = False,
+        *,
+        timeout: float | None = None,
+    ) -> Floats:
+        """Scores rows with a rater. Higher is better; the scale is the rater's own, so compare within one rater only.
+
+        Parameters
+        ----------
+        rows : list of rows
+        squash : bool
+            False: the raw score, which ranks without ties. True: squashed as the model file says.
+        timeout : float, optional
+            Seconds after which the call fails with DEADLINE_EXCEEDED.
+
+        Returns
+        -------
+        ndarray, shape [row_count], float32
+        """
+        packed = self._rows(rows)
+        scores = np.empty(len(packed), np.float32)
+        options = self._library.new("rally_rate_options")
+        options.squash = choice("squash", squash, _library.SWITCHES)
+        options.timeout_seconds = timeout or 0.0
+
+        def rated() -> None:
+            self._library.call("rally_rate", self._runner(), *_arguments(packed), byref(options), scores.ctypes.data)
+
+        self._compute(rated)
+        return scores
+
+    def cancel(self) -> None:
+        """Makes the call in progress fail with CANCELLED soon (generation ends with what it has). From any thread."""
+        runner = self._runner_handle
+        if runner is not None and runner.close.alive:
+            self._library.c.rally_runner_cancel(runner.address)
+
+    # How the methods above call the library
+
+    def _rows(self, rows: Any) -> Rows:
+        if isinstance(rows, (list, tuple)) and any(isinstance(row, (str, bytes)) for row in rows):
+            wishes = tokenizer.options(self._library)
+            address = self._handle.address
+            rows = [
+                tokenizer.encode(self._library, address, row, wishes) if isinstance(row, (str, bytes)) else row
+                for row in rows
+            ]
+        return Rows.pack(rows)
+
+    def _run(
+        self, rows: Rows, selection: str, max_depth: int | None, timeout: float | None, outputs: Any, keep: Any
+    ) -> None:
+        options = self._library.new("rally_run_options")
+        options.selection = choice("selection", selection, _library.SELECTIONS)
+        options.max_depth = integer("max_depth", max_depth or 0, 0, 2**32 - 1)
+        options.timeout_seconds = timeout or 0.0
+
+        def run(keep: Any = keep) -> None:  # what `outputs` points to, alive as long as the call
+            self._library.call("rally_run", self._runner(), *_arguments(rows), byref(options), byref(outputs))
+
+        self._compute(run)
+
+    def _compute(self, function: Callable[[], T]) -> T:
+        """Calls `function` when it is its turn."""
+        _ = self._handle.address  # a forked child must not wait for a lock that a thread of its parent held
+        return _handles.call(function, self.cancel, self._turn)
+
+    def _runner(self) -> int | None:
+        """The runner's address; its threads start with the first call that computes. Called in turn."""
+        model = self._handle.address
+        if self._runner_handle is None:
+            options = self._library.new("rally_runner_options")
+            options.threads, options.max_batch_tokens = self._threads, self._batch_tokens
+            runner = _library.Handle()
+            self._library.call("rally_runner_open", model, byref(options), byref(runner))
+            self._runner_handle = Handle(self._library, "rally_runner_close", runner.value, f"model {self._name}")
+            if not self._handle.close.alive:  # closed meanwhile, by a thread that saw no runner
+                self._runner_handle.close()
+        return self._runner_handle.address
+
+
+def _arguments(rows: Rows) -> tuple[int, int, int]:
+    return rows.tokens.ctypes.data, rows.offsets.ctypes.data, len(rows)
+
+
+def _flatten(positions: Any, rows: Rows) -> tuple[npt.NDArray[np.uintp], npt.NDArray[np.int64]]:
+    """Positions within rows as positions within all tokens, and how many there are per row."""
+    lengths = rows.lengths
+    if hasattr(positions, "__index__"):
+        counts = np.ones(len(rows), np.int64)
+        flat = np.full(len(rows), integer("positions", positions, -(2**31), 2**31), np.int64)
+    else:
+        packed = Rows.pack(positions)
+        if len(packed) != len(rows):
+            raise RallyError(
+                Status.INVALID_ARGUMENT,
+                f"positions: expected an int or {len(rows)} rows of them, found {len(packed)} rows",
+            )
+        counts, flat = packed.lengths, packed.tokens.astype(np.int64)
+    extent = np.repeat(lengths, counts)
+    flat += np.where(flat < 0, extent, 0)
+    wrong = (flat < 0) | (flat >= extent)
+    if wrong.any():
+        index = int(np.argmax(wrong))
+        row = int(np.repeat(np.arange(len(rows)), counts)[index])
+        raise RallyError(
+            Status.INVALID_ARGUMENT, f"positions: row {row} has {lengths[row]} tokens, none at the place asked for"
+        )
+    starts = np.repeat(rows.offsets[:-1].astype(np.int64), counts)
+    return (flat + starts).astype(np.uintp), counts
