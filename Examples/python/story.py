@@ -12,13 +12,13 @@ MODELS = Path(__file__).parent.parent / "models"
 
 
 def tell(model: rally.Model, prompt: str) -> str:
-    """Print the story as it comes; the darker a piece, the more recursions it took."""
+    """Print the story as it comes; the brighter a piece, the more recursions it took."""
     deepest = model.info.num_recursion
     depths = []
     print(prompt, end="")
     story = prompt
     for event in model.stream(prompt, max_tokens=120, temperature=0.8, top_p=0.95, seed=7, skip_special=True):
-        grey = 250 - 18 * event.depth // deepest if sys.stdout.isatty() else None
+        grey = 238 + 17 * event.depth // deepest if sys.stdout.isatty() else None
         print(f"\x1b[38;5;{grey}m{event.text}\x1b[0m" if grey else event.text, end="", flush=True)
         depths.append(event.depth)
         story += event.text or ""

@@ -87,6 +87,8 @@ def _one_row(row: Any, index: int) -> npt.NDArray[Any]:
         )
     try:
         array = np.asarray(row)
+        if array.dtype.kind == "f" and all(isinstance(value, int) for value in row):  # NumPy's answer to [1, 2**63]
+            array = np.asarray(row, dtype=object)
     except (ValueError, OverflowError, TypeError) as error:
         raise RallyError(
             Status.INVALID_ARGUMENT, f"row {index}: expected a flat sequence of integers ({error})"

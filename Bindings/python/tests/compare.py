@@ -1,0 +1,47 @@
+"""How results are compared, and the second opinion on them: the model file's own graph in onnxruntime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+TOLERANCE = 1e-5
+"""Relative; float32 sums in another order differ by about 1e-6 on these models."""
+
+
+def relative_error(found: Any, expected: Any) -> float:
+    """‖found - expected‖ / ‖expected‖, in float64."""
+    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
+    assert found.shape == expected.shape
+    assert np.isfinite(found).all()
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+
+
+def same_bits(found: Any, expected: Any) -> bool:
+    """Whether two float32 arrays are equal bit for bit."""
+    assert found.dtype == expected.dtype == np.float32
+    return found.shape == expected.shape and bool((found.view(np.int32) == expected.view(np.int32)).all())
+
+
+class Graph:
+    """A model file run by onnxruntime."""
+
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def forward(self, row: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Logits [T, V] and depths [T] of one row, by threshold selection."""
+        logits, depth = self._session.run(["logits", "depth"], {"input_ids": np.asarray([row], np.int64)})
+        return logits[0], depth[0]
+
+    def rate(self, row: Any) -> float:
+        """The raw score of one row."""
+        ids = np.asarray([row], np.int64)
+        (score,) = self._session.run(["score"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+        return float(score[0])

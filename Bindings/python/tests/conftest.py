@@ -1,0 +1,38 @@
+"""Models that many tests share, written once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import models
+import pytest
+
+import rally
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def lm_path(folder: Path) -> Path:
+    return models.write(folder / "lm.onnx", models.MOR)
+
+
+@pytest.fixture(scope="session")
+def rater_path(folder: Path) -> Path:
+    return models.write(folder / "rater.onnx", models.RATER)
+
+
+@pytest.fixture
+def lm(lm_path: Path) -> Iterator[rally.Model]:
+    with rally.Model(lm_path, threads=2) as model:
+        yield model
+
+
+@pytest.fixture
+def rater(rater_path: Path) -> Iterator[rally.Model]:
+    with rally.Model(rater_path, threads=2) as model:
+        yield model

@@ -1,0 +1,113 @@
+"""Small models with random weights and a byte tokenizer, written through `rally.modelfile`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rally.modelfile import Description, LanguageModel, Rater, Routing, Tokenizer, write_model
+from rally.modelfile.shapes import layer_dims
+from rally.modelfile.tensors import float_tensor
+
+END = "<|endoftext|>"
+MERGES = ("t h", "th e", "Ġ the", "i n", "e r", "a n", "Ġ a", "Ã ©")
+
+
+def byte_alphabet() -> list[str]:
+    """GPT-2's printable character for each byte."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in printable]
+    table = dict(zip(printable, map(chr, printable), strict=True)) | {
+        byte: chr(256 + i) for i, byte in enumerate(others)
+    }
+    return [table[byte] for byte in range(256)]
+
+
+def tokenizer(**changes: Any) -> Tokenizer:
+    """256 bytes, a few merges, and one special token, which is both bos and eos."""
+    vocab = (*byte_alphabet(), *(merge.replace(" ", "") for merge in MERGES), END)
+    end = len(vocab) - 1
+    default = Tokenizer("gpt2", False, end, end, False, False, vocab, MERGES, (end,), (end,))
+    return replace(default, **changes)
+
+
+TOKENIZER = tokenizer()
+VOCAB = len(TOKENIZER.vocab) + 3  # ids beyond the tokenizer are legal
+
+EXPERT = Routing("expert", "linear", "sigmoid", 0.1, 1.0, "weighted", "recursion", (1.0, 2 / 3, 1 / 3))
+TOKEN = Routing("token", "linear", "softmax", 1.0, 1.0, "weighted", "recursion")
+
+_SIZES: dict[str, Any] = {
+    "vocab_size": VOCAB,
+    "hidden_size": 48,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 12,
+    "intermediate_size": 80,
+    "max_position_embeddings": 256,
+    "tokenizer": TOKENIZER,
+}
+
+MOR = LanguageModel(
+    name="random MoR",
+    num_block_layers=2,
+    tie_word_embeddings=True,
+    num_first_layers=1,
+    num_last_layers=1,
+    num_recursion=3,
+    sharing="middle_cycle",
+    routing=EXPERT,
+    **_SIZES,
+)
+VANILLA = LanguageModel(name="random vanilla", num_block_layers=3, tie_word_embeddings=False, **_SIZES)
+RATER = Rater(name="random rater", num_block_layers=2, **_SIZES)
+
+LANGUAGE_MODELS = {
+    "vanilla": VANILLA,
+    "recursive": replace(MOR, routing=None),
+    "expert": MOR,
+    "expert shared": replace(MOR, routing=replace(EXPERT, kv_cache="shared")),
+    "token": replace(MOR, routing=TOKEN),
+    "token shared": replace(MOR, routing=replace(TOKEN, kv_cache="shared")),
+}
+
+
+def write(path: Path, model: Description, seed: int = 0) -> Path:
+    """Write `model` with random weights of order one, so that every part of it matters to the result."""
+    random = np.random.default_rng(seed)
+    width = model.hidden_size
+
+    def normal(*shape: int) -> np.ndarray:
+        return random.standard_normal(shape) * (1.5 / shape[-1] ** 0.5)
+
+    weights = {"embed_tokens.weight": random.standard_normal((model.vocab_size, width))}
+    parts = {"first": 0, "block": model.num_block_layers, "last": 0}
+    if isinstance(model, LanguageModel):
+        parts |= {"first": model.num_first_layers, "last": model.num_last_layers}
+    for part, count in parts.items():
+        for layer in range(count):
+            for name, shape in layer_dims(model).items():
+                one = 1.0 if len(shape) == 1 and name.endswith("weight") else 0.0
+                weights[f"{part}.{layer}.{name}"] = one + (0.1 if len(shape) == 1 else 1.0) * normal(*shape)
+    weights["norm.weight"] = 1 + 0.1 * normal(width)
+    if isinstance(model, LanguageModel):
+        if not model.tie_word_embeddings:
+            weights["lm_head.weight"] = normal(model.vocab_size, width)
+        if model.routing and model.routing.kind == "expert":
+            for recursion in range(model.num_recursion):
+                weights[f"router.{recursion}.weight"] = normal(1, width)
+        elif model.routing:
+            weights["router.0.weight"] = normal(model.num_recursion, width)
+    else:
+        weights |= {"head.weight": normal(1, width), "head.bias": normal(1)}
+    write_model(path, model, [float_tensor(name, value) for name, value in weights.items()])
+    return path
+
+
+def rows(lengths: list[int], seed: int = 1, vocab: int = VOCAB) -> list[list[int]]:
+    """Random rows of these lengths."""
+    random = np.random.default_rng(seed)
+    return [random.integers(0, vocab, length).tolist() for length in lengths]
