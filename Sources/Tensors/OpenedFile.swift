@@ -1,0 +1,112 @@
+import Glibc
+
+/// A regular file that is open for reading; closed with its owner.
+package struct OpenedFile: ~Copyable {
+  package let path: String
+  package let byteCount: Int
+  let descriptor: CInt
+
+  /// Opens `path`, following links.
+  /// - Throws: `fileNotFound`, `notAFile`, `io`; each names the path.
+  package init(path: String) throws(RallyError) {
+    guard !path.utf8.contains(0) else {
+      throw RallyError(
+        .fileNotFound, path.filter { $0 != "\0" }, expected: "a path", found: "one with a NUL in it")
+    }
+    // Without O_NONBLOCK, opening a pipe would wait for somebody to write into it.
+    let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    guard descriptor >= 0 else { throw RallyError(errno: errno, path: path) }
+    try self.init(descriptor: descriptor, path: path)
+  }
+
+  /// Takes over `descriptor`.
+  init(descriptor: CInt, path: String) throws(RallyError) {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else {
+      let code = errno
+      close(descriptor)
+      throw RallyError(errno: code, path: path)
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
+      let isDirectory = status.st_mode & S_IFMT == S_IFDIR
+      throw RallyError(
+        .notAFile, path, expected: "a regular file",
+        found: isDirectory ? "a directory" : "a device, pipe or socket")
+    }
+    self.path = path
+    self.descriptor = descriptor
+    byteCount = Int(status.st_size)
+  }
+
+  deinit { close(descriptor) }
+
+  /// Where the file really lies: absolute and without links.
+  /// - Throws: `io` when the system does not say.
+  package func realPath() throws(RallyError) -> String {
+    let link = "/proc/self/fd/\(descriptor)"
+    // PATH_MAX with its NUL; what does not fit is an error below, never cut.
+    let capacity = 4096
+    let name = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: capacity) { buffer -> String? in
+      guard let base = buffer.baseAddress else { return nil }
+      let count = unsafe readlink(link, base, capacity)
+      guard count > 0, count < capacity else { return nil }
+      return unsafe String(validating: buffer[..<count].lazy.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+    guard let name, name.utf8.first == UInt8(ascii: "/") else {
+      throw RallyError(.io, path, expected: "a path in UTF-8", found: "none")
+    }
+    return name
+  }
+
+  /// Maps the whole file.
+  @unsafe
+  func map() throws(RallyError) -> UnsafeMutableRawPointer {
+    guard let address = unsafe mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0),
+      unsafe address != MAP_FAILED
+    else { throw RallyError(errno: errno, path: path) }
+    return unsafe address
+  }
+
+  /// Reads the whole file into memory that `free` gives back.
+  @unsafe
+  func copyBytes() throws(RallyError) -> UnsafeMutableRawPointer {
+    guard let block = unsafe malloc(byteCount) else {
+      throw RallyError(.outOfMemory, path, expected: "\(byteCount) bytes of memory", found: "none")
+    }
+    var done = 0
+    while done < byteCount {
+      let count = unsafe pread(descriptor, block + done, byteCount - done, off_t(done))
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else {
+        let code = errno
+        unsafe free(block)
+        if count < 0 { throw RallyError(errno: code, path: path) }
+        throw RallyError(
+          .io, path, expected: "\(byteCount) bytes", found: "\(done): the file was cut short")
+      }
+      done += count
+    }
+    return unsafe block
+  }
+}
+
+extension RallyError {
+  /// What the system said about `path`.
+  init(errno code: CInt, path: String) {
+    switch code {
+    case ENOENT, ENOTDIR:
+      self.init(.fileNotFound, path, expected: "a file", found: "none")
+    case ENOMEM:
+      self.init(.outOfMemory, path, expected: "memory to open it", found: "none")
+    default:
+      self.init(.io, path, expected: "a readable file", found: Self.systemMessage(code))
+    }
+  }
+
+  private static func systemMessage(_ code: CInt) -> String {
+    // Safe among threads since glibc 2.32, which writes unknown numbers into memory of the thread.
+    guard let text = unsafe strerror(code) else { return "error \(code)" }
+    return unsafe String(cString: text)
+  }
+}
