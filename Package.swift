@@ -62,6 +62,8 @@ let package = Package(
       name: "rally-cli",
       dependencies: ["Rally", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: swift),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: swift),
+    .testTarget(name: "ModelsTests", dependencies: ["Tensors", "Models"], swiftSettings: swift),
     .testTarget(name: "TokenizationTests", dependencies: ["Tensors", "Tokenization"], swiftSettings: swift),
   ],
   cxxLanguageStandard: .cxx17

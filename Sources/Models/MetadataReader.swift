@@ -1,0 +1,149 @@
+import Tensors
+
+/// The `rally.` pairs of a file, taken out one by one; what is left at the end is an error.
+///
+/// Keys are written without their prefix here.
+struct MetadataReader {
+  private static let prefix = "rally."
+  private let order: [String]
+  private var values: [String: String]
+
+  /// - Throws: `notARallyModel` when no key has the prefix; `duplicateKey`.
+  init(_ pairs: [MetadataPair]) throws(RallyError) {
+    var order: [String] = []
+    var values: [String: String] = [:]
+    for pair in pairs where pair.key.utf8.starts(with: Self.prefix.utf8) {
+      guard values.updateValue(pair.value, forKey: pair.key) == nil else {
+        throw RallyError(.duplicateKey, pair.key.quoted, expected: "one value", found: "two")
+      }
+      order.append(pair.key)
+    }
+    guard !order.isEmpty else {
+      throw RallyError(
+        .notARallyModel, "metadata", expected: "keys that begin with \(Self.prefix)", found: "none",
+        remedy: "convert the model with python -m rally.convert")
+    }
+    self.order = order
+    self.values = values
+  }
+
+  /// - Throws: `unknownKey` for the first key that nobody asked for.
+  func finish() throws(RallyError) {
+    for key in order where values[key] != nil {
+      throw RallyError(
+        .unknownKey, key.quoted, expected: "only the keys of this kind of model", found: "this one")
+    }
+  }
+
+  func contains(_ key: String) -> Bool { values[Self.prefix + key] != nil }
+
+  mutating func text(_ key: String) throws(RallyError) -> String {
+    guard let value = values.removeValue(forKey: Self.prefix + key) else {
+      throw RallyError(.missingKey, Self.prefix + key, expected: "a value", found: "no such key")
+    }
+    return value
+  }
+
+  mutating func boolean(_ key: String) throws(RallyError) -> Bool {
+    switch try text(key) {
+    case "true": return true
+    case "false": return false
+    case let other: throw invalid(key, "true or false", other)
+    }
+  }
+
+  mutating func choice<Choice>(_ key: String, of: Choice.Type = Choice.self) throws(RallyError) -> Choice
+  where Choice: RawRepresentable & CaseIterable, Choice.RawValue == String {
+    let value = try text(key)
+    guard let choice = Choice(rawValue: value) else {
+      throw invalid(key, Choice.allCases.map(\.rawValue).joined(separator: ", "), value)
+    }
+    return choice
+  }
+
+  mutating func integer(_ key: String, _ range: ClosedRange<Int>) throws(RallyError) -> Int {
+    let value = try text(key)
+    guard let number = Self.integer(value), range.contains(number) else {
+      throw invalid(key, "a whole number from \(range.lowerBound) to \(range.upperBound)", value)
+    }
+    return number
+  }
+
+  /// A decimal of which `condition` holds; `expected` says it in words.
+  mutating func decimal(
+    _ key: String, _ expected: String, where condition: (Double) -> Bool
+  ) throws(RallyError) -> Double {
+    let value = try text(key)
+    guard let number = Self.decimal(value), condition(number) else { throw invalid(key, expected, value) }
+    return number
+  }
+
+  /// As `decimal`, `none` being nil.
+  mutating func optionalDecimal(
+    _ key: String, _ expected: String, where condition: (Double) -> Bool
+  ) throws(RallyError) -> Double? {
+    let value = try text(key)
+    if value == "none" { return nil }
+    guard let number = Self.decimal(value), condition(number) else {
+      throw invalid(key, "\(expected), or none", value)
+    }
+    return number
+  }
+
+  /// `count` decimals between commas.
+  mutating func decimals(
+    _ key: String, count: Int, _ expected: String, where condition: (Double) -> Bool
+  ) throws(RallyError) -> [Double] {
+    let value = try text(key)
+    let parts = value.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+    guard parts.count == count else {
+      throw invalid(key, "\(count) numbers, one per recursion", "\(parts.count)")
+    }
+    var numbers: [Double] = []
+    for part in parts {
+      guard let number = Self.decimal(String(Substring(part))), condition(number) else {
+        throw invalid(key, "each \(expected)", value)
+      }
+      numbers.append(number)
+    }
+    return numbers
+  }
+
+  /// A token id below `vocabularySize`, or `none`.
+  mutating func token(_ key: String, below vocabularySize: Int) throws(RallyError) -> Int32? {
+    let value = try text(key)
+    if value == "none" { return nil }
+    guard let number = Self.integer(value), number < vocabularySize, let id = Int32(exactly: number) else {
+      throw invalid(key, "a token id below \(vocabularySize), or none", value)
+    }
+    return id
+  }
+
+  func invalid(_ key: String, _ expected: String, _ found: String) -> RallyError {
+    RallyError(.invalidValue, Self.prefix + key, expected: expected, found: found.quoted)
+  }
+}
+
+extension MetadataReader {
+  /// Digits without a sign or leading zeros.
+  private static func integer(_ text: String) -> Int? {
+    let digits = text.utf8
+    guard !digits.isEmpty, digits.count <= 18, digits.allSatisfy({ (48...57).contains($0) }),
+      digits.count == 1 || digits.first != UInt8(ascii: "0")
+    else { return nil }
+    return Int(text)
+  }
+
+  /// A finite decimal; no hexadecimal, no names, no spaces.
+  private static func decimal(_ text: String) -> Double? {
+    let characters = text.utf8
+    let isDecimal = characters.allSatisfy { character in
+      switch character {
+      case 48...57, UInt8(ascii: "."), UInt8(ascii: "e"), UInt8(ascii: "E"), UInt8(ascii: "-"), UInt8(ascii: "+"): true
+      default: false
+      }
+    }
+    guard isDecimal, characters.count <= 64, let number = Double(text), number.isFinite else { return nil }
+    return number
+  }
+}

@@ -1,0 +1,227 @@
+/// What a model is, without its weights: the `rally.` keys of its file, typed and checked.
+///
+/// A description that was read from a file obeys every rule of `docs/format.md` and the bounds of
+/// `Bound`, so products of its sizes fit into `Int`. The comments name the keys.
+public struct ModelDescription: Sendable, Equatable {
+  public enum Kind: String, Sendable, CaseIterable {
+    case languageModel = "lm"
+    case rater
+  }
+
+  public var kind: Kind
+  public var name: String
+  /// V
+  public var vocabularySize: Int
+  /// D
+  public var hiddenSize: Int
+  /// H
+  public var headCount: Int
+  /// G; divides H
+  public var keyValueHeadCount: Int
+  /// K
+  public var headWidth: Int
+  /// F
+  public var feedForwardSize: Int
+  /// Tokens of the longest row.
+  public var maximumTokenCount: Int
+  public var norm: Norm
+  public var feedForward: FeedForward
+  /// q, k, v and o projections have biases.
+  public var attentionHasBias: Bool
+  public var positions: Positions
+  public var layers: Layers
+  public var routing: Routing
+  /// The head is the embedding; never for raters.
+  public var tiesEmbeddings: Bool
+  /// Raters only.
+  public var rater: Rater?
+  public var tokenizer: Tokenizer?
+}
+
+extension ModelDescription {
+  public struct Norm: Sendable, Equatable {
+    public enum Kind: String, Sendable, CaseIterable {
+      case rms = "rmsnorm"
+      case layer = "layernorm"
+    }
+    public enum Position: String, Sendable, CaseIterable {
+      case pre
+      /// After each residual sum; raters only.
+      case post
+    }
+    public var kind: Kind
+    public var epsilon: Double
+    public var position: Position
+    public var hasBias: Bool
+  }
+
+  public enum Activation: String, Sendable, CaseIterable {
+    case silu
+    /// With the error function.
+    case gelu
+    case geluTanh = "gelu_tanh"
+    case relu
+  }
+
+  public struct FeedForward: Sendable, Equatable {
+    public var activation: Activation
+    /// down(act(gate x) · up x) instead of down(act(up x)).
+    public var isGated: Bool
+    public var hasBias: Bool
+  }
+
+  public enum Positions: Sendable, Equatable {
+    case rope(theta: Double)
+    /// A table `embed_positions.weight`.
+    case learned
+    case none
+  }
+
+  /// How the stored layers make up the unrolled ones.
+  public struct Layers: Sendable, Equatable {
+    public enum Sharing: String, Sendable, CaseIterable {
+      case none, cycle, sequence
+      case middleCycle = "middle_cycle"
+      case middleSequence = "middle_sequence"
+    }
+    public var sharing: Sharing
+    /// Before the block.
+    public var firstCount: Int
+    /// d
+    public var blockCount: Int
+    /// After the block.
+    public var lastCount: Int
+    /// R; 1 for a vanilla model and for raters.
+    public var recursionCount: Int
+
+    public var storedCount: Int { firstCount + blockCount + lastCount }
+    /// Layers that a token of full depth runs through.
+    public var effectiveCount: Int { firstCount + blockCount * recursionCount + lastCount }
+    /// The whole block is run R times, instead of each of its layers.
+    public var repeatsWholeBlock: Bool { sharing != .sequence && sharing != .middleSequence }
+  }
+
+  public enum Routing: Sendable, Equatable {
+    case none
+    case expert(ExpertRouting)
+    case token(TokenRouting)
+
+    public var router: Router? {
+      switch self {
+      case .none: nil
+      case .expert(let expert): expert.router
+      case .token(let token): token.router
+      }
+    }
+  }
+
+  public struct Router: Sendable, Equatable {
+    public enum Kind: String, Sendable, CaseIterable {
+      /// z = W x
+      case linear
+      /// z = W₂ gelu(W₁ x), with the error function
+      case mlp
+    }
+    public enum Gating: String, Sendable, CaseIterable {
+      case weighted, additive
+    }
+    public enum KeyValueCache: String, Sendable, CaseIterable {
+      /// One per recursion.
+      case recursion
+      /// Keys and values of recursion 0 for all.
+      case shared
+      /// Shared, with the rows of the step replaced.
+      case hybrid
+    }
+    public var kind: Kind
+    public var alpha: Double
+    /// The router sees x / temperature.
+    public var temperature: Double
+    public var gating: Gating
+    public var keyValueCache: KeyValueCache
+  }
+
+  public struct ExpertRouting: Sendable, Equatable {
+    public enum Function: String, Sendable, CaseIterable {
+      case sigmoid, tanh
+      /// g = z, without alpha.
+      case none
+    }
+    public var router: Router
+    public var function: Function
+    /// [R], each in (0, 1].
+    public var capacities: [Double]
+    /// It decides the threshold selection.
+    public var hasAuxiliaryRouter: Bool
+  }
+
+  public struct TokenRouting: Sendable, Equatable {
+    public enum Function: String, Sendable, CaseIterable {
+      case softmax, sigmoid
+    }
+    public var router: Router
+    public var function: Function
+    /// `router.bias` is added before the argmax.
+    public var hasBias: Bool
+  }
+
+  public struct Rater: Sendable, Equatable {
+    public enum FinalNorm: String, Sendable, CaseIterable {
+      case none
+      /// Before pooling.
+      case tokens
+      /// After it.
+      case pooled
+    }
+    public enum Pooling: String, Sendable, CaseIterable {
+      case mean
+      /// The first token.
+      case first = "cls"
+      case last
+    }
+    public enum HeadActivation: String, Sendable, CaseIterable {
+      case silu, gelu
+      case geluTanh = "gelu_tanh"
+      case relu, tanh
+    }
+    public enum Head: Sendable, Equatable {
+      case linear
+      case mlp(HeadActivation)
+    }
+    /// Never applied for ranking.
+    public enum Squash: Sendable, Equatable {
+      case none
+      /// sigmoid(z / temperature)
+      case sigmoid(temperature: Double)
+      /// The same, then held within the bounds.
+      case clamp(temperature: Double, minimum: Double, maximum: Double)
+    }
+    /// What one row was in training.
+    public enum Packing: String, Sendable, CaseIterable {
+      case document, packed
+    }
+    /// A norm follows the embeddings.
+    public var normalizesEmbeddings: Bool
+    public var finalNorm: FinalNorm
+    public var pooling: Pooling
+    public var head: Head
+    public var squash: Squash
+    public var packing: Packing
+    /// What made the scores, for people.
+    public var scoreProvenance: String
+    /// The recommended ρ, in [0, 1).
+    public var discardFraction: Double?
+  }
+
+  public struct Tokenizer: Sendable, Equatable {
+    public enum PreTokenizer: String, Sendable, CaseIterable {
+      case gpt2, smollm
+    }
+    public var preTokenizer: PreTokenizer
+    public var addsPrefixSpace: Bool
+    public var beginningOfSequence: Int32?
+    public var endOfSequence: Int32?
+    public var addsBeginningOfSequence: Bool
+    public var addsEndOfSequence: Bool
+  }
+}

@@ -1,0 +1,95 @@
+public import Tensors
+
+/// An opened and fully checked model file.
+///
+/// Weights stay where they are, in the mapped file; what an engine computes with is packed from them
+/// by its own code. Immutable: any number of threads may read it.
+public final class ModelFile: Sendable {
+  /// The path it was opened by; nil from memory.
+  public let path: String?
+  public let description: ModelDescription
+  /// All pairs, in the order of the file.
+  public let metadata: [MetadataPair]
+  /// Weights, in the order of `docs/format.md`; all data is finite and as long as its shape says.
+  package let tensors: [TensorEntry]
+  package let tokenizerContent: TokenizerContent?
+  /// [n] ascending: quantiles of a rater's scores on its own data.
+  public let scoreQuantiles: [Float]?
+
+  private let indices: [String: Int]
+  // What the entries point into.
+  private let storages: [any TensorBytes]
+
+  init(_ parts: ImportedModel, path: String?) {
+    self.path = path
+    description = parts.description
+    metadata = parts.metadata
+    tensors = parts.tensors
+    tokenizerContent = parts.tokenizerContent
+    scoreQuantiles = parts.scoreQuantiles
+    indices = parts.indices
+    storages = parts.storages
+  }
+
+  /// The tensor of that name, or nil.
+  package func tensor(named name: String) -> TensorEntry? {
+    indices[name].map { tensors[$0] }
+  }
+
+  /// The tensor of a layer outside the block.
+  ///
+  /// - Parameter suffix: what follows the layer's name, such as `mlp.up_proj.weight`.
+  package func layerTensor(_ group: LayerGroup, layer: Int, suffix: String) -> TensorEntry? {
+    tensor(named: "\(group.rawValue).\(layer).\(suffix)")
+  }
+
+  /// The tensor of a layer of the block in one recursion, and whether all recursions share it.
+  package func blockTensor(
+    recursion: Int, layer: Int, suffix: String
+  ) -> (entry: TensorEntry, isShared: Bool)? {
+    if let entry = tensor(named: "block.\(layer).\(suffix)") { return (entry, true) }
+    return tensor(named: "block.\(recursion).\(layer).\(suffix)").map { ($0, false) }
+  }
+
+  /// Elements of all weights; scales of int8 matrices do not count.
+  public var parameterCount: Int {
+    tensors.reduce(0) { $0 + $1.shape.elementCount }
+  }
+
+  /// The same with what recursions share counted once per recursion.
+  public var effectiveParameterCount: Int {
+    tensors.reduce(0) { sum, entry in
+      let parts = entry.name.split(separator: ".")
+      // block.{j}.… is shared; block.{r}.{j}.… has a second number.
+      let isShared = parts.count > 2 && parts[0] == "block" && Int(parts[2]) == nil
+      return sum + entry.shape.elementCount * (isShared ? description.layers.recursionCount : 1)
+    }
+  }
+
+  /// Says that the data of `entry` will not be read soon: its pages may leave memory. Reading it
+  /// later still works.
+  package func release(_ entry: TensorEntry) {
+    for storage in storages { unsafe storage.release(entry.data) }
+  }
+}
+
+/// Memory that tensors point into.
+protocol TensorBytes: AnyObject, Sendable {
+  /// The range may leave memory, if it is part of this and can be read again.
+  @unsafe func release(_ range: UnsafeRawBufferPointer)
+}
+
+extension MappedFile: TensorBytes {}
+
+/// Elements that were decoded from a typed field.
+final class DecodedBytes: TensorBytes {
+  private let storage: AlignedStorage<UInt8>
+
+  /// - Throws: `outOfMemory`.
+  init(byteCount: Int) throws(RallyError) {
+    storage = try AlignedStorage(count: byteCount)
+  }
+
+  @unsafe var base: UnsafeMutableRawPointer { unsafe UnsafeMutableRawPointer(storage.base) }
+  @unsafe func release(_ range: UnsafeRawBufferPointer) {}
+}

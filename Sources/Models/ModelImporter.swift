@@ -1,0 +1,86 @@
+import Tensors
+
+/// Everything that a `ModelFile` keeps.
+struct ImportedModel {
+  var description: ModelDescription
+  var metadata: [MetadataPair]
+  var tensors: [TensorEntry] = []
+  var indices: [String: Int] = [:]
+  var tokenizerContent: TokenizerContent?
+  var scoreQuantiles: [Float]?
+  var storages: [any TensorBytes] = []
+}
+
+/// Reads one model: versions, description, tensors, tokenizer, then a look at every weight.
+struct ModelImporter {
+  let limits: ModelLimits
+  var external: ExternalData
+  let log: ModelFile.Log?
+  let progress: ModelFile.Progress?
+
+  /// - Parameter file: what `bytes` belong to, to be kept with the result.
+  @unsafe
+  mutating func run(
+    _ bytes: UnsafeRawBufferPointer, path: String, keeping file: MappedFile?
+  ) throws(RallyError) -> ImportedModel {
+    let onnx = unsafe try OnnxModel(bytes, limits: limits, path: path)
+    guard onnx.hasGraph else {
+      throw RallyError(.corruptFile, path, expected: "an ONNX model", found: "one without a graph")
+    }
+    let metadata = try onnx.metadata(maximumByteCount: limits.maximumMetadataByteCount)
+    let description = try ModelDescription(metadata: metadata)
+    try checkVersions(onnx)
+    var model = ImportedModel(description: description, metadata: metadata)
+    if let file { model.storages.append(file) }
+    var table = try TensorTable(onnx, limits: limits)
+    try table.readWeights(into: &model, from: onnx, external: &external)
+    try table.readQuantiles(into: &model, from: onnx, external: &external)
+    try table.readTokenizer(into: &model, from: onnx, external: &external)
+    try table.finish()
+    model.storages += external.files.values.map { $0 as any TensorBytes }
+    try checkGraph(onnx)
+    try checkFinite(model.tensors)
+    return model
+  }
+
+  /// The oldest that have what the format needs: opset 7 has today's broadcasting, IR 3 opset imports.
+  private func checkVersions(_ onnx: borrowing OnnxModel) throws(RallyError) {
+    let (intermediate, operators) = (onnx.intermediateVersion, onnx.operatorSetVersion)
+    guard intermediate >= 3 else {
+      throw RallyError(
+        .unsupportedVersion, "ONNX IR version", expected: "3 or newer", found: "\(intermediate)")
+    }
+    guard operators >= 7 else {
+      throw RallyError(
+        .unsupportedVersion, "ONNX opset", expected: "7 or newer of the standard operators",
+        found: operators == 0 ? "none" : "\(operators)")
+    }
+  }
+
+  private func checkGraph(_ onnx: borrowing OnnxModel) throws(RallyError) {
+    switch onnx.check() {
+    case .passed:
+      log?(.debug, "the ONNX checker and shape inference passed")
+    case .skipped(let reason):
+      log?(.info, "the ONNX checker was skipped: \(reason)")
+    case .failed(let reason):
+      throw RallyError(.corruptFile, "ONNX graph", expected: "one that the ONNX checker passes", found: reason)
+    }
+  }
+
+  private func checkFinite(_ tensors: [TensorEntry]) throws(RallyError) {
+    let total = tensors.reduce(UInt64(0)) { $0 + UInt64(unsafe $1.data.count) }
+    var done: UInt64 = 0
+    for tensor in tensors {
+      guard progress?(done, total) ?? true else {
+        throw RallyError(.cancelled, "opening the model", found: "cancelled by the progress callback")
+      }
+      if let place = tensor.firstNotFinite() {
+        throw RallyError(
+          .notFinite, tensor.name.quoted, expected: "finite numbers", found: "a NaN or infinity at element \(place)")
+      }
+      unsafe done += UInt64(tensor.data.count)
+    }
+    _ = progress?(total, total)
+  }
+}

@@ -1,0 +1,189 @@
+internal import COnnx
+import Tensors
+
+/// The flat view of one ONNX model, through the C++ shim; closed with its owner.
+///
+/// It points into the bytes it was opened from, which the caller keeps alive.
+@safe
+struct OnnxModel: ~Copyable {
+  @unsafe private let handle: OpaquePointer
+
+  /// - Throws: `corruptFile`, `limitExceeded`, `outOfMemory`.
+  @unsafe
+  init(_ bytes: UnsafeRawBufferPointer, limits: ModelLimits, path: String) throws(RallyError) {
+    var bounds = rox_limits(
+      max_bytes: limits.maximumFileByteCount, max_structure_bytes: limits.maximumStructureByteCount,
+      max_items: limits.maximumStructureItemCount)
+    var model: OpaquePointer?
+    var error = rox_error()
+    let status = unsafe rox_model_open(bytes.baseAddress, bytes.count, &bounds, &model, &error)
+    guard status == ROX_OK, let model = unsafe model else { throw RallyError(status, error, in: path) }
+    unsafe handle = model
+  }
+
+  deinit { unsafe rox_model_close(handle) }
+
+  var intermediateVersion: Int64 { unsafe rox_ir_version(handle) }
+  /// Of the standard operators; 0 when none is imported.
+  var operatorSetVersion: Int64 { unsafe rox_opset_version(handle) }
+  var hasGraph: Bool { unsafe rox_has_graph(handle) != 0 }
+
+  /// - Throws: `limitExceeded`.
+  func metadata(maximumByteCount: Int) throws(RallyError) -> [MetadataPair] {
+    var pairs: [MetadataPair] = []
+    var byteCount = 0
+    for index in unsafe 0..<rox_metadata_count(handle) {
+      var (key, value) = unsafe (rox_text(), rox_text())
+      unsafe rox_metadata_at(handle, index, &key, &value)
+      unsafe byteCount += key.size + value.size
+      guard byteCount <= maximumByteCount else {
+        throw RallyError(
+          .limitExceeded, "metadata", expected: "at most \(maximumByteCount) bytes", found: "more")
+      }
+      unsafe pairs.append(MetadataPair(key: String(key), value: String(value)))
+    }
+    return pairs
+  }
+
+  var tensorCount: Int { unsafe rox_tensor_count(handle) }
+
+  func tensor(_ index: Int) -> StoredTensor {
+    var tensor = unsafe rox_tensor()
+    unsafe rox_tensor_at(handle, index, &tensor)
+    return unsafe StoredTensor(tensor, index: index)
+  }
+
+  /// Decodes the elements of a typed field.
+  /// - Parameter destination: room for all elements in the type of the tensor.
+  @unsafe
+  func read(_ tensor: StoredTensor, into destination: UnsafeMutableRawPointer) throws(RallyError) {
+    var error = rox_error()
+    let status = unsafe rox_tensor_read(handle, tensor.index, destination, &error)
+    guard status == ROX_OK else { throw RallyError(status, error, in: "") }
+  }
+
+  func strings(_ tensor: StoredTensor) -> [String] {
+    var strings: [String] = []
+    strings.reserveCapacity(tensor.elementCount)
+    var cursor = 0
+    var text = unsafe rox_text()
+    while unsafe rox_string_next(handle, tensor.index, &cursor, &text) != 0 {
+      unsafe strings.append(String(text))
+    }
+    return strings
+  }
+
+  enum CheckResult: Equatable {
+    case passed
+    case failed(String)
+    case skipped(String)
+  }
+
+  /// Runs libonnx's checker and shape inference over the graph.
+  func check() -> CheckResult {
+    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 1024) { buffer in
+      guard let base = buffer.baseAddress else { return .skipped("no memory") }
+      let result = unsafe rox_model_check(handle, base, buffer.count)
+      let reason = unsafe String(cString: base)
+      if result == ROX_CHECK_PASSED { return .passed }
+      return result == ROX_CHECK_FAILED ? .failed(reason) : .skipped(reason)
+    }
+  }
+}
+
+/// One initializer as the file has it, not yet checked.
+@safe
+struct StoredTensor {
+  enum Source: Equatable {
+    case none, raw, typed, strings, external, several
+  }
+  let index: Int
+  let name: String
+  let elementType: Int32
+  let extents: [Int64]
+  let source: Source
+  /// With `raw`.
+  @unsafe let data: UnsafeRawBufferPointer
+  /// With `typed` and `strings`.
+  let elementCount: Int
+  let location: String
+  /// Of external data; −1 when it is no number.
+  let offset: Int64
+  /// Of external data; −1 when there is none, −2 when it is no number.
+  let length: Int64
+
+  @unsafe
+  fileprivate init(_ tensor: rox_tensor, index: Int) {
+    self.index = index
+    name = unsafe String(tensor.name)
+    elementType = unsafe tensor.data_type
+    // No weight has so many axes; a file may say millions.
+    extents = unsafe Array(UnsafeBufferPointer(start: tensor.dims, count: Swift.min(tensor.rank, 16)))
+    source =
+      switch unsafe tensor.source {
+      case ROX_NONE: .none
+      case ROX_RAW: .raw
+      case ROX_TYPED: .typed
+      case ROX_STRINGS: .strings
+      case ROX_EXTERNAL: .external
+      default: .several
+      }
+    unsafe data = UnsafeRawBufferPointer(start: tensor.data, count: tensor.data == nil ? 0 : tensor.byte_count)
+    elementCount = unsafe tensor.element_count
+    location = unsafe String(tensor.location)
+    offset = unsafe tensor.offset
+    length = unsafe tensor.length
+  }
+}
+
+extension StoredTensor {
+  /// Nil for types that no Rally model holds numbers in.
+  var dataType: DataType? {
+    switch elementType {
+    case Int32(ROX_FLOAT): .f32
+    case Int32(ROX_FLOAT16): .f16
+    case Int32(ROX_BFLOAT16): .bf16
+    case Int32(ROX_INT8): .int8
+    case Int32(ROX_INT64): .int64
+    default: nil
+    }
+  }
+
+  var isText: Bool { elementType == Int32(ROX_STRING) }
+
+  /// The type in words, also when it is none of ours.
+  var typeName: String {
+    if isText { return "string" }
+    return dataType?.description ?? "TensorProto.DataType \(elementType)"
+  }
+}
+
+extension String {
+  @unsafe
+  fileprivate init(_ text: rox_text) {
+    let bytes = unsafe UnsafeRawBufferPointer(start: text.data, count: text.data == nil ? 0 : text.size)
+    self = unsafe String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// A NUL-terminated array inside a struct, which Swift sees as a tuple.
+  fileprivate init<Characters>(array: Characters) {
+    self = unsafe withUnsafeBytes(of: array) { bytes in
+      unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+  }
+}
+
+extension RallyError {
+  fileprivate init(_ status: rox_status, _ error: rox_error, in path: String) {
+    let code: Code =
+      switch status {
+      case ROX_LIMIT: .limitExceeded
+      case ROX_OUT_OF_MEMORY: .outOfMemory
+      default: .corruptFile
+      }
+    let subject = String(array: error.subject)
+    self.init(
+      code, path.isEmpty ? subject : "\(path), \(subject)", expected: String(array: error.expected),
+      found: String(array: error.found))
+  }
+}

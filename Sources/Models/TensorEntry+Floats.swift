@@ -1,0 +1,64 @@
+import Tensors
+
+extension TensorEntry {
+  /// Converts rows to f32: what every type stands for, exactly.
+  ///
+  /// - Parameters:
+  ///   - rows: of the first axis; of a vector, its elements.
+  ///   - destination: [rows.count, rowWidth], row-major.
+  @unsafe
+  package func copyFloats(rows: Range<Int>, into destination: UnsafeMutablePointer<Float>) {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= (shape.extents.first ?? 1))
+    let width = rowWidth
+    let first = rows.lowerBound * width
+    let elements = unsafe UnsafeRawBufferPointer(
+      rebasing: data[(first * dataType.byteCount)..<((first + rows.count * width) * dataType.byteCount)])
+    let count = rows.count * width
+    switch dataType {
+    case .f32:
+      unsafe UnsafeMutableRawBufferPointer(start: destination, count: count * 4).copyMemory(from: elements)
+    case .bf16:
+      for index in 0..<count {
+        let bits = unsafe elements.loadUnaligned(fromByteOffset: index &* 2, as: UInt16.self)
+        unsafe destination[index] = Float(bitPattern: UInt32(bits) << 16)
+      }
+    case .f16:
+      for index in 0..<count {
+        let bits = unsafe elements.loadUnaligned(fromByteOffset: index &* 2, as: UInt16.self)
+        unsafe destination[index] = Float(halfBits: bits)
+      }
+    case .int8:
+      for row in 0..<rows.count {
+        let scale = scales[rows.lowerBound + row]
+        for index in (row * width)..<(row * width + width) {
+          unsafe destination[index] = Float(elements.loadUnaligned(fromByteOffset: index, as: Int8.self)) * scale
+        }
+      }
+    case .int32, .int64:
+      preconditionFailure("only weights are converted")
+    }
+  }
+
+  /// All of it as f32, for small tensors.
+  package func floats() -> [Float] {
+    unsafe [Float](unsafeUninitializedCapacity: shape.elementCount) { buffer, count in
+      if let base = buffer.baseAddress {
+        unsafe copyFloats(rows: 0..<(shape.extents.first ?? 1), into: base)
+      }
+      count = shape.elementCount
+    }
+  }
+}
+
+extension Float {
+  /// A finite half float, widened.
+  ///
+  /// The ten bits of the fraction and the five of the exponent are moved to where f32 has them, and a
+  /// product with 2¹¹² makes up for the difference of the two biases, 127 − 15, subnormal numbers
+  /// included. Integer operations and one product: it vectorises without instructions for halves.
+  @inline(__always)
+  init(halfBits bits: UInt16) {
+    let magnitude = Float(bitPattern: UInt32(bits & 0x7FFF) << 13) * 0x1p112
+    self.init(bitPattern: magnitude.bitPattern | UInt32(bits & 0x8000) << 16)
+  }
+}

@@ -1,0 +1,126 @@
+import Tensors
+
+extension TensorTable {
+  private static let floats: [DataType] = [.f32, .f16, .bf16]
+
+  /// Finds every weight that the description asks for, in the order of `docs/format.md`.
+  mutating func readWeights(
+    into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
+  ) throws(RallyError) {
+    let description = model.description
+    try read(description.leadingRequirements, into: &model, from: onnx, external: &external)
+    let layer = description.layerRequirements
+    try readLayers("first", count: description.layers.firstCount, layer, into: &model, from: onnx, external: &external)
+    for index in 0..<description.layers.blockCount {
+      for tensor in layer {
+        try readBlock(index, tensor, into: &model, from: onnx, external: &external)
+      }
+    }
+    try readLayers("last", count: description.layers.lastCount, layer, into: &model, from: onnx, external: &external)
+    try read(description.trailingRequirements, into: &model, from: onnx, external: &external)
+    if case .mlp = description.rater?.head {
+      try readHead(into: &model, from: onnx, external: &external)
+    }
+  }
+
+  private mutating func readLayers(
+    _ group: String, count: Int, _ layer: [LayerRequirement],
+    into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
+  ) throws(RallyError) {
+    for index in 0..<count {
+      for tensor in layer {
+        try read(
+          TensorRequirement(name: "\(group).\(index).\(tensor.suffix)", extents: tensor.extents),
+          into: &model, from: onnx, external: &external)
+      }
+    }
+  }
+
+  /// One tensor of a layer of the block: one for all recursions, or one for each.
+  private mutating func readBlock(
+    _ index: Int, _ tensor: LayerRequirement,
+    into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
+  ) throws(RallyError) {
+    let shared = TensorRequirement(name: "block.\(index).\(tensor.suffix)", extents: tensor.extents)
+    let copies = (0..<model.description.layers.recursionCount).map { recursion in
+      TensorRequirement(name: "block.\(recursion).\(index).\(tensor.suffix)", extents: tensor.extents)
+    }
+    // A copy beside the shared tensor is left over and found as unknown.
+    if contains(shared.name) || !copies.contains(where: { contains($0.name) }) {
+      try read(shared, into: &model, from: onnx, external: &external)
+    } else {
+      try read(copies, into: &model, from: onnx, external: &external)
+    }
+  }
+
+  /// The width of the hidden layer is the file's own choice.
+  private mutating func readHead(
+    into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
+  ) throws(RallyError) {
+    let width = model.description.hiddenSize
+    let first = try matrix("head.0.weight", [nil, width], into: &model, from: onnx, external: &external)
+    let inner = first.shape.extents.first ?? 0
+    guard inner >= 1, inner <= Bound.feedForward else {
+      throw RallyError(
+        .invalidShape, "head.0.weight", expected: "1 to \(Bound.feedForward) rows", found: "\(inner)")
+    }
+    try read(
+      [
+        .init(name: "head.0.bias", extents: [inner]),
+        .init(name: "head.1.weight", extents: [1, inner]),
+        .init(name: "head.1.bias", extents: [1]),
+      ], into: &model, from: onnx, external: &external)
+  }
+
+  private mutating func read(
+    _ list: [TensorRequirement],
+    into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
+  ) throws(RallyError) {
+    for tensor in list { try read(tensor, into: &model, from: onnx, external: &external) }
+  }
+
+  private mutating func read(
+    _ tensor: TensorRequirement,
+    into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
+  ) throws(RallyError) {
+    if tensor.extents.count == 2 {
+      _ = try matrix(tensor.name, tensor.extents, into: &model, from: onnx, external: &external)
+    } else {
+      let entry = try entry(
+        tensor.name, extents: tensor.extents, types: Self.floats, in: onnx, external: &external,
+        storages: &model.storages)
+      model.append(entry)
+    }
+  }
+
+  /// A matrix, which may be int8 with scales.
+  private mutating func matrix(
+    _ name: String, _ extents: [Int?],
+    into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
+  ) throws(RallyError) -> TensorEntry {
+    var matrix = try entry(
+      name, extents: extents, types: Self.floats + [.int8], in: onnx, external: &external,
+      storages: &model.storages)
+    if matrix.dataType == .int8 {
+      let scales = try entry(
+        name + ".scale", extents: [matrix.shape.extents.first], types: [.f32], in: onnx, external: &external,
+        storages: &model.storages)
+      if let place = scales.firstNotFinite() {
+        throw RallyError(
+          .notFinite, scales.name.quoted, expected: "finite numbers",
+          found: "a NaN or infinity at element \(place)")
+      }
+      matrix = unsafe TensorEntry(
+        name: name, dataType: .int8, shape: matrix.shape, data: matrix.data, scales: scales.floats())
+    }
+    model.append(matrix)
+    return matrix
+  }
+}
+
+extension ImportedModel {
+  fileprivate mutating func append(_ entry: TensorEntry) {
+    indices[entry.name] = tensors.count
+    tensors.append(entry)
+  }
+}

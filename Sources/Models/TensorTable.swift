@@ -1,0 +1,122 @@
+import Tensors
+
+/// The initializers of a file by name, taken out one by one; what is left at the end is an error.
+struct TensorTable {
+  private static let graphPrefix = "graph."
+  private let limits: ModelLimits
+  private var order: [String] = []
+  private var stored: [String: Int] = [:]
+
+  /// - Throws: `duplicateTensor`.
+  init(_ onnx: borrowing OnnxModel, limits: ModelLimits) throws(RallyError) {
+    self.limits = limits
+    for index in 0..<onnx.tensorCount {
+      let name = onnx.tensor(index).name
+      guard stored.updateValue(index, forKey: name) == nil else {
+        throw RallyError(.duplicateTensor, name.quoted, expected: "one tensor of this name", found: "two")
+      }
+      if !name.utf8.starts(with: Self.graphPrefix.utf8) { order.append(name) }
+    }
+  }
+
+  /// - Throws: `unknownTensor` for the first one that nobody asked for.
+  func finish() throws(RallyError) {
+    for name in order where stored[name] != nil {
+      throw RallyError(
+        .unknownTensor, name.quoted, expected: "only the tensors of this kind of model", found: "this one")
+    }
+  }
+
+  func contains(_ name: String) -> Bool { stored[name] != nil }
+
+  var maximumTokenizerEntryCount: Int { limits.maximumTokenizerEntryCount }
+
+  /// - Throws: `missingTensor`.
+  mutating func take(_ name: String, from onnx: borrowing OnnxModel) throws(RallyError) -> StoredTensor {
+    guard let index = stored.removeValue(forKey: name) else {
+      throw RallyError(.missingTensor, name.quoted, expected: "an initializer of this name", found: "none")
+    }
+    return onnx.tensor(index)
+  }
+
+  /// Checks a tensor and finds its data.
+  ///
+  /// - Parameters:
+  ///   - extents: nil where any extent will do.
+  ///   - types: which it may have.
+  /// - Throws: `invalidShape`, `invalidDataType`, `truncatedData`, `limitExceeded`, `corruptFile` and the
+  ///   codes of external data; each names the tensor.
+  mutating func entry(
+    _ name: String, extents: [Int?], types: [DataType], in onnx: borrowing OnnxModel,
+    external: inout ExternalData, storages: inout [any TensorBytes]
+  ) throws(RallyError) -> TensorEntry {
+    let tensor = try take(name, from: onnx)
+    guard let type = tensor.dataType, types.contains(type) else {
+      throw RallyError(
+        .invalidDataType, name.quoted, expected: types.map(\.description).joined(separator: ", "),
+        found: tensor.typeName)
+    }
+    let shape = try Self.shape(of: tensor, expected: extents)
+    let byteCount = try byteCount(shape, type, of: tensor)
+    let data = unsafe try Self.bytes(
+      of: tensor, shape: shape, byteCount: byteCount, in: onnx, external: &external, storages: &storages)
+    return unsafe TensorEntry(name: name, dataType: type, shape: shape, data: data)
+  }
+
+  private static func shape(of tensor: StoredTensor, expected: [Int?]) throws(RallyError) -> Shape {
+    let matches = tensor.extents.count == expected.count
+      && zip(tensor.extents, expected).allSatisfy { found, wanted in wanted.map { Int64($0) == found } ?? (found >= 0) }
+    guard matches, let shape = Shape(tensor.extents.map(Int.init)) else {
+      let wanted = expected.map { $0.map(String.init) ?? "any" }.joined(separator: ", ")
+      let found = tensor.extents.map(String.init).joined(separator: ", ")
+      throw RallyError(.invalidShape, tensor.name.quoted, expected: "[\(wanted)]", found: "[\(found)]")
+    }
+    return shape
+  }
+
+  private func byteCount(_ shape: Shape, _ type: DataType, of tensor: StoredTensor) throws(RallyError) -> Int {
+    let (byteCount, overflow) = shape.elementCount.multipliedReportingOverflow(by: type.byteCount)
+    guard !overflow else {
+      throw RallyError(
+        .invalidShape, tensor.name.quoted, expected: "a tensor that fits into memory", found: "\(shape)")
+    }
+    guard byteCount <= limits.maximumTensorByteCount else {
+      throw RallyError(
+        .limitExceeded, tensor.name.quoted, expected: "at most \(limits.maximumTensorByteCount) bytes",
+        found: "\(byteCount)", remedy: "raise max_tensor_bytes")
+    }
+    return byteCount
+  }
+
+  @unsafe
+  private static func bytes(
+    of tensor: StoredTensor, shape: Shape, byteCount: Int, in onnx: borrowing OnnxModel,
+    external: inout ExternalData, storages: inout [any TensorBytes]
+  ) throws(RallyError) -> UnsafeRawBufferPointer {
+    switch tensor.source {
+    case .external:
+      return unsafe try external.bytes(of: tensor, byteCount: byteCount)
+    case .raw, .none:
+      guard unsafe tensor.data.count == byteCount else {
+        throw RallyError(
+          .truncatedData, tensor.name.quoted, expected: "\(byteCount) bytes",
+          found: "\(unsafe tensor.data.count)")
+      }
+      return unsafe tensor.data
+    case .typed:
+      guard tensor.elementCount == shape.elementCount else {
+        throw RallyError(
+          .truncatedData, tensor.name.quoted, expected: "\(shape.elementCount) elements",
+          found: "\(tensor.elementCount)")
+      }
+      let decoded = try DecodedBytes(byteCount: byteCount)
+      unsafe try onnx.read(tensor, into: decoded.base)
+      storages.append(decoded)
+      return unsafe UnsafeRawBufferPointer(start: decoded.base, count: byteCount)
+    case .strings, .several:
+      throw RallyError(
+        .corruptFile, tensor.name.quoted, expected: "its data in one field of numbers",
+        found: tensor.source == .strings ? "strings" : "data in several fields")
+    }
+  }
+}

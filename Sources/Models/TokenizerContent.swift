@@ -1,0 +1,13 @@
+/// What a model file says about its tokenizer, besides the keys in `ModelDescription.Tokenizer`.
+///
+/// Shapes and ids are checked; whether vocabulary and merges fit together is for the tokenizer to say.
+package struct TokenizerContent: Sendable, Equatable {
+  /// In id order, in the byte alphabet of GPT-2; added tokens as plain text.
+  package var vocabulary: [String]
+  /// `left right`, in order of rank.
+  package var merges: [String]
+  /// Ids that are found in the text before it is cut into words.
+  package var addedTokens: [Int32]
+  /// Those of them that decoding leaves out on request.
+  package var specialTokens: [Int32]
+}
