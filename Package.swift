@@ -64,6 +64,8 @@ let package = Package(
       swiftSettings: swift),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: swift),
     .testTarget(name: "ModelsTests", dependencies: ["Tensors", "Models"], swiftSettings: swift),
+    .testTarget(
+      name: "KernelsTests", dependencies: ["Kernels", "Tensors", "CKernels", "COneDNN"], swiftSettings: swift),
     .testTarget(name: "TokenizationTests", dependencies: ["Tensors", "Tokenization"], swiftSettings: swift),
   ],
   cxxLanguageStandard: .cxx17

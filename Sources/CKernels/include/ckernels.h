@@ -1,1 +1,164 @@
+// Kernels of Rally: pointers in, numbers out.
+//
+// No function here allocates, starts a thread, keeps a pointer or checks its arguments: the Swift
+// faces do that. Letters as in Tensors/Shape.swift. Buffers are f32, row-major, of any alignment;
+// a stride counts floats from one row to the next and is at least the row's width.
+//
+// Every function computes a row from that row alone, in an order that depends on the row's own
+// length and on nothing else: not on its neighbours, its address or the caller's thread. A row's
+// result is therefore the same bits in every batch, on one instruction set.
+//
+// "May alias" says which buffers may be the same memory; others must not overlap.
+// NaN in gives NaN out unless said otherwise.
 #pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#pragma mark Instruction sets
+
+/// Upper bound of the instruction sets that kernels may use.
+enum rk_target_limit { rk_limit_none = 0, rk_limit_avx2 = 1, rk_limit_sse4 = 2 };
+
+/// Name of the instruction set that calls use now, such as "AVX3" or "SSE4". Static string.
+const char *rk_target_name(void);
+
+/// Forbids instruction sets above `limit`; `rk_limit_none` lifts the bound. x86 only, elsewhere
+/// without effect. The choice is Highway's, so it reaches every user of libhwy in this process:
+/// for tests and diagnosis only, before other threads run kernels.
+void rk_limit_targets(enum rk_target_limit limit);
+
+/// Processors that this process may run on (its affinity mask), at least 1.
+size_t rk_available_processors(void);
+
+/// The processor's hint that the caller waits in a loop.
+void rk_spin_hint(void);
+
+#pragma mark Normalisation
+
+/// y = w · x / sqrt(mean(x²) + eps) per row. x, out [N, D]; weight [D]. out may alias x.
+/// Zhang & Sennrich 2019.
+void rk_rms_norm(const float *x, size_t x_stride, const float *weight, float eps, float *out,
+                 size_t out_stride, size_t N, size_t D);
+
+/// y = w · (x − mean) / sqrt(variance + eps) + b per row, biased variance, two passes.
+/// x, out [N, D]; weight [D]; bias [D] or NULL. out may alias x. Ba et al. 2016.
+void rk_layer_norm(const float *x, size_t x_stride, const float *weight, const float *bias,
+                   float eps, float *out, size_t out_stride, size_t N, size_t D);
+
+#pragma mark Positions
+
+/// Rotary embedding in place, rotate-half layout, K even: with c, s of the row's position,
+/// x[i] ← x[i]·c[i] − x[i+K/2]·s[i],  x[i+K/2] ← x[i+K/2]·c[i] + x[i]·s[i].
+/// x [N, heads·K]; cosines, sines [positions, K/2]; position [N], each within the tables.
+/// Su et al. 2021, the layout of GPT-NeoX and Llama.
+void rk_rope(float *x, size_t x_stride, const float *cosines, const float *sines,
+             const int32_t *position, size_t N, size_t heads, size_t K);
+
+#pragma mark Attention
+
+/// Keys scored per pass of `rk_attention`.
+enum { rk_attention_block = 64 };
+
+/// Floats of scratch that `rk_attention` needs.
+size_t rk_attention_scratch(size_t rows, size_t H, size_t G, size_t K);
+
+/// Softmax attention of a few query rows of one sequence over its paged keys and values:
+/// out[h] = Σ_t softmax_t(scale · q[h]·k_t) · v_t over the entries 0 ≤ t < lengths[row].
+///
+/// q, out [rows, H·K]; query head h reads key/value head h / (H/G); H is a multiple of G.
+/// pages: one pointer per `page_tokens` entries (a power of two), each page [2, page_tokens, G·K]:
+/// keys, then values. Only heads of groups first_group ..< first_group + group_count are computed
+/// and written. A length of 0 gives zeros. scratch: `rk_attention_scratch` floats.
+/// out may not alias q. Online softmax (Milakov & Gimelshein 2018) over blocks of
+/// `rk_attention_block` keys that start at entry 0, so pages and companions do not change a bit.
+void rk_attention(const float *q, size_t q_stride, float *out, size_t out_stride, size_t rows,
+                  const int32_t *lengths, const float *const *pages, size_t page_tokens, size_t H,
+                  size_t G, size_t K, size_t first_group, size_t group_count, float scale,
+                  float *scratch);
+
+#pragma mark Activations
+
+enum rk_activation {
+  rk_silu = 0,      // x · sigmoid(x)
+  rk_gelu = 1,      // x · Φ(x), exact (erf)
+  rk_gelu_tanh = 2, // x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))
+  rk_relu = 3,      // max(x, 0)
+  rk_tanh = 4,
+  rk_sigmoid = 5
+};
+
+/// x ← f(x) for N rows of D.
+void rk_activate(enum rk_activation f, float *x, size_t x_stride, size_t N, size_t D);
+
+/// out = f(gate) · up. x [N, 2F], a row is gate | up; out [N, F]. out may alias x (same stride).
+void rk_activate_gated(enum rk_activation f, const float *x, size_t x_stride, float *out,
+                       size_t out_stride, size_t N, size_t F);
+
+#pragma mark Rows and vectors
+
+/// x += y, n elements.
+void rk_add(float *x, const float *y, size_t n);
+/// x *= factor, n elements.
+void rk_scale(float *x, float factor, size_t n);
+/// Every row of x [N, D] += bias [D].
+void rk_add_bias(float *x, size_t x_stride, const float *bias, size_t N, size_t D);
+/// h[index[i]] += gain[i] · y[i] for i in 0 ..< N, in that order; gain NULL means 1. h [·, D], y [N, D].
+void rk_scatter_add_rows(float *h, size_t h_stride, const int32_t *index, const float *gain,
+                         const float *y, size_t y_stride, size_t N, size_t D);
+/// out[i] = x[index[i]]. x [·, D], out [N, D].
+void rk_gather_rows(const float *x, size_t x_stride, const int32_t *index, float *out,
+                    size_t out_stride, size_t N, size_t D);
+/// out[index[i]] = x[i], in the order of i. x [N, D], out [·, D].
+void rk_scatter_rows(const float *x, size_t x_stride, const int32_t *index, float *out,
+                     size_t out_stride, size_t N, size_t D);
+/// out = mean over the N ≥ 1 rows of x, summed from row 0 upward. x [N, D], out [D].
+void rk_mean_rows(const float *x, size_t x_stride, float *out, size_t N, size_t D);
+/// Σ x·w, n elements.
+float rk_dot(const float *x, const float *w, size_t n);
+/// Index of the first element that is NaN or infinite, or −1.
+ptrdiff_t rk_first_not_finite(const float *x, size_t n);
+
+#pragma mark Softmax and logits
+
+/// The largest element, NaN ignored; −infinity for n = 0 or nothing but NaN.
+float rk_max(const float *x, size_t n);
+/// Index of the largest element, the lowest on ties, NaN ignored; 0 when there is none.
+size_t rk_argmax(const float *x, size_t n);
+/// Σ exp(x − shift), n elements.
+float rk_sum_exp(const float *x, size_t n, float shift);
+/// log Σ exp(x), the maximum subtracted first; −infinity for n = 0.
+float rk_log_sum_exp(const float *x, size_t n);
+/// x ← exp(x − max) / Σ exp(x − max), in place.
+void rk_softmax(float *x, size_t n);
+
+#pragma mark Conversion
+
+/// bfloat16 bits to f32, exact.
+void rk_bf16_to_f32(const uint16_t *x, float *out, size_t n);
+/// IEEE binary16 bits to f32, exact, subnormals and infinities included.
+void rk_f16_to_f32(const uint16_t *x, float *out, size_t n);
+/// f32 to bfloat16 bits, round to nearest, ties to even; NaN stays a (quiet) NaN.
+void rk_f32_to_bf16(const float *x, uint16_t *out, size_t n);
+
+#pragma mark Matrix product without oneDNN
+
+/// Outputs that one column panel of `rk_matmul_pack` holds.
+enum { rk_matmul_columns = 16 };
+
+/// Packs weight [n, K] row-major into out [ceil(n/16), K, 16]; missing outputs are zero.
+void rk_matmul_pack(const float *weight, size_t n, size_t K, float *out);
+
+/// y = x · Wᵀ with W as `rk_matmul_pack` left it. x [M, K], y [M, n]. Each element is one sum over
+/// k = 0, 1, … K−1, so it is the same bits for every M. For processors where oneDNN has no product
+/// with that property.
+void rk_matmul(const float *x, size_t x_stride, const float *packed, float *y, size_t y_stride,
+               size_t M, size_t n, size_t K);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,51 @@
+#include "targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "target.cpp"
+#include <hwy/foreach_target.h>
+
+#include <hwy/cache_control.h>
+#include <sched.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace rally {
+namespace HWY_NAMESPACE {
+
+const char *TargetName() { return hwy::TargetName(HWY_TARGET); }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace rally
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace rally {
+HWY_EXPORT(TargetName);
+}  // namespace rally
+
+using namespace rally;
+
+extern "C" const char *rk_target_name(void) { return HWY_DYNAMIC_DISPATCH(TargetName)(); }
+
+extern "C" void rk_limit_targets(rk_target_limit limit) {
+#if HWY_ARCH_X86
+  // Better instruction sets have lower bits.
+  switch (limit) {
+    case rk_limit_none: return hwy::DisableTargets(0);
+    case rk_limit_avx2: return hwy::DisableTargets(HWY_AVX2 - 1);
+    case rk_limit_sse4: return hwy::DisableTargets(HWY_SSE4 - 1);
+  }
+#else
+  (void)limit;
+#endif
+}
+
+extern "C" size_t rk_available_processors(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  const int count = CPU_COUNT(&set);
+  return count > 0 ? static_cast<size_t>(count) : 1;
+}
+
+extern "C" void rk_spin_hint(void) { hwy::Pause(); }
+#endif

@@ -1,0 +1,7 @@
+// Which instruction sets the kernels are compiled for; include before hwy/foreach_target.h.
+// SSSE3 and AVX3_DL would double code for machines that run SSE4 and AVX3 code as fast.
+#pragma once
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL)
+#include <string.h>
+
+#include "include/ckernels.h"

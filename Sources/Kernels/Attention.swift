@@ -1,0 +1,74 @@
+import CKernels
+
+/// The sizes of an attention layer.
+public struct AttentionShape: Sendable, Equatable {
+  /// H: query heads, a multiple of `groupCount`.
+  public var headCount: Int
+  /// G: key/value heads; query head h reads key/value head h / (H/G).
+  public var groupCount: Int
+  /// K: floats per head. Any; multiples of 16 are fastest.
+  public var headWidth: Int
+  /// Multiplies every q·k; K^-0.5 unless the model says otherwise.
+  public var scale: Float
+
+  public init(headCount: Int, groupCount: Int, headWidth: Int, scale: Float? = nil) {
+    precondition(groupCount > 0 && headCount % groupCount == 0 && headWidth > 0)
+    self.headCount = headCount
+    self.groupCount = groupCount
+    self.headWidth = headWidth
+    self.scale = scale ?? 1 / Float(headWidth).squareRoot()
+  }
+
+  /// Floats of one cached key (or value) of all heads: G·K.
+  public var entryWidth: Int { groupCount * headWidth }
+
+  /// Floats of scratch for a call with `rows` rows.
+  public func scratchCount(rows: Int) -> Int { rk_attention_scratch(rows, headCount, groupCount, headWidth) }
+}
+
+/// The cached keys and values of one sequence, in pages.
+///
+/// Page p holds entries p·pageTokens and up: [2, pageTokens, G·K] f32, keys then values. The pages must
+/// stay in place for the duration of a call.
+@safe public struct KeyValuePages {
+  @unsafe public var pages: UnsafePointer<UnsafePointer<Float>?>
+  /// A power of two.
+  public var pageTokens: Int
+
+  public init(pages: UnsafePointer<UnsafePointer<Float>?>, pageTokens: Int) {
+    precondition(pageTokens > 0 && pageTokens & (pageTokens - 1) == 0)
+    unsafe self.pages = pages
+    self.pageTokens = pageTokens
+  }
+}
+
+/// Softmax attention over paged keys and values.
+public enum Attention {
+  /// Rows of one sequence that share the loading of keys. With three heads per group, eight rows are 24
+  /// products per key loaded; more rows gain little and leave fewer pieces for the threads.
+  public static let tileRows = 8
+
+  /// out[h] = Σ_t softmax_t(scale · q[h]·k_t) · v_t over the entries 0 ≤ t < lengths[row].
+  ///
+  /// Causal attention gives row i its position + 1 (or its rank among the selected tokens + 1), bidirectional
+  /// attention gives every row the same length. A row's result is the same bits whatever the other rows, the
+  /// pages and the groups of the call. A NaN among what a row sees makes its result NaN.
+  ///
+  /// - Parameters:
+  ///   - q: [rows, H·K] f32, `qStride` floats from row to row, already rotated.
+  ///   - lengths: [rows], each ≥ 0 and within the pages; 0 gives a row of zeros.
+  ///   - groups: the key/value heads to compute; only their query heads are written. nil: all.
+  ///   - scratch: `shape.scratchCount(rows:)` floats, one per worker.
+  ///   - out: [rows, H·K]; may not overlap q.
+  /// - Complexity: 4 · Σ lengths · H · K operations; allocates nothing.
+  public static func attend(
+    _ q: UnsafePointer<Float>, stride qStride: Int, rows: Int, lengths: UnsafePointer<Int32>,
+    over cache: KeyValuePages, shape: AttentionShape, groups: Range<Int>? = nil,
+    scratch: UnsafeMutablePointer<Float>, into out: UnsafeMutablePointer<Float>, stride outStride: Int
+  ) {
+    let groups = groups ?? 0..<shape.groupCount
+    unsafe rk_attention(
+      q, qStride, out, outStride, rows, lengths, cache.pages, cache.pageTokens, shape.headCount,
+      shape.groupCount, shape.headWidth, groups.lowerBound, groups.count, shape.scale, scratch)
+  }
+}

@@ -1,0 +1,19 @@
+import CKernels
+
+/// Changes of element type. Buffers may not overlap.
+public enum Conversion {
+  /// bfloat16 bits to f32, exact.
+  public static func bf16(_ x: UnsafePointer<UInt16>, to out: UnsafeMutablePointer<Float>, count: Int) {
+    unsafe rk_bf16_to_f32(x, out, count)
+  }
+
+  /// IEEE binary16 bits to f32, exact.
+  public static func f16(_ x: UnsafePointer<UInt16>, to out: UnsafeMutablePointer<Float>, count: Int) {
+    unsafe rk_f16_to_f32(x, out, count)
+  }
+
+  /// f32 to bfloat16 bits, to nearest, ties to even; NaN stays NaN.
+  public static func f32(_ x: UnsafePointer<Float>, toBF16 out: UnsafeMutablePointer<UInt16>, count: Int) {
+    unsafe rk_f32_to_bf16(x, out, count)
+  }
+}

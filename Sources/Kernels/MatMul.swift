@@ -1,0 +1,98 @@
+import CKernels
+import COneDNN
+import Synchronization
+public import Tensors
+
+/// Matrix products y = x · Wᵀ on the workers of one pool.
+///
+/// **Batch invariance**: a row of y is the same bits for every number of rows, place among them, thread
+/// count and range of outputs. A product is cut into tiles of at most 64 rows times a panel of weights; each
+/// is one serial oneDNN call (or one of `rk_matmul`), whose sums run over the inputs in a fixed order.
+///
+/// Owns the compiled products and the handles that workers use. The first product of each combination
+/// (inputs, panel, rows of the last tile, strides) compiles for about 0.4 ms; later ones allocate
+/// nothing here. One thread at a time; its pool's driver.
+public final class MatMul {
+  private let pool: WorkerPool
+  private var products: [Product.Key: Product] = [:]
+  private let streams: [OneDNN.Stream]
+
+  /// - Throws: `outOfMemory`, or `unsupported` where oneDNN does not run at all.
+  public init(pool: WorkerPool) throws(RallyError) {
+    self.pool = pool
+    var streams: [OneDNN.Stream] = []
+    for _ in 0..<pool.threadCount { streams.append(try OneDNN.Stream()) }
+    self.streams = streams
+  }
+
+  /// y = x · W[outputs]ᵀ.
+  ///
+  /// - Parameters:
+  ///   - x: [rows, inputs] f32, `xStride` floats from row to row (≥ inputs). Any alignment.
+  ///   - rows: ≥ 0; 0 does nothing.
+  ///   - matrix: the weights.
+  ///   - outputs: which of its outputs, bounded by sources (`matrix.sources`); nil: all.
+  ///   - y: [rows, outputs.count] f32, `yStride` floats from row to row. Column 0 is `outputs.lowerBound`.
+  ///     May not overlap x.
+  /// - Throws: `unsupported` or `outOfMemory` from oneDNN; y is then unspecified.
+  /// - Complexity: 2 · rows · inputs · outputs operations.
+  public func multiply(
+    _ x: UnsafePointer<Float>, stride xStride: Int, rows: Int, by matrix: PackedMatrix,
+    outputs: Range<Int>? = nil, into y: UnsafeMutablePointer<Float>, stride yStride: Int
+  ) throws(RallyError) {
+    let outputs = outputs ?? 0..<matrix.outputs
+    guard rows > 0, !outputs.isEmpty else { return }
+    precondition(xStride >= matrix.inputs && yStride >= outputs.count)
+    let panels = matrix.panels(for: outputs)
+    let tileCount = (rows + Product.tileRows - 1) / Product.tileRows
+    try prepare(matrix, panels, rows: rows, xStride, yStride)
+    let failure = Atomic<UInt32>(dnnl_success.rawValue)
+    // Tiles of one panel follow each other: the panel stays in the cache of the worker that takes them.
+    pool.parallelFor(panels.count * tileCount) { index, worker in
+      let panel = matrix.panels[panels.lowerBound + index / tileCount]
+      let firstRow = index % tileCount * Product.tileRows
+      let status = unsafe self.run(
+        panel, x + firstRow * xStride, xStride, rows: min(Product.tileRows, rows - firstRow),
+        y + firstRow * yStride + (panel.outputs.lowerBound - outputs.lowerBound), yStride, worker)
+      if status != dnnl_success { failure.store(status.rawValue, ordering: .relaxed) }
+    }
+    try OneDNN.check(dnnl_status_t(failure.load(ordering: .relaxed)), "matrix product")
+  }
+
+  /// Compiles what a call will run, so that workers only read `products`.
+  private func prepare(
+    _ matrix: PackedMatrix, _ panels: Range<Int>, rows: Int, _ xStride: Int, _ yStride: Int
+  ) throws(RallyError) {
+    var width = 0
+    for index in panels {
+      let layout = matrix.panels[index].layout
+      guard layout.isBlocked, layout.outputs != width else { continue }
+      width = layout.outputs
+      if rows >= Product.tileRows { try compile(layout, rows: Product.tileRows, xStride, yStride) }
+      let rest = rows % Product.tileRows
+      if rest > 0 { try compile(layout, rows: rest, xStride, yStride) }
+    }
+  }
+
+  private func compile(_ layout: PackedMatrix.Layout, rows: Int, _ xStride: Int, _ yStride: Int) throws(RallyError) {
+    let key = Product.Key(layout, rows: rows, xStride, yStride)
+    if products[key] == nil {
+      products[key] = try Product(layout, key, workerCount: pool.threadCount)
+    }
+  }
+
+  /// One tile of rows times one panel.
+  private func run(
+    _ panel: PackedMatrix.Panel, _ x: UnsafePointer<Float>, _ xStride: Int, rows: Int,
+    _ y: UnsafeMutablePointer<Float>, _ yStride: Int, _ worker: Int
+  ) -> dnnl_status_t {
+    guard let memory = panel.memory else {
+      unsafe rk_matmul(x, xStride, panel.data, y, yStride, rows, panel.outputs.count, panel.layout.inputs)
+      return dnnl_success
+    }
+    guard let product = products[Product.Key(panel.layout, rows: rows, xStride, yStride)] else {
+      return dnnl_runtime_error
+    }
+    return unsafe product.run(x, memory, y, worker: worker, streams[worker])
+  }
+}

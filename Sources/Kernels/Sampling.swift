@@ -1,0 +1,126 @@
+import CKernels
+import Glibc
+public import Tensors
+
+/// How the next token is drawn.
+///
+/// Filters apply in llama.cpp's order, each to what the one before left: top-k, top-p, min-p, then the
+/// temperature reshapes what remains. So top-p and min-p see the model's own probabilities.
+public struct SamplingParameters: Sendable, Equatable {
+  /// 0: the most likely token, lowest id on ties; nothing is drawn.
+  public var temperature: Float = 1
+  /// Keep the k most likely; 0 keeps all.
+  public var topK: Int = 0
+  /// Keep the fewest most likely tokens whose probabilities add up to at least this; 1 keeps all.
+  public var topP: Float = 1
+  /// Keep tokens at least this fraction as likely as the most likely one; 0 keeps all.
+  public var minP: Float = 0
+  /// Of the request's own stream of random numbers.
+  public var seed: UInt64 = 0
+
+  public init() {}
+
+  /// - Throws: `invalidArgument` that names the first parameter out of range.
+  public func validate() throws(RallyError) {
+    func require(_ holds: Bool, _ name: String, _ range: String, _ found: String) throws(RallyError) {
+      if !holds { throw RallyError(.invalidArgument, name, expected: range, found: found) }
+    }
+    try require(temperature.isFinite && temperature >= 0, "temperature", "a finite number ≥ 0", "\(temperature)")
+    try require(topK >= 0, "top_k", "≥ 0", "\(topK)")
+    try require(topP > 0 && topP <= 1, "top_p", "0 < top_p ≤ 1", "\(topP)")
+    try require(minP >= 0 && minP <= 1, "min_p", "0…1", "\(minP)")
+  }
+}
+
+/// Draws tokens. Owns the scratch for one vocabulary: one per worker.
+public struct Sampler: ~Copyable, Sendable {
+  let vocabularySize: Int
+  private let candidates: AlignedStorage<Int32>
+  private let weights: AlignedStorage<Double>
+
+  /// - Throws: `outOfMemory`: 12 bytes per token of the vocabulary.
+  public init(vocabularySize: Int) throws(RallyError) {
+    precondition(vocabularySize > 0)
+    let candidates = try AlignedStorage<Int32>(count: vocabularySize)
+    let weights = try AlignedStorage<Double>(count: vocabularySize)
+    self.vocabularySize = vocabularySize
+    self.candidates = candidates
+    self.weights = weights
+  }
+
+  /// The next token of a request.
+  ///
+  /// The same logits, parameters and `index` give the same token in every batch: the random number is a hash
+  /// of seed and index, not a state.
+  ///
+  /// - Parameters:
+  ///   - logits: [vocabularySize] f32. NaN counts as impossible.
+  ///   - parameters: validated.
+  ///   - index: of the token in its request, so that each draw is a new one.
+  /// - Returns: a token; the most likely one when no logit is finite.
+  /// - Complexity: O(V) without top-k and top-p, O(V + n log V) for the n tokens these look at. Allocates nothing.
+  public mutating func token(
+    from logits: UnsafePointer<Float>, parameters: SamplingParameters, index: UInt64
+  ) -> Int {
+    let best = unsafe rk_argmax(logits, vocabularySize)
+    let largest = unsafe logits[best]
+    guard parameters.temperature > 0, largest.isFinite, parameters.topK != 1 else { return best }
+    let kept = unsafe filter(logits, largest, parameters)
+    return unsafe draw(logits, largest, kept, parameters.temperature, uniform(parameters.seed, index)) ?? best
+  }
+
+  /// Leaves the tokens that pass the filters in `candidates[0 ..< result]`.
+  private mutating func filter(
+    _ logits: UnsafePointer<Float>, _ largest: Float, _ parameters: SamplingParameters
+  ) -> Int {
+    // p ≥ minP · p_max is a bound on the logit; −∞ when min-p is off.
+    let lowest = largest + logf(parameters.minP)
+    var heap = unsafe TokenHeap(logits, candidates.base)
+    guard parameters.topK > 0 || parameters.topP < 1 else {
+      heap.collect(vocabularySize, atLeast: lowest)
+      return heap.count
+    }
+    heap.collect(vocabularySize, atLeast: -.infinity)
+    let limit = parameters.topK > 0 ? min(parameters.topK, heap.count) : heap.count
+    let total = heap.count
+    if parameters.topP >= 1 {
+      for _ in 0..<limit { heap.popLargest() }
+    } else {
+      let mass = limit == total ? heap.mass(largest) : heap.popMass(limit, largest)
+      heap.popUntil(mass: mass * Double(parameters.topP), limit: limit, shift: largest)
+    }
+    return heap.movePoppedToFront(atLeast: lowest)
+  }
+
+  /// One of `candidates[0 ..< count]` with probability ∝ exp((logit − largest) / temperature).
+  private mutating func draw(
+    _ logits: UnsafePointer<Float>, _ largest: Float, _ count: Int, _ temperature: Float, _ uniform: Double
+  ) -> Int? {
+    var total = 0.0
+    for i in 0..<count {
+      let logit = unsafe logits[Int(candidates.base[i])]
+      total += exp(Double(logit - largest) / Double(temperature))
+      unsafe weights.base[i] = total
+    }
+    guard total > 0 else { return nil }
+    let point = uniform * total
+    var (low, high) = (0, count - 1)
+    while low < high {
+      let middle = (low + high) / 2
+      if unsafe weights.base[middle] > point { high = middle } else { low = middle + 1 }
+    }
+    return unsafe Int(candidates.base[low])
+  }
+}
+
+/// A number in [0, 1) from a request's seed and a token's index, by SplitMix64's output function (Steele et al.
+/// 2014) applied to the seed, then to the index on top of it: 53 random bits, no state.
+func uniform(_ seed: UInt64, _ index: UInt64) -> Double {
+  func mix(_ value: UInt64) -> UInt64 {
+    var z = value &+ 0x9E37_79B9_7F4A_7C15
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+  return Double(mix(mix(seed) &+ index) >> 11) * 0x1p-53
+}

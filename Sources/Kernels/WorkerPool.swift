@@ -1,0 +1,70 @@
+import CKernels
+import COneDNN
+import Glibc
+import Synchronization
+public import Tensors
+
+/// A fixed set of threads that run the same loop.
+///
+/// `threadCount` workers: the thread that calls `parallelFor`, as worker 0, and `threadCount − 1` threads of
+/// the pool. They claim indices one by one, so which worker runs an index is unspecified; write results
+/// by index. One thread drives a pool at a time. Threads wait spinning for about 50 µs, then asleep; they
+/// block every signal, so the host's handlers never run on them. The last reference joins them.
+public final class WorkerPool: Sendable {
+  /// More threads than this are never useful to products of these sizes. [ours]
+  public static let threadLimit = 256
+
+  /// Workers, the calling thread included.
+  public let threadCount: Int
+
+  let team: Team
+  private let threads: [pthread_t]
+
+  /// - Parameter threadCount: 1…`threadLimit`; nil takes the processors this process may use.
+  /// - Throws: `invalidArgument` for another count, `outOfMemory` when the system gives no more threads: ask
+  ///   for fewer.
+  public init(threadCount: Int? = nil) throws(RallyError) {
+    _ = InstructionSet.limit
+    let count = threadCount ?? Self.availableProcessors
+    guard 1...Self.threadLimit ~= count else {
+      throw RallyError(
+        .invalidArgument, "threads", expected: "1…\(Self.threadLimit)", found: "\(count)")
+    }
+    let team = Team(helperCount: count - 1)
+    var threads: [pthread_t] = []
+    for worker in 1..<max(count, 1) {
+      guard let thread = team.startHelper(worker) else {
+        team.stop(joining: threads)
+        throw RallyError(
+          .outOfMemory, "threads", expected: "\(count) threads", found: "\(worker)",
+          remedy: "use fewer threads")
+      }
+      threads.append(thread)
+    }
+    self.threadCount = count
+    self.team = team
+    self.threads = threads
+  }
+
+  deinit { team.stop(joining: threads) }
+
+  /// Processors that this process may run on, at most `threadLimit`; 1 when the system does not say.
+  public static var availableProcessors: Int { min(rk_available_processors(), threadLimit) }
+
+  /// Calls `body(index, worker)` once for every index in `0 ..< count`, on all workers, and returns when
+  /// all are done. `worker` is in `0 ..< threadCount`; no two calls with one worker overlap.
+  ///
+  /// OpenMP regions inside `body` run serially; the caller's own OpenMP setting is restored.
+  /// Allocates nothing. Not re-entrant.
+  public func parallelFor(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
+    guard count > 0 else { return }
+    let openMPThreads = omp_get_max_threads()
+    omp_set_num_threads(1)
+    defer { omp_set_num_threads(openMPThreads) }
+    if threadCount == 1 || count == 1 {
+      for index in 0..<count { body(index, 0) }
+    } else {
+      withoutActuallyEscaping(body) { team.run(count, $0) }
+    }
+  }
+}

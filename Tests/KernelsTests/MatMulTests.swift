@@ -1,0 +1,95 @@
+import Kernels
+import Tensors
+import Testing
+
+@Suite struct MatMulTests {
+  /// y of one product, [rows, outputs].
+  static func product(
+    _ x: [Float], _ matrix: PackedMatrix, rows: Int, threads: Int = 1, outputs: Range<Int>? = nil
+  ) throws -> [Float] {
+    let pool = try WorkerPool(threadCount: threads)
+    let matmul = try MatMul(pool: pool)
+    let width = outputs?.count ?? matrix.outputs
+    var y = [Float](repeating: .nan, count: rows * width)
+    unsafe try matmul.multiply(x, stride: matrix.inputs, rows: rows, by: matrix, outputs: outputs, into: &y, stride: width)
+    return y
+  }
+
+  @Test(arguments: [(1, 1, 1), (1, 64, 3), (3, 17, 5), (7, 96, 257), (65, 40, 300), (130, 64, 64), (2, 576, 1000)])
+  func matchesTwin(rows: Int, inputs: Int, outputs: Int) throws {
+    var random = Random(seed: UInt64(rows * inputs + outputs))
+    let x = random.floats(rows * inputs)
+    let w = random.floats(outputs * inputs)
+    let matrix = unsafe try PackedMatrix(inputs: inputs, outputs: outputs, from: w)
+    let y = try Self.product(x, matrix, rows: rows)
+    let expected = Twin.matmul(x, w, rows: rows, inputs: inputs, outputs: outputs)
+    #expect(excess(y, expected, absolute: Double(inputs) * 0x1p-24, relative: 1e-6) <= 1)
+  }
+
+  @Test(arguments: [(960, 320), (100, 33), (37, 1)])
+  func aRowIsTheSameForEveryNumberOfRowsAndThreads(inputs: Int, outputs: Int) throws {
+    var random = Random(seed: 11)
+    let rows = 150
+    let x = random.floats(rows * inputs)
+    let w = random.floats(outputs * inputs)
+    let matrix = unsafe try PackedMatrix(inputs: inputs, outputs: outputs, from: w)
+    let whole = try Self.product(x, matrix, rows: rows)
+    for threads in [2, 3] {
+      #expect(try bits(Self.product(x, matrix, rows: rows, threads: threads)) == bits(whole))
+    }
+    let pool = try WorkerPool(threadCount: 1)
+    let matmul = try MatMul(pool: pool)
+    for count in Array(1...66) + [100, 128, 129] {
+      let first = random.below(rows - count + 1)
+      var y = [Float](repeating: .nan, count: count * outputs)
+      unsafe try matmul.multiply(
+        Array(x[(first * inputs)...]), stride: inputs, rows: count, by: matrix, into: &y, stride: outputs)
+      #expect(bits(y) == bits(whole[first * outputs..<(first + count) * outputs]), "\(count) rows from \(first)")
+    }
+  }
+
+  @Test func sourcesAreStackedAndCanBeAskedForAlone() throws {
+    var random = Random(seed: 5)
+    let inputs = 64
+    let counts = [300, 70, 70]
+    let parts = counts.map { random.floats($0 * inputs) }
+    let x = random.floats(9 * inputs)
+    let pool = try WorkerPool(threadCount: 2)
+    let matrix = unsafe try PackedMatrix(inputs: inputs, sources: counts, pool: pool) { source, range, destination in
+      for i in 0..<range.count * inputs { unsafe destination[i] = parts[source][range.lowerBound * inputs + i] }
+    }
+    #expect(matrix.sources == [0..<300, 300..<370, 370..<440])
+    #expect(matrix.byteCount >= 440 * inputs * 4)
+    let all = try Self.product(x, matrix, rows: 9, threads: 2)
+    for (part, range) in zip(parts, matrix.sources) {
+      let alone = unsafe try PackedMatrix(inputs: inputs, outputs: range.count, from: part)
+      let expected = try Self.product(x, alone, rows: 9)
+      #expect(try bits(Self.product(x, matrix, rows: 9, outputs: range)) == bits(expected))
+    }
+    let two = try Self.product(x, matrix, rows: 9, outputs: 300..<440)
+    #expect(bits(two[..<140]) == bits(all[300..<440]))
+  }
+
+  @Test func stridesLeaveGapsAlone() throws {
+    var random = Random(seed: 6)
+    let w = random.floats(20 * 24)
+    let x = random.floats(3 * 31)
+    let matrix = unsafe try PackedMatrix(inputs: 24, outputs: 20, from: w)
+    let matmul = try MatMul(pool: WorkerPool(threadCount: 1))
+    var y = [Float](repeating: 7, count: 3 * 29)
+    unsafe try matmul.multiply(x, stride: 31, rows: 3, by: matrix, into: &y, stride: 29)
+    for row in 0..<3 {
+      let expected = Twin.matmul(Array(x[row * 31..<row * 31 + 24]), w, rows: 1, inputs: 24, outputs: 20)
+      #expect(excess(Array(y[row * 29..<row * 29 + 20]), expected, absolute: 1e-5, relative: 1e-6) <= 1)
+      #expect(y[row * 29 + 20..<(row + 1) * 29].allSatisfy { $0 == 7 })
+    }
+  }
+
+  @Test func anErrorWhilePackingIsThrown() throws {
+    #expect(throws: RallyError.self) {
+      _ = try PackedMatrix(inputs: 8, sources: [4]) { (_, _, _) throws(RallyError) in
+        throw RallyError(.truncatedData, "weight")
+      }
+    }
+  }
+}

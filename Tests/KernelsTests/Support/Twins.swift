@@ -1,0 +1,69 @@
+import Glibc
+
+/// The kernels once more, in plain Swift and double precision.
+enum Twin {
+  static func rmsNorm(_ x: [Float], _ w: [Float], _ eps: Float) -> [Double] {
+    let mean = x.reduce(0.0) { $0 + Double($1) * Double($1) } / Double(x.count)
+    return zip(x, w).map { Double($1) * Double($0) / (mean + Double(eps)).squareRoot() }
+  }
+
+  static func layerNorm(_ x: [Float], _ w: [Float], _ b: [Float]?, _ eps: Float) -> [Double] {
+    let mean = x.reduce(0.0) { $0 + Double($1) } / Double(x.count)
+    let variance = x.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / Double(x.count)
+    return x.indices.map {
+      (Double(x[$0]) - mean) / (variance + Double(eps)).squareRoot() * Double(w[$0]) + Double(b?[$0] ?? 0)
+    }
+  }
+
+  static func matmul(_ x: [Float], _ w: [Float], rows: Int, inputs: Int, outputs: Int) -> [Double] {
+    var y = [Double](repeating: 0, count: rows * outputs)
+    for r in 0..<rows {
+      for o in 0..<outputs {
+        var sum = 0.0
+        for k in 0..<inputs { sum += Double(x[r * inputs + k]) * Double(w[o * inputs + k]) }
+        y[r * outputs + o] = sum
+      }
+    }
+    return y
+  }
+
+  /// One query head over `length` keys; keys and values [length, width].
+  static func attention(_ q: [Float], _ keys: [[Float]], _ values: [[Float]], scale: Float) -> [Double] {
+    let scores = keys.map { key in zip(q, key).reduce(0.0) { $0 + Double($1.0) * Double($1.1) } * Double(scale) }
+    let largest = scores.max() ?? 0
+    let weights = scores.map { exp($0 - largest) }
+    let sum = weights.reduce(0, +)
+    var out = [Double](repeating: 0, count: q.count)
+    for (weight, value) in zip(weights, values) {
+      for i in out.indices { out[i] += weight / sum * Double(value[i]) }
+    }
+    return out
+  }
+
+  static func logSumExp(_ x: [Float]) -> Double {
+    let largest = Double(x.max() ?? 0)
+    return largest + log(x.reduce(0.0) { $0 + exp(Double($1) - largest) })
+  }
+
+  static func silu(_ x: Double) -> Double { x / (1 + exp(-x)) }
+  static func gelu(_ x: Double) -> Double { 0.5 * x * (1 + erf(x * 0.5.squareRoot())) }
+  static func geluTanh(_ x: Double) -> Double {
+    0.5 * x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+  }
+}
+
+/// Widths around every vector width (4, 8, 16 lanes, unrolled by 4) and its tails.
+let tails = Array(0...33) + [47, 63, 64, 65, 127, 128, 129, 160]
+
+/// The largest |got − expected| / (absolute + relative · |expected|); at most 1 when within the bound.
+func excess(_ got: [Float], _ expected: [Double], absolute: Double, relative: Double) -> Double {
+  guard got.count == expected.count else { return .infinity }
+  var worst = 0.0
+  for (a, b) in zip(got, expected) {
+    let error = abs(Double(a) - b)
+    worst = error.isNaN ? .infinity : max(worst, error / (absolute + relative * abs(b)))
+  }
+  return worst
+}
+
+func bits(_ x: some Sequence<Float>) -> [UInt32] { x.map(\.bitPattern) }

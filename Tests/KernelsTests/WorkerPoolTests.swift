@@ -1,0 +1,54 @@
+import COneDNN
+import Kernels
+import Synchronization
+import Tensors
+import Testing
+
+@Suite struct WorkerPoolTests {
+  @Test(arguments: [1, 2, 3, 7])
+  func everyIndexRunsOnce(threads: Int) throws {
+    let pool = try WorkerPool(threadCount: threads)
+    for count in [0, 1, 2, 3, 10, 1000] {
+      let runs = Mutex([Int](repeating: 0, count: count))
+      pool.parallelFor(count) { index, worker in
+        #expect(worker >= 0 && worker < threads)
+        runs.withLock { $0[index] += 1 }
+      }
+      #expect(runs.withLock { $0.allSatisfy { $0 == 1 } })
+    }
+  }
+
+  @Test func manyShortLoops() throws {
+    let pool = try WorkerPool(threadCount: 4)
+    let sum = Atomic<Int>(0)
+    for _ in 0..<2_000 {
+      pool.parallelFor(5) { index, _ in sum.add(index, ordering: .relaxed) }
+    }
+    #expect(sum.load(ordering: .relaxed) == 20_000)
+  }
+
+  @Test func poolsComeAndGo() throws {
+    for threads in 1...6 {
+      for _ in 0..<10 {
+        let pool = try WorkerPool(threadCount: threads)
+        pool.parallelFor(threads) { _, _ in }
+      }
+    }
+  }
+
+  @Test func countsOutOfRangeAreRefused() {
+    for count in [-1, 0, WorkerPool.threadLimit + 1] {
+      #expect(throws: RallyError.self) { _ = try WorkerPool(threadCount: count) }
+    }
+    #expect(1...WorkerPool.threadLimit ~= WorkerPool.availableProcessors)
+  }
+
+  @Test func theCallersOpenMPSettingIsKept() throws {
+    omp_set_num_threads(3)
+    let pool = try WorkerPool(threadCount: 2)
+    let inside = Atomic<Int>(0)
+    pool.parallelFor(2) { _, _ in inside.add(Int(omp_get_max_threads()), ordering: .relaxed) }
+    #expect(inside.load(ordering: .relaxed) == 2)
+    #expect(omp_get_max_threads() == 3)
+  }
+}
