@@ -9,8 +9,10 @@ from tqdm import tqdm
 
 from rally.convert.checkpoint import Checkpoint
 from rally.convert.language_model import convert_language_model
+from rally.convert.rater import convert_rater, is_rater
 from rally.convert.settings import Settings
-from rally.modelfile import Description, LanguageModel, Tensor, Tokenizer, WrittenFile, write_model
+from rally.convert.tokenizer import find_tokenizer
+from rally.modelfile import Description, LanguageModel, ModelFileError, Tensor, WrittenFile, write_model
 from rally.modelfile.tensors import ELEMENT_NAMES
 
 
@@ -84,12 +86,33 @@ def convert(
     """
     config = Settings.read(directory / "config.json")
     with Checkpoint(directory) as checkpoint:
-        found: Tokenizer | None = None
-        model, tensors = convert_language_model(checkpoint, config, name or directory.resolve().name, found, dtype)
+        refuse_foreign(checkpoint, config)
+        found = find_tokenizer(directory, tokenizer, config)
+        plan = convert_rater if is_rater(checkpoint, config) else convert_language_model
+        model, tensors = plan(checkpoint, config, name or directory.resolve().name, found, dtype)
+        if found and len(found.vocab) > model.vocab_size:
+            raise ModelFileError(f"tokenizer.json: {len(found.vocab)} tokens, but vocab_size is {model.vocab_size}")
         total = sum(tensor.byte_count for tensor in tensors)
         with tqdm(total=total, unit="B", unit_scale=True, desc=out.name, disable=quiet, leave=False) as bar:
             written = write_model(out, model, tensors, external_data=external_data, progress=bar.update)
     return summarise(model, tensors, written)
+
+
+def refuse_foreign(checkpoint: Checkpoint, config: Settings) -> None:
+    """Raise an error that names a kind of checkpoint which is known but not supported."""
+    kind = config.values.get("model_type")
+    bert = next((key for key in checkpoint.sources if "embeddings.word_embeddings." in key), None)
+    if bert:
+        raise ModelFileError(f"{kind or 'BERT'}-like checkpoints are not supported: found {bert}")
+    marks = {
+        "q_norm.": "query-key norms",
+        "experts.": "mixtures of experts",
+        "block_sparse_moe.": "mixtures of experts",
+    }
+    for key in checkpoint.sources:
+        for mark, what in marks.items():
+            if mark in key:
+                raise ModelFileError(f"{what} are not supported: found {key}")
 
 
 def summarise(model: Description, tensors: list[Tensor], written: WrittenFile) -> Summary:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rally.convert.checkpoint import Checkpoint
 from rally.modelfile import ModelFileError, Tensor
@@ -28,6 +28,10 @@ class Entry:
         Canonical names of the copies, one per key, for when they differ.
     first_only : bool
         The copies of later recursions are never used: keep the first alone.
+    source_dims : tuple of int, optional
+        Shape in the checkpoint, where it is not ``dims``.
+    rows : tuple of int, optional
+        The weight is this range of the key's rows.
     """
 
     name: str
@@ -35,11 +39,13 @@ class Entry:
     keys: tuple[str, ...]
     copies: tuple[str, ...] = ()
     first_only: bool = False
+    source_dims: tuple[int, ...] | None = None
+    rows: tuple[int, int] | None = None
 
 
 def check_keys(checkpoint: Checkpoint, entries: Sequence[Entry], known: Iterable[str] = ()) -> None:
     """Raise an error that names keys that are missing, unknown or of another shape; ``known`` ones may be there."""
-    wanted = {key: entry.dims for entry in entries for key in entry.keys}
+    wanted = {key: entry.source_dims or entry.dims for entry in entries for key in entry.keys}
     found = {key: source.dims for key, source in checkpoint.sources.items()}
     unknown = found.keys() - wanted.keys() - set(known)
     problems = [
@@ -71,11 +77,18 @@ def collect(checkpoint: Checkpoint, entries: Sequence[Entry], dtype: str | None)
     for entry in entries:
         chosen = dtype if dtype != "bf16" or is_bulk(entry) else "f32"
         if entry.first_only or all(checkpoint.equal(entry.keys[0], key) for key in entry.keys[1:]):
-            tensors.append(checkpoint.tensor(entry.keys[0], entry.name, chosen))
+            tensors.append(_part(checkpoint.tensor(entry.keys[0], entry.name, chosen), entry))
         else:
             pairs = zip(entry.copies, entry.keys, strict=True)
             tensors += [checkpoint.tensor(key, name, chosen) for name, key in pairs]
     return tensors
+
+
+def _part(tensor: Tensor, entry: Entry) -> Tensor:
+    if entry.rows is None and entry.source_dims is None:
+        return tensor
+    start, end = entry.rows or (0, tensor.dims[0])
+    return replace(tensor, dims=entry.dims, load=lambda: tensor.load()[start:end].reshape(entry.dims))
 
 
 def is_bulk(entry: Entry) -> bool:

@@ -1,0 +1,80 @@
+"""The shapes that can be synthesized: the paper's models, their baselines, and the default rater."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rally.modelfile import Description, LanguageModel, Rater, Routing
+
+
+def _llama(width: int, heads: int, groups: int, inner: int, layers: int) -> LanguageModel:
+    """Return a vanilla SmolLM shape: vocabulary 49152, 2048 positions, tied head, K = 64."""
+    return LanguageModel(
+        name="",
+        vocab_size=49152,
+        hidden_size=width,
+        num_attention_heads=heads,
+        num_key_value_heads=groups,
+        head_dim=64,
+        intermediate_size=inner,
+        max_position_embeddings=2048,
+        num_block_layers=layers,
+        tie_word_embeddings=True,
+    )
+
+
+def _recursive(base: LanguageModel, recursions: int, layers: int) -> LanguageModel:
+    """Return the middle-cycle Recursive model with 1 + ``layers`` + 1 physical layers."""
+    return replace(
+        base,
+        num_first_layers=1,
+        num_block_layers=layers,
+        num_last_layers=1,
+        num_recursion=recursions,
+        sharing="middle_cycle",
+    )
+
+
+def _mor(base: LanguageModel, recursions: int, layers: int) -> LanguageModel:
+    """Return the expert-choice model with the published defaults."""
+    routing = Routing(
+        kind="expert",
+        router_type="linear",
+        router_func="sigmoid",
+        alpha=0.1,
+        temp=1.0,
+        gating="weighted",
+        kv_cache="recursion",
+        capacity=tuple((recursions - r) / recursions for r in range(recursions)),
+    )
+    return replace(_recursive(base, recursions, layers), routing=routing)
+
+
+_135M = _llama(576, 9, 3, 1536, 30)
+_360M = _llama(960, 15, 5, 2560, 32)
+
+_RATER_50M = Rater(
+    name="",
+    vocab_size=32000,
+    hidden_size=512,
+    num_attention_heads=8,
+    num_key_value_heads=8,
+    head_dim=64,
+    intermediate_size=2048,
+    max_position_embeddings=2048,
+    num_block_layers=8,
+    score_provenance="random weights",
+)
+
+#: Name on the command line → description without its name.
+SHAPES: dict[str, Description] = {
+    "vanilla-135m": _135M,
+    "vanilla-360m": _360M,
+    "vanilla-360m-l34": replace(_360M, num_block_layers=34),
+    "recursive-360m-r3": _recursive(_360M, 3, 10),
+    "mor-135m-r3": _mor(_135M, 3, 10),
+    "mor-360m-r2": _mor(_360M, 2, 15),
+    "mor-360m-r3": _mor(_360M, 3, 10),
+    "mor-360m-r4": _mor(_360M, 4, 8),
+    "rater-50m": _RATER_50M,
+}

@@ -1,0 +1,57 @@
+"""Puts a synthetic model together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from rally.convert.conversion import Summary, summarise
+from rally.modelfile import LanguageModel, ModelFileError, write_model
+from rally.modelfile.tensors import float_tensor
+from rally.synthesize.calibration import calibrate
+from rally.synthesize.shapes import SHAPES
+from rally.synthesize.weights import RandomWeights, weight_dims
+
+
+def synthesize(
+    shape: str, out: Path, *, seed: int = 0, dtype: str = "f32", external_data: bool = False, quiet: bool = False
+) -> Summary:
+    """Write a model of a named shape with seeded random weights.
+
+    The weights mean nothing, but they behave: activations stay of order one, and on random ids the tokens of an
+    expert-choice model leave in the paper's proportions under threshold selection.
+
+    Parameters
+    ----------
+    shape : str
+        A key of :data:`rally.synthesize.SHAPES`.
+    out : Path
+        The file to write.
+    seed : int
+        Same seed, same file.
+    dtype : {"f32", "bf16"}
+        Element type of the large matrices.
+    external_data : bool
+        Keep the weights in a side file whatever their size.
+    quiet : bool
+        No progress bar.
+
+    Returns
+    -------
+    Summary
+        What was written.
+    """
+    if shape not in SHAPES:
+        raise ModelFileError(f"unknown shape {shape!r}; known: {', '.join(SHAPES)}")
+    model = replace(SHAPES[shape], name=f"{shape}, random weights, seed {seed}")
+    weights = RandomWeights(seed, dtype)
+    tensors = [weights.tensor(name, dims) for name, dims in weight_dims(model).items()]
+    if isinstance(model, LanguageModel):
+        routers = calibrate(model, weights)
+        tensors += [float_tensor(f"router.{index}.weight", router) for index, router in enumerate(routers)]
+    total = sum(tensor.byte_count for tensor in tensors)
+    with tqdm(total=total, unit="B", unit_scale=True, desc=out.name, disable=quiet, leave=False) as bar:
+        written = write_model(out, model, tensors, external_data=external_data, progress=bar.update)
+    return summarise(model, tensors, written)
