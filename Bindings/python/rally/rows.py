@@ -99,11 +99,11 @@ def _one_row(row: Any, index: int) -> npt.NDArray[Any]:
 
 
 def _narrow(array: npt.NDArray[Any], name: str, offsets: Offsets | None = None) -> Tokens:
-    """`array` as contiguous int32, itself where it is that already."""
+    """`array` as contiguous, aligned int32, itself where it is that already."""
     if array.ndim != 1:
         raise RallyError(Status.INVALID_ARGUMENT, f"{name}: expected one dimension, found shape {array.shape}")
     if array.dtype == np.int32:
-        return np.ascontiguousarray(array)
+        return np.require(array, np.int32, ["C", "A"])
     if array.size == 0:
         return np.empty(0, np.int32)
     huge = array.dtype == object and all(isinstance(value, int) for value in array)
@@ -117,18 +117,18 @@ def _narrow(array: npt.NDArray[Any], name: str, offsets: Offsets | None = None) 
             row = int(np.searchsorted(offsets, index, side="right")) - 1
             place = f"row {row}, token {index - int(offsets[row])}"
         raise RallyError(Status.INVALID_TOKEN, f"{place}: {array[index]} is no token id, it does not even fit 32 bits")
-    return np.ascontiguousarray(array, dtype=np.int32)
+    return array.astype(np.int32)
 
 
 def _offsets(array: npt.NDArray[Any], token_count: int) -> Offsets:
-    """`array` as the contiguous uintp that the library takes; it reads tokens by them, so they must fit."""
+    """`array` as the contiguous, aligned uintp that the library takes; it reads tokens by them, so they must fit."""
     fits = array.ndim == 1 and array.size > 0 and array.dtype.kind in "iu"
     if not fits or array[0] != 0 or array[-1] != token_count or bool((array[1:] < array[:-1]).any()):
         raise RallyError(
             Status.INVALID_ARGUMENT,
             f"offsets: expected integers ascending from 0 to {token_count}, the number of tokens",
         )
-    return np.ascontiguousarray(array, dtype=np.uintp)
+    return np.require(array, np.uintp, ["C", "A"])
 
 
 def split(array: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:

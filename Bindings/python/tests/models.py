@@ -83,7 +83,7 @@ def write(path: Path, model: Description, seed: int = 0) -> Path:
     def normal(*shape: int) -> np.ndarray:
         return random.standard_normal(shape) * (1.5 / shape[-1] ** 0.5)
 
-    weights = {"embed_tokens.weight": random.standard_normal((model.vocab_size, width))}
+    weights = {"embed_tokens.weight": 0.4 * random.standard_normal((model.vocab_size, width))}
     parts = {"first": 0, "block": model.num_block_layers, "last": 0}
     if isinstance(model, LanguageModel):
         parts |= {"first": model.num_first_layers, "last": model.num_last_layers}

@@ -43,6 +43,13 @@ def test_strided_rows() -> None:
     assert Rows.pack([table[:, 1], table[0, ::2]]).tokens.tolist() == [1, 5, 9, 0, 2]
 
 
+def test_misaligned_rows() -> None:
+    file = bytes(1) + np.array([5, 6, 7], np.int32).tobytes()
+    packed = Rows.pack([np.frombuffer(file, np.int32, offset=1)])
+    assert packed.tokens.flags.aligned
+    assert packed.tokens.tolist() == [5, 6, 7]
+
+
 def test_no_rows() -> None:
     assert len(Rows.pack([])) == 0
     assert len(Rows.pack(np.empty((0, 5), np.int32))) == 0
