@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import threading
 import weakref
@@ -52,7 +53,7 @@ def _close(function: Callable[[int | None], None], address: int | None, process:
 
 
 class Call(Generic[T]):
-    """One call into the library, on a thread of its own so that the caller's thread can be interrupted.
+    """One call into the library, to be run on another thread so that the caller's thread can be interrupted.
 
     Python runs signal handlers between bytecodes of the main thread, so a main thread inside the library would not
     see Ctrl-C before the call has ended.
@@ -71,48 +72,79 @@ class Call(Generic[T]):
         self._function = function
         self._cancel = cancel
         self._turn = turn
-        self._ended = threading.Event()
+        self._unfinished = threading.Lock()  # released at the end; an Event costs more
+        self._unfinished.acquire()
         self._running = False
+        self._abandoned = False
         self._value: T
         self._error: BaseException | None = None
-        self.abandoned = False
-        threading.Thread(target=self._run, name="rally").start()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Makes the call; the other methods are for the other thread."""
         try:
             with self._turn:
                 self._running = True
-                if not self.abandoned:
+                if not self._abandoned:
                     self._value = self._function()
         except BaseException as error:
             self._error = error
         finally:
-            self._ended.set()
+            self._running = False
+            self._unfinished.release()
 
     def result(self) -> T:
-        """Waits for the call; raises what it raised."""
-        self._ended.wait()
-        if self._error is not None:
-            raise self._error
-        return self._value
+        """Waits for the call, once; raises what it raised."""
+        self._unfinished.acquire()
+        error, self._error = self._error, None
+        if error is None:
+            return self._value
+        try:
+            raise error
+        finally:
+            del error  # its traceback holds this frame, and with it the model
 
     def abandon(self) -> None:
         """Cancels the call and waits until the library has returned. A call whose turn has not come is dropped."""
-        self.abandoned = True
+        self._abandoned = True
         # Cancelling reaches only a call that is already inside the library, hence more than once.
-        while self._running and not self._ended.wait(0.01):
+        while self._running:
             self._cancel()
+            self._unfinished.acquire(timeout=0.01)
+
+
+class _Worker:
+    """The thread that makes the main thread's calls.
+
+    It is a daemon that waits for the next call when the process ends; starting one per call takes ten times as long as
+    handing the call over.
+    """
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.calls: queue.SimpleQueue[Call[Any]] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="rally calls", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            self.calls.get().run()
+
+
+_worker: _Worker | None = None
 
 
 def call(function: Callable[[], T], cancel: Callable[[], Any], turn: threading.Lock) -> T:
     """Makes a call into the library when its turn has come. Ctrl-C cancels it and raises ``KeyboardInterrupt``."""
+    global _worker
     on_main = threading.current_thread() is threading.main_thread()
     if not (on_main and callable(signal.getsignal(signal.SIGINT))):
         with turn:
             return function()
-    running = Call(function, cancel, turn)
+    if _worker is None or _worker.process != os.getpid():  # threads do not survive a fork
+        _worker = _Worker()
+    made = Call(function, cancel, turn)
+    _worker.calls.put(made)
     try:
-        return running.result()
+        return made.result()
     except BaseException:
-        running.abandon()
+        made.abandon()
         raise

@@ -231,7 +231,8 @@ def _events(model: Model, requests: Requests, text: TextStream | None) -> Iterat
         finally:
             events.put(None)
 
-    call: Call[None] = Call(run, model.cancel, model._turn)
+    call = Call(run, model.cancel, model._turn)
+    threading.Thread(target=call.run, name="rally stream").start()
     try:
         while (event := events.get()) is not None:
             token, depth, logprob, index, reason = event
