@@ -16,13 +16,16 @@ let swift: [SwiftSetting] = [
 let librarySettings: [LinkerSetting] = linksLibrary
   ? [
     .unsafeFlags([
-      "-static-stdlib",
+      "-use-ld=lld", "-static-stdlib",
       "-Xlinker", "-soname=librally.so.0",
       "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/RallyC/exports.map",
       "-Xlinker", "--gc-sections",
     ])
   ]
   : []
+
+// lld, because gold warns of a `mktemp` in the Swift standard library.
+let executableSettings: [LinkerSetting] = linksLibrary ? [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--gc-sections"])] : []
 
 let package = Package(
   name: "rally",
@@ -61,7 +64,7 @@ let package = Package(
     .executableTarget(
       name: "rally-cli",
       dependencies: ["Rally", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-      swiftSettings: swift),
+      swiftSettings: swift, linkerSettings: executableSettings),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: swift),
     .testTarget(name: "ModelsTests", dependencies: ["Tensors", "Models"], swiftSettings: swift),
     .testTarget(

@@ -1,0 +1,83 @@
+# Rally: every task of the project by one word. `make` alone lists them.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help deps build demo test fuzz clean
+
+RELEASE := .build/release
+STAMPS  := .build/stamps
+RALLY   := $(RELEASE)/rally
+MODELS  := Examples/models
+
+# What the engine links: ONNX and protobuf read the file, oneDNN multiplies, Highway vectorises the rest.
+DEBIAN_PACKAGES := libonnx-dev libprotobuf-dev libdnnl-dev libhwy-dev
+
+# Colours on a terminal only.
+ifneq ($(and $(MAKE_TERMOUT),$(if $(NO_COLOR),,yes)),)
+  bold := $(shell printf '\033[1m')
+  dim  := $(shell printf '\033[2m')
+  off  := $(shell printf '\033[0m')
+endif
+say  = @echo "$(bold)==> $(1)$(off)"
+next = @echo "$(dim)    next: $(1)$(off)"
+
+help:
+	@echo "$(bold)Rally$(off): Mixture-of-Recursions language models and DataRaters, on the CPU, in your process."
+	@echo
+	@sed -nE 's/^## ([a-z]+) +(.*)/  make \1|\2/p' Makefile | column -t -s '|'
+	$(call next,make demo)
+
+## deps    install what is missing: Debian packages, and .venv for Python
+deps: $(STAMPS)/debian $(STAMPS)/python
+
+$(STAMPS)/debian: Makefile
+	$(call say,Debian packages: $(DEBIAN_PACKAGES))
+	@missing=(); \
+	for package in $(DEBIAN_PACKAGES); do \
+	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing+=($$package); \
+	done; \
+	python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv); \
+	if (( $${#missing[@]} )); then \
+	  sudo=; (( $$(id -u) == 0 )) || sudo=sudo; \
+	  echo "    installing $${missing[*]}"; \
+	  $$sudo apt-get update -qq; \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}"; \
+	else echo "    all there"; fi
+	@mkdir -p $(@D) && touch $@
+
+$(STAMPS)/python: Bindings/python/pyproject.toml $(STAMPS)/debian
+	$(call say,Python: .venv with the rally package (PyTorch and ONNX come along for converting and testing))
+	@test -x .venv/bin/python || python3 -m venv .venv
+	@.venv/bin/python -m pip install --disable-pip-version-check -q --progress-bar off -e "Bindings/python[convert,test]"
+	@mkdir -p $(@D) && touch $@
+
+## build   the engine: librally.so.0 and the command `rally`, in .build/release
+build: deps
+	$(call say,The engine and its command line; the first time takes minutes)
+	@RALLY_LINK_LIBRARY=1 swift build -c release --static-swift-stdlib
+	@strip -o $(RELEASE)/librally.so.0 $(RELEASE)/libRallyC.so
+	@ln -sf librally.so.0 $(RELEASE)/librally.so
+	@ls -lhL $(RELEASE)/librally.so.0 $(RALLY) | awk '{print "    " $$NF ", " $$5}'
+	$(call next,make demo; make test)
+
+## demo    a language model tells a story and shows its depths; a rater orders texts
+demo: build
+	$(call say,A story by $(MODELS)/rally-tiny.onnx; beside each token the recursions it took)
+	@$(RALLY) generate -m $(MODELS)/rally-tiny.onnx -p "Once upon a time" -n 64 --show-depth
+	$(call say,Texts from best to worst by $(MODELS)/rally-rater-tiny.onnx)
+	@$(RALLY) score -m $(MODELS)/rally-rater-tiny.onnx Examples/texts.jsonl
+	$(call next,$(RALLY) --help; the quick starts in README.md)
+
+## test    every suite, then a table; `make test SUITES="abi rust"` runs some
+test: build
+	@Tests/run $(SUITES)
+
+## fuzz    broken model files and hostile arguments; the host must live
+fuzz: build
+	@Tests/Fuzz/run
+
+## clean   forget everything that was built; .venv stays
+clean:
+	rm -rf .build Examples/swift/.build Bindings/rust/target Examples/rust/target
