@@ -1,0 +1,62 @@
+/*
+ * The smallest of test frameworks: CHECK counts, prints what does not hold, and goes on.
+ */
+#ifndef RALLY_TEST_CHECK_H
+#define RALLY_TEST_CHECK_H
+
+#include <rally.h>
+#include <stdio.h>
+#include <string.h>
+
+extern int checks_made, checks_failed;
+
+#define CHECK(condition)                                                          \
+  do {                                                                            \
+    checks_made++;                                                                \
+    if (!(condition)) {                                                           \
+      checks_failed++;                                                            \
+      fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
+    }                                                                             \
+  } while (0)
+
+#define CHECK_STATUS(call, expected)                                                                            \
+  do {                                                                                                          \
+    rally_status found_ = (call);                                                                               \
+    checks_made++;                                                                                              \
+    if (found_ != (expected)) {                                                                                 \
+      checks_failed++;                                                                                          \
+      fprintf(stderr, "%s:%d: %s\n  expected %s, found %s\n", __FILE__, __LINE__, #call,                         \
+              rally_status_name(expected), rally_status_name(found_));                                           \
+    }                                                                                                           \
+  } while (0)
+
+/* Paths of a language model and of a rater, both with a tokenizer. */
+extern const char *language_model_path, *rater_path;
+
+/* Opened once for all tests; no test closes them. */
+extern rally_model *language_model, *rater;
+
+/* An initialised error. */
+static inline rally_error make_error(void) {
+  rally_error error;
+  rally_error_init(&error, sizeof error);
+  return error;
+}
+
+/* A request for `count` tokens after the two of `greeting`. */
+extern const int32_t greeting[2];
+rally_request make_request(size_t count);
+
+/* One file of tests each. */
+void test_layout(void);
+void test_struct_sizes(void);
+void test_null(void);
+void test_arguments(void);
+void test_handles(void);
+void test_fork(void);
+void test_threads(void);
+void test_files(void);
+void test_text(void);
+void test_results(void);
+
+#endif

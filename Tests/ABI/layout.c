@@ -1,0 +1,159 @@
+/* The structs as this compiler lays them out against the structs as the library was compiled. */
+#include "check.h"
+#include <stdlib.h>
+
+typedef struct place {
+  const char *name;
+  size_t offset, size;
+} place;
+
+#define STRUCT(type) {#type, 0, sizeof(type)}
+#define FIELD(type, field) {#type "." #field, offsetof(type, field), sizeof(((type *)0)->field)}
+
+static const place places[] = {
+    STRUCT(rally_error),
+    FIELD(rally_error, struct_size),
+    FIELD(rally_error, code),
+    FIELD(rally_error, message),
+    STRUCT(rally_model_options),
+    FIELD(rally_model_options, struct_size),
+    FIELD(rally_model_options, dtype),
+    FIELD(rally_model_options, threads),
+    FIELD(rally_model_options, max_file_bytes),
+    FIELD(rally_model_options, max_tensor_bytes),
+    FIELD(rally_model_options, progress),
+    FIELD(rally_model_options, progress_user),
+    FIELD(rally_model_options, log),
+    FIELD(rally_model_options, log_user),
+    STRUCT(rally_model_info),
+    FIELD(rally_model_info, struct_size),
+    FIELD(rally_model_info, kind),
+    FIELD(rally_model_info, routing),
+    FIELD(rally_model_info, dtype),
+    FIELD(rally_model_info, vocab_size),
+    FIELD(rally_model_info, hidden_size),
+    FIELD(rally_model_info, num_attention_heads),
+    FIELD(rally_model_info, num_key_value_heads),
+    FIELD(rally_model_info, head_dim),
+    FIELD(rally_model_info, intermediate_size),
+    FIELD(rally_model_info, max_position_embeddings),
+    FIELD(rally_model_info, num_layers),
+    FIELD(rally_model_info, num_effective_layers),
+    FIELD(rally_model_info, num_recursion),
+    FIELD(rally_model_info, bos_token_id),
+    FIELD(rally_model_info, eos_token_id),
+    FIELD(rally_model_info, has_tokenizer),
+    FIELD(rally_model_info, parameter_count),
+    FIELD(rally_model_info, effective_parameter_count),
+    FIELD(rally_model_info, weight_bytes),
+    FIELD(rally_model_info, kv_bytes_per_token),
+    STRUCT(rally_tensor_info),
+    FIELD(rally_tensor_info, struct_size),
+    FIELD(rally_tensor_info, name),
+    FIELD(rally_tensor_info, dtype),
+    FIELD(rally_tensor_info, rank),
+    FIELD(rally_tensor_info, shape),
+    FIELD(rally_tensor_info, byte_count),
+    STRUCT(rally_tokenizer_options),
+    FIELD(rally_tokenizer_options, struct_size),
+    FIELD(rally_tokenizer_options, add_bos),
+    FIELD(rally_tokenizer_options, add_eos),
+    FIELD(rally_tokenizer_options, parse_special),
+    FIELD(rally_tokenizer_options, skip_special),
+    STRUCT(rally_runner_options),
+    FIELD(rally_runner_options, struct_size),
+    FIELD(rally_runner_options, threads),
+    FIELD(rally_runner_options, max_batch_tokens),
+    FIELD(rally_runner_options, progress),
+    FIELD(rally_runner_options, progress_user),
+    STRUCT(rally_run_options),
+    FIELD(rally_run_options, struct_size),
+    FIELD(rally_run_options, selection),
+    FIELD(rally_run_options, max_depth),
+    FIELD(rally_run_options, timeout_seconds),
+    STRUCT(rally_outputs),
+    FIELD(rally_outputs, struct_size),
+    FIELD(rally_outputs, positions),
+    FIELD(rally_outputs, position_count),
+    FIELD(rally_outputs, logits),
+    FIELD(rally_outputs, hidden),
+    FIELD(rally_outputs, targets),
+    FIELD(rally_outputs, logprobs),
+    FIELD(rally_outputs, depths),
+    STRUCT(rally_rate_options),
+    FIELD(rally_rate_options, struct_size),
+    FIELD(rally_rate_options, squash),
+    FIELD(rally_rate_options, timeout_seconds),
+    STRUCT(rally_request),
+    FIELD(rally_request, struct_size),
+    FIELD(rally_request, tokens),
+    FIELD(rally_request, token_count),
+    FIELD(rally_request, max_tokens),
+    FIELD(rally_request, temperature),
+    FIELD(rally_request, top_k),
+    FIELD(rally_request, top_p),
+    FIELD(rally_request, min_p),
+    FIELD(rally_request, seed),
+    FIELD(rally_request, stop_tokens),
+    FIELD(rally_request, stop_token_count),
+    FIELD(rally_request, stop_at_eos),
+    FIELD(rally_request, max_depth),
+    STRUCT(rally_event),
+    FIELD(rally_event, struct_size),
+    FIELD(rally_event, request),
+    FIELD(rally_event, index),
+    FIELD(rally_event, token),
+    FIELD(rally_event, depth),
+    FIELD(rally_event, logprob),
+    FIELD(rally_event, finish_reason),
+    STRUCT(rally_generation),
+    FIELD(rally_generation, struct_size),
+    FIELD(rally_generation, stride),
+    FIELD(rally_generation, tokens),
+    FIELD(rally_generation, depths),
+    FIELD(rally_generation, logprobs),
+    FIELD(rally_generation, token_counts),
+    FIELD(rally_generation, finish_reasons),
+    FIELD(rally_generation, prompt_depths),
+    FIELD(rally_generation, timeout_seconds),
+};
+
+static const place *find(const char *name, size_t length) {
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+    if (strlen(places[i].name) == length && !memcmp(places[i].name, name, length)) return &places[i];
+  return NULL;
+}
+
+void test_layout(void) {
+  size_t seen = 0;
+  const char *line = rally_abi_layout();
+  CHECK(line != NULL);
+  while (line && *line) {
+    const size_t name = strcspn(line, " \n");
+    const place *known = find(line, name);
+    char *end = NULL;
+    size_t numbers[2] = {0, 0};
+    CHECK(known != NULL);
+    if (known) {
+      const int is_field = memchr(line, '.', name) != NULL;
+      if (is_field) numbers[0] = strtoull(line + name, &end, 10);
+      numbers[1] = strtoull(is_field ? end : line + name, &end, 10);
+      CHECK(numbers[0] == known->offset);
+      CHECK(numbers[1] == known->size);
+      CHECK(*end == '\n' || *end == '\0');
+      seen++;
+    }
+    line += strcspn(line, "\n");
+    if (*line) line++;
+  }
+  CHECK(seen == sizeof places / sizeof *places);
+  CHECK(sizeof(rally_status) == 4 && sizeof(rally_switch) == 4 && sizeof(rally_finish_reason) == 4);
+
+  char version[64];
+  snprintf(version, sizeof version, "%d.%d.%d", RALLY_VERSION_MAJOR, RALLY_VERSION_MINOR, RALLY_VERSION_PATCH);
+  CHECK(!strcmp(rally_version(), version));
+  CHECK(!strcmp(rally_status_name(RALLY_NOT_FINITE), "RALLY_NOT_FINITE"));
+  CHECK(!strcmp(rally_status_name(RALLY_OK), "RALLY_OK"));
+  CHECK(!strcmp(rally_status_name((rally_status)9999), "RALLY_UNKNOWN_STATUS"));
+  CHECK(!strcmp(rally_status_name((rally_status)-1), "RALLY_UNKNOWN_STATUS"));
+}
