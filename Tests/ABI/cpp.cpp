@@ -1,0 +1,130 @@
+/* The C++ face: values, exceptions with their codes, and exceptions of callbacks that never cross the C boundary. */
+#include "check.h"
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <rally.hpp>
+#include <type_traits>
+
+int checks_made = 0, checks_failed = 0;
+
+static_assert(!std::is_copy_constructible<rally::Model>::value && std::is_move_constructible<rally::Model>::value, "");
+static_assert(!std::is_copy_constructible<rally::Runner>::value && std::is_nothrow_move_assignable<rally::Runner>::value, "");
+
+/* The code of the rally::Error that `call` throws; RALLY_OK when it throws none. */
+template <typename Call>
+static rally_status code_of(Call &&call) {
+  try {
+    call();
+  } catch (const rally::Error &error) {
+    return error.code();
+  }
+  return RALLY_OK;
+}
+
+static void test_model(const std::string &path) {
+  rally::Model model(path);
+  rally::Model::validate(path);
+  CHECK(model.info().kind == RALLY_KIND_LM && model.info().vocab_size > 0);
+  CHECK(model.metadata("rally.kind") == "lm" && !model.metadata().empty() && !model.tensors().empty());
+  CHECK(code_of([&] { model.metadata("no.such.key"); }) == RALLY_MISSING_KEY);
+  CHECK(code_of([&] { rally::Model("no/such/model.onnx"); }) == RALLY_FILE_NOT_FOUND);
+
+  std::ifstream file(path, std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  CHECK(rally::Model::from_memory(bytes.data(), bytes.size()).info().vocab_size == model.info().vocab_size);
+  CHECK(code_of([&] { rally::Model::from_memory(bytes.data(), bytes.size() / 2); }) >= RALLY_CORRUPT_FILE);
+
+  rally::Model moved = std::move(model);
+  CHECK(moved.info().vocab_size > 0 && code_of([&] { model.info(); }) == RALLY_INVALID_ARGUMENT);
+}
+
+static void test_text(const rally::Model &model) {
+  const std::string text = "The sea, \xE6\xB5\xB7.";
+  const auto tokens = model.encode(text);
+  CHECK(!tokens.empty() && model.decode(tokens).find(text) != std::string::npos);
+  CHECK(model.decode({}).empty());
+  rally::Decoder decoder(model);
+  std::string pieces;
+  for (int32_t token : tokens) pieces += decoder.push(token);
+  pieces += decoder.finish();
+  CHECK(pieces == model.decode(tokens));
+  CHECK(code_of([&] { model.decode({-1}); }) == RALLY_INVALID_TOKEN);
+}
+
+static void test_run(const rally::Model &model) {
+  rally::Runner runner(model);
+  const rally::Rows rows(std::vector<std::vector<int32_t>>{{1, 2, 3}, {4, 5}});
+  CHECK(rows.count() == 2 && rows.token_count() == 5 && rows.length(1) == 2 && runner.memory(rows) > 0);
+  rally::Wanted wanted;
+  wanted.logits = wanted.hidden = wanted.logprobs = true;
+  const auto outputs = runner.run(rows, wanted);
+  const auto info = model.info();
+  CHECK(outputs.logits.size() == 5 * static_cast<size_t>(info.vocab_size));
+  CHECK(outputs.hidden.size() == 5 * static_cast<size_t>(info.hidden_size));
+  CHECK(outputs.depths.size() == 5 && outputs.logprobs.size() == 3);
+  CHECK(outputs.logprobs == runner.logprobs(rows));
+  const size_t last[] = {2, 4};
+  wanted.positions = {last, 2};
+  CHECK(runner.run(rows, wanted).hidden.size() == 2 * static_cast<size_t>(info.hidden_size));
+  CHECK(code_of([&] { runner.run(std::vector<int32_t>{info.vocab_size}, wanted); }) == RALLY_INVALID_TOKEN);
+  CHECK(code_of([&] { runner.rate(rows); }) == RALLY_WRONG_KIND);
+}
+
+static void test_generate(const rally::Model &model) {
+  rally::Runner runner(model);
+  rally::Request request;
+  request.tokens = {1, 2, 3};
+  request.max_tokens = 8;
+  request.stop_at_eos = RALLY_OFF;
+  std::vector<int32_t> heard;
+  const auto all = runner.generate(request, [&](const rally_event &event) {
+    heard.push_back(event.token);
+    return rally::Go::on;
+  });
+  CHECK(all.tokens.size() == 8 && all.tokens == heard && all.finish_reason == RALLY_FINISH_LIMIT);
+  CHECK(all.depths.size() == 8 && all.logprobs.size() == 8 && all.logprobs[0] <= 0);
+  CHECK(runner.generate({request, request})[1].tokens == all.tokens);
+
+  size_t calls = 0;
+  bool caught = false;
+  try {
+    runner.generate(request, [&](const rally_event &) -> rally::Go {
+      calls++;
+      throw std::runtime_error("from the callback");
+    });
+  } catch (const std::runtime_error &error) {
+    caught = std::string(error.what()) == "from the callback";
+  }
+  CHECK(caught && calls == 1);
+  CHECK(runner.generate(request).tokens == all.tokens);
+  const auto cut = runner.generate(request, [](const rally_event &event) {
+    return event.index == 1 ? rally::Go::end_sequence : rally::Go::on;
+  });
+  CHECK(cut.tokens.size() == 2 && cut.finish_reason == RALLY_FINISH_CANCELLED);
+}
+
+static void test_rate(const rally::Model &model) {
+  rally::Runner runner(model);
+  const auto scores = runner.rate(std::vector<std::vector<int32_t>>{{1, 2, 3}, {4, 5}});
+  const auto alone = runner.rate(std::vector<int32_t>{4, 5});
+  CHECK(scores.size() == 2 && std::isfinite(scores[0]) && scores[1] == alone[0]);
+  CHECK(code_of([&] { runner.generate(std::vector<int32_t>{1}, 1); }) == RALLY_WRONG_KIND);
+}
+
+int main(int argc, char **argv) {
+  if (argc != 3) return 2;
+  try {
+    const rally::Model model(argv[1]), rater(argv[2]);
+    test_model(argv[1]);
+    test_text(model);
+    test_run(model);
+    test_generate(model);
+    test_rate(rater);
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "unexpected: %s\n", error.what());
+    checks_failed++;
+  }
+  std::printf("cpp: %d checks, %d failed\n", checks_made, checks_failed);
+  return checks_failed != 0;
+}

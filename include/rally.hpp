@@ -1,0 +1,474 @@
+/*
+ * Rally for C++17: rally.h with owners, views and exceptions. Header-only; link librally.so.0.
+ *
+ *     rally::Model model("rally-tiny.onnx");
+ *     rally::Runner runner(model);
+ *     for (int32_t token : runner.generate(model.encode("The sea"), 40).tokens) std::cout << model.decode({token});
+ *
+ * What rally.h says holds here too: a Model is shared by any threads, a Runner has one caller at a time, handles may be closed in
+ * any order. Every failure is a rally::Error with the status and the message of the C interface.
+ */
+#ifndef RALLY_HPP
+#define RALLY_HPP
+
+#include <rally.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <initializer_list>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rally {
+
+/* ------------------------------------------------------------------------------------------------------------------------
+ * Errors, views, structs
+ * --------------------------------------------------------------------------------------------------------------------- */
+
+class Error : public std::runtime_error {
+ public:
+  Error(rally_status code, const std::string &message) : std::runtime_error(message), code_(code) {}
+  rally_status code() const noexcept { return code_; }
+  /* Such as "RALLY_NOT_FINITE". */
+  const char *name() const noexcept { return rally_status_name(code_); }
+
+ private:
+  rally_status code_;
+};
+
+/* Elements somebody else owns, for the length of a call. What std::span is from C++20 on. */
+template <typename T>
+class View {
+ public:
+  View() = default;
+  View(const T *data, size_t size) : data_(data), size_(size) {}
+  View(const std::vector<T> &values) : View(values.data(), values.size()) {}
+  View(std::initializer_list<T> values) : View(values.begin(), values.size()) {}
+  template <size_t N>
+  View(const std::array<T, N> &values) : View(values.data(), N) {}
+
+  const T *data() const { return data_; }
+  size_t size() const { return size_; }
+  const T *begin() const { return data_; }
+  const T *end() const { return data_ + size_; }
+  const T &operator[](size_t index) const { return data_[index]; }
+
+ private:
+  const T *data_ = nullptr;
+  size_t size_ = 0;
+};
+
+/* Sequences of any lengths, laid end to end. */
+class Rows {
+ public:
+  Rows() = default;
+  /* One row. */
+  Rows(View<int32_t> tokens) { append(tokens); }
+  Rows(const std::vector<int32_t> &tokens) : Rows(View<int32_t>(tokens)) {}
+  Rows(const std::vector<std::vector<int32_t>> &rows) {
+    for (const auto &row : rows) append(row);
+  }
+
+  void append(View<int32_t> tokens) {
+    tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+    offsets_.push_back(tokens_.size());
+  }
+
+  size_t count() const { return offsets_.size() - 1; }
+  size_t token_count() const { return tokens_.size(); }
+  const int32_t *tokens() const { return tokens_.data(); }
+  const size_t *offsets() const { return offsets_.data(); }
+  /* Of the row at `index`, the index of its first token among all tokens. */
+  size_t first(size_t index) const { return offsets_[index]; }
+  size_t length(size_t index) const { return offsets_[index + 1] - offsets_[index]; }
+
+ private:
+  std::vector<int32_t> tokens_;
+  std::vector<size_t> offsets_ = {0};
+};
+
+namespace detail {
+
+template <typename T, void (*Init)(T *, size_t)>
+T initialised() {
+  T value;
+  Init(&value, sizeof value);
+  return value;
+}
+
+/* Runs `call` with an error to fill and throws what it reports. */
+template <typename Call>
+void check(Call &&call) {
+  rally_error error = initialised<rally_error, rally_error_init>();
+  if (const rally_status status = call(&error)) throw Error(status, error.message);
+}
+
+/* A handle and the function that closes it; moved, not copied. */
+template <typename T, void (*Close)(T *)>
+class Handle {
+ public:
+  Handle() = default;
+  Handle(Handle &&other) noexcept : pointer_(std::exchange(other.pointer_, nullptr)) {}
+  Handle &operator=(Handle &&other) noexcept {
+    std::swap(pointer_, other.pointer_);
+    return *this;
+  }
+  ~Handle() { Close(pointer_); }
+
+  T *get() const { return pointer_; }
+  T **out() { return &pointer_; }
+
+ private:
+  T *pointer_ = nullptr;
+};
+
+}  // namespace detail
+
+/* The options of rally.h at their defaults, ready for a field or two to be set. */
+inline rally_model_options model_options() { return detail::initialised<rally_model_options, rally_model_options_init>(); }
+inline rally_runner_options runner_options() { return detail::initialised<rally_runner_options, rally_runner_options_init>(); }
+inline rally_run_options run_options() { return detail::initialised<rally_run_options, rally_run_options_init>(); }
+inline rally_rate_options rate_options() { return detail::initialised<rally_rate_options, rally_rate_options_init>(); }
+inline rally_tokenizer_options tokenizer_options() {
+  return detail::initialised<rally_tokenizer_options, rally_tokenizer_options_init>();
+}
+
+/* ------------------------------------------------------------------------------------------------------------------------
+ * Model
+ * --------------------------------------------------------------------------------------------------------------------- */
+
+class Model {
+ public:
+  explicit Model(const std::string &path, const rally_model_options &options = model_options()) {
+    detail::check([&](rally_error *error) { return rally_model_open(path.c_str(), &options, handle_.out(), error); });
+  }
+
+  /* The bytes are not needed after the call. */
+  static Model from_memory(const void *data, size_t size, const rally_model_options &options = model_options()) {
+    Model model;
+    detail::check(
+        [&](rally_error *error) { return rally_model_open_memory(data, size, &options, model.handle_.out(), error); });
+    return model;
+  }
+
+  /* Throws what opening would throw, and keeps nothing. */
+  static void validate(const std::string &path, const rally_model_options &options = model_options()) {
+    detail::check([&](rally_error *error) { return rally_model_validate(path.c_str(), &options, error); });
+  }
+
+  rally_model_info info() const {
+    auto info = detail::initialised<rally_model_info, rally_model_info_init>();
+    detail::check([&](rally_error *error) { return rally_model_get_info(get(), &info, error); });
+    return info;
+  }
+
+  std::vector<std::pair<std::string, std::string>> metadata() const {
+    std::vector<std::pair<std::string, std::string>> pairs(rally_model_metadata_count(get()));
+    for (size_t i = 0; i < pairs.size(); i++) {
+      const char *key = nullptr, *value = nullptr;
+      detail::check([&](rally_error *error) { return rally_model_metadata_at(get(), i, &key, &value, error); });
+      pairs[i] = {key, value};
+    }
+    return pairs;
+  }
+
+  /* Throws RALLY_MISSING_KEY where there is none. */
+  std::string metadata(const std::string &key) const {
+    const char *value = nullptr;
+    detail::check([&](rally_error *error) { return rally_model_metadata_get(get(), key.c_str(), &value, error); });
+    return value;
+  }
+
+  /* Names point into the model: use them while it is open. */
+  std::vector<rally_tensor_info> tensors() const {
+    std::vector<rally_tensor_info> tensors(rally_model_tensor_count(get()));
+    for (size_t i = 0; i < tensors.size(); i++) {
+      rally_tensor_info_init(&tensors[i], sizeof tensors[i]);
+      detail::check([&](rally_error *error) { return rally_model_tensor_at(get(), i, &tensors[i], error); });
+    }
+    return tensors;
+  }
+
+  std::vector<int32_t> encode(std::string_view text, const rally_tokenizer_options &options = tokenizer_options()) const {
+    std::vector<int32_t> tokens;
+    size_t count = 0;
+    const char *bytes = text.empty() ? "" : text.data();
+    const auto encode_into = [&](rally_error *error) {
+      return rally_encode(get(), bytes, text.size(), &options, tokens.empty() ? nullptr : tokens.data(), tokens.size(), &count,
+                          error);
+    };
+    detail::check(encode_into);
+    tokens.resize(count);
+    if (count) detail::check(encode_into);
+    return tokens;
+  }
+
+  /* The very bytes; UTF-8 as far as the tokens are. */
+  std::string decode(View<int32_t> tokens, const rally_tokenizer_options &options = tokenizer_options()) const {
+    std::string text;
+    size_t length = 0;
+    const auto decode_into = [&](rally_error *error) {
+      return rally_decode(get(), tokens.data(), tokens.size(), &options, text.empty() ? nullptr : text.data(), text.size(),
+                          &length, error);
+    };
+    if (tokens.size() == 0) return text;
+    detail::check(decode_into);
+    text.resize(length);
+    if (length) detail::check(decode_into);
+    return text;
+  }
+
+  rally_model *get() const { return handle_.get(); }
+
+ private:
+  Model() = default;
+  detail::Handle<rally_model, rally_model_close> handle_;
+};
+
+/* Decodes a stream of tokens and never splits a character. */
+class Decoder {
+ public:
+  explicit Decoder(const Model &model, const rally_tokenizer_options &options = tokenizer_options()) {
+    detail::check([&](rally_error *error) { return rally_decoder_open(model.get(), &options, handle_.out(), error); });
+  }
+
+  /* The characters that are complete by now, often none. */
+  std::string push(int32_t token) {
+    return take([&](char *text, size_t capacity, size_t *length, rally_error *error) {
+      return rally_decoder_push(handle_.get(), token, text, capacity, length, error);
+    });
+  }
+
+  /* What was held back; the decoder starts anew. */
+  std::string finish() {
+    return take([&](char *text, size_t capacity, size_t *length, rally_error *error) {
+      return rally_decoder_finish(handle_.get(), text, capacity, length, error);
+    });
+  }
+
+ private:
+  /* A token that does not fit was not taken, so the call is made again with more room. */
+  template <typename Call>
+  static std::string take(Call &&call) {
+    for (std::string text(256, '\0');; text.resize(text.size() * 4)) {
+      rally_error error = detail::initialised<rally_error, rally_error_init>();
+      size_t length = 0;
+      const rally_status status = call(text.data(), text.size(), &length, &error);
+      if (status == RALLY_BUFFER_TOO_SMALL) continue;
+      if (status) throw Error(status, error.message);
+      text.resize(length);
+      return text;
+    }
+  }
+
+  detail::Handle<rally_decoder, rally_decoder_close> handle_;
+};
+
+/* ------------------------------------------------------------------------------------------------------------------------
+ * Runner
+ * --------------------------------------------------------------------------------------------------------------------- */
+
+/* What Runner::run shall compute. */
+struct Wanted {
+  bool logits = false;
+  bool hidden = false;
+  bool logprobs = false;
+  bool depths = true;
+  View<size_t> positions; /* tokens whose logits and hidden states are wanted; empty: all */
+};
+
+/* N tokens, P wanted positions, V vocabulary, D width; empty where not wanted. */
+struct Outputs {
+  std::vector<float> logits;   /* [P, V] */
+  std::vector<float> hidden;   /* [P, D] */
+  std::vector<float> logprobs; /* of each row's next tokens: [N - rows] */
+  std::vector<int32_t> depths; /* [N] */
+};
+
+/* One sequence to be continued; the fields of rally_request. */
+struct Request {
+  std::vector<int32_t> tokens;
+  size_t max_tokens = 0;
+  float temperature = 0;
+  int32_t top_k = 0;
+  float top_p = 1;
+  float min_p = 0;
+  uint64_t seed = 0;
+  std::vector<int32_t> stop_tokens;
+  rally_switch stop_at_eos = RALLY_DEFAULT;
+  uint32_t max_depth = 0;
+};
+
+struct Continuation {
+  std::vector<int32_t> tokens;
+  std::vector<int32_t> depths;
+  std::vector<float> logprobs;
+  rally_finish_reason finish_reason = RALLY_NOT_FINISHED;
+};
+
+enum class Go : int32_t { on = 0, end_sequence = 1, end_all = 2 };
+
+/* Called for every token on the thread that generates. What it throws ends the call and leaves it as an exception. */
+using OnToken = std::function<Go(const rally_event &)>;
+
+class Runner {
+ public:
+  explicit Runner(const Model &model, const rally_runner_options &options = runner_options()) : info_(model.info()) {
+    detail::check([&](rally_error *error) { return rally_runner_open(model.get(), &options, handle_.out(), error); });
+  }
+
+  Outputs run(const Rows &rows, const Wanted &wanted, const rally_run_options &options = run_options()) {
+    Outputs result;
+    auto outputs = detail::initialised<rally_outputs, rally_outputs_init>();
+    const size_t positions = wanted.positions.size() ? wanted.positions.size() : rows.token_count();
+    outputs.positions = wanted.positions.data();
+    outputs.position_count = wanted.positions.size();
+    if (wanted.logits) outputs.logits = room(result.logits, positions * static_cast<size_t>(info_.vocab_size));
+    if (wanted.hidden) outputs.hidden = room(result.hidden, positions * static_cast<size_t>(info_.hidden_size));
+    if (wanted.logprobs) outputs.logprobs = room(result.logprobs, rows.token_count() - rows.count());
+    if (wanted.depths) outputs.depths = room(result.depths, rows.token_count());
+    detail::check([&](rally_error *error) {
+      return rally_run(handle_.get(), rows.tokens(), rows.offsets(), rows.count(), &options, &outputs, error);
+    });
+    return result;
+  }
+
+  /* The natural logarithm of each row's next tokens' probabilities: T - 1 per row. */
+  std::vector<float> logprobs(const Rows &rows, const rally_run_options &options = run_options()) {
+    Wanted wanted;
+    wanted.logprobs = true;
+    wanted.depths = false;
+    return run(rows, wanted, options).logprobs;
+  }
+
+  /* One score per row, higher is better. */
+  std::vector<float> rate(const Rows &rows, const rally_rate_options &options = rate_options()) {
+    std::vector<float> scores(rows.count());
+    detail::check([&](rally_error *error) {
+      return rally_rate(handle_.get(), rows.tokens(), rows.offsets(), rows.count(), &options, scores.data(), error);
+    });
+    return scores;
+  }
+
+  /* Continues all requests together until each has finished. */
+  std::vector<Continuation> generate(const std::vector<Request> &requests, const OnToken &on_token = {},
+                                     double timeout_seconds = 0) {
+    std::vector<rally_request> raw;
+    size_t stride = 1;
+    for (const Request &request : requests) {
+      raw.push_back(raw_request(request));
+      stride = std::max(stride, request.max_tokens ? request.max_tokens : static_cast<size_t>(info_.max_position_embeddings));
+    }
+    std::vector<int32_t> tokens(requests.size() * stride), depths(tokens.size());
+    std::vector<float> logprobs(tokens.size());
+    std::vector<size_t> counts(requests.size());
+    std::vector<rally_finish_reason> reasons(requests.size());
+    auto generation = detail::initialised<rally_generation, rally_generation_init>();
+    generation.stride = stride;
+    generation.tokens = tokens.data();
+    generation.depths = depths.data();
+    generation.logprobs = logprobs.data();
+    generation.token_counts = counts.data();
+    generation.finish_reasons = reasons.data();
+    generation.timeout_seconds = timeout_seconds;
+
+    Listener listener{on_token, nullptr};
+    detail::check([&](rally_error *error) {
+      return rally_generate(handle_.get(), raw.data(), raw.size(), on_token ? Listener::hear : nullptr, &listener, &generation,
+                            error);
+    });
+    if (listener.thrown) std::rethrow_exception(listener.thrown);
+
+    std::vector<Continuation> result(requests.size());
+    for (size_t i = 0; i < result.size(); i++) {
+      const auto first = static_cast<std::ptrdiff_t>(i * stride), last = first + static_cast<std::ptrdiff_t>(counts[i]);
+      result[i].tokens.assign(tokens.begin() + first, tokens.begin() + last);
+      result[i].depths.assign(depths.begin() + first, depths.begin() + last);
+      result[i].logprobs.assign(logprobs.begin() + first, logprobs.begin() + last);
+      result[i].finish_reason = reasons[i];
+    }
+    return result;
+  }
+
+  Continuation generate(const Request &request, const OnToken &on_token = {}, double timeout_seconds = 0) {
+    return generate(std::vector<Request>{request}, on_token, timeout_seconds).front();
+  }
+
+  /* The most probable continuation. */
+  Continuation generate(const std::vector<int32_t> &prompt, size_t max_tokens, const OnToken &on_token = {}) {
+    Request request;
+    request.tokens = prompt;
+    request.max_tokens = max_tokens;
+    return generate(request, on_token);
+  }
+
+  /* Greatest number of bytes that workspaces and caches take for these rows. */
+  uint64_t memory(const Rows &rows, size_t new_tokens = 0) const {
+    uint64_t bytes = 0;
+    detail::check([&](rally_error *error) {
+      return rally_runner_memory(handle_.get(), rows.offsets(), rows.count(), new_tokens, &bytes, error);
+    });
+    return bytes;
+  }
+
+  /* From any thread: the call in progress returns soon. */
+  void cancel() { rally_runner_cancel(handle_.get()); }
+
+  rally_runner *get() const { return handle_.get(); }
+
+ private:
+  /* Carries the caller's function through C, and its exception back. */
+  struct Listener {
+    const OnToken &on_token;
+    std::exception_ptr thrown;
+
+    static int32_t hear(void *user, const rally_event *event) {
+      auto *listener = static_cast<Listener *>(user);
+      if (listener->thrown) return static_cast<int32_t>(Go::end_all);
+      try {
+        return static_cast<int32_t>(listener->on_token(*event));
+      } catch (...) {
+        listener->thrown = std::current_exception();
+        return static_cast<int32_t>(Go::end_all);
+      }
+    }
+  };
+
+  static rally_request raw_request(const Request &request) {
+    auto raw = detail::initialised<rally_request, rally_request_init>();
+    raw.tokens = request.tokens.data();
+    raw.token_count = request.tokens.size();
+    raw.max_tokens = request.max_tokens;
+    raw.temperature = request.temperature;
+    raw.top_k = request.top_k;
+    raw.top_p = request.top_p;
+    raw.min_p = request.min_p;
+    raw.seed = request.seed;
+    raw.stop_tokens = request.stop_tokens.data();
+    raw.stop_token_count = request.stop_tokens.size();
+    raw.stop_at_eos = request.stop_at_eos;
+    raw.max_depth = request.max_depth;
+    return raw;
+  }
+
+  template <typename T>
+  static T *room(std::vector<T> &values, size_t count) {
+    values.reserve(std::max<size_t>(count, 1)); /* never NULL, which would mean not wanted */
+    values.resize(count);
+    return values.data();
+  }
+
+  rally_model_info info_;
+  detail::Handle<rally_runner, rally_runner_close> handle_;
+};
+
+}  // namespace rally
+
+#endif /* RALLY_HPP */
