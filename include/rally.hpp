@@ -364,7 +364,7 @@ class Runner {
     size_t stride = 1;
     for (const Request &request : requests) {
       raw.push_back(raw_request(request));
-      stride = std::max(stride, request.max_tokens ? request.max_tokens : static_cast<size_t>(info_.max_position_embeddings));
+      stride = std::max(stride, raw.back().max_tokens);
     }
     std::vector<int32_t> tokens(requests.size() * stride), depths(tokens.size());
     std::vector<float> logprobs(tokens.size());
@@ -441,11 +441,13 @@ class Runner {
     }
   };
 
-  static rally_request raw_request(const Request &request) {
+  /* No more tokens than the context has room for, so that the buffers have a bound. */
+  rally_request raw_request(const Request &request) const {
+    const auto context = static_cast<size_t>(info_.max_position_embeddings);
     auto raw = detail::initialised<rally_request, rally_request_init>();
     raw.tokens = request.tokens.data();
     raw.token_count = request.tokens.size();
-    raw.max_tokens = request.max_tokens;
+    raw.max_tokens = request.max_tokens ? std::min(request.max_tokens, context) : context;
     raw.temperature = request.temperature;
     raw.top_k = request.top_k;
     raw.top_p = request.top_p;

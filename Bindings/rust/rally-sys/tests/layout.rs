@@ -1,0 +1,58 @@
+//! The structs as declared here against the structs as the library was compiled.
+
+use rally_sys::*;
+use std::collections::BTreeMap;
+use std::ffi::CStr;
+use std::mem::{size_of, MaybeUninit};
+
+/// `struct SIZE` and `struct.field OFFSET SIZE`, in the words of `rally_abi_layout`.
+macro_rules! layout {
+    ($($name:ident { $($field:ident),* $(,)? })*) => {{
+        let mut lines = BTreeMap::new();
+        $(
+            lines.insert(stringify!($name).to_string(), vec![size_of::<$name>()]);
+            let value = MaybeUninit::<$name>::uninit();
+            let base = value.as_ptr();
+            $(
+                // SAFETY: only addresses are taken; nothing is read.
+                let field = unsafe { std::ptr::addr_of!((*base).$field) };
+                let offset = field as usize - base as usize;
+                lines.insert(concat!(stringify!($name), ".", stringify!($field)).to_string(), vec![offset, size_of_pointee(field)]);
+            )*
+        )*
+        lines
+    }};
+}
+
+fn size_of_pointee<T>(_: *const T) -> usize {
+    size_of::<T>()
+}
+
+#[test]
+fn declarations_match_the_library() {
+    let declared = layout! {
+        rally_error { struct_size, code, message }
+        rally_model_options { struct_size, dtype, threads, max_file_bytes, max_tensor_bytes, progress, progress_user, log, log_user }
+        rally_model_info { struct_size, kind, routing, dtype, vocab_size, hidden_size, num_attention_heads, num_key_value_heads, head_dim, intermediate_size, max_position_embeddings, num_layers, num_effective_layers, num_recursion, bos_token_id, eos_token_id, has_tokenizer, parameter_count, effective_parameter_count, weight_bytes, kv_bytes_per_token }
+        rally_tensor_info { struct_size, name, dtype, rank, shape, byte_count }
+        rally_tokenizer_options { struct_size, add_bos, add_eos, parse_special, skip_special }
+        rally_runner_options { struct_size, threads, max_batch_tokens, progress, progress_user }
+        rally_run_options { struct_size, selection, max_depth, timeout_seconds }
+        rally_outputs { struct_size, positions, position_count, logits, hidden, targets, logprobs, depths }
+        rally_rate_options { struct_size, squash, timeout_seconds }
+        rally_request { struct_size, tokens, token_count, max_tokens, temperature, top_k, top_p, min_p, seed, stop_tokens, stop_token_count, stop_at_eos, max_depth }
+        rally_event { struct_size, request, index, token, depth, logprob, finish_reason }
+        rally_generation { struct_size, stride, tokens, depths, logprobs, token_counts, finish_reasons, prompt_depths, timeout_seconds }
+    };
+    // SAFETY: a terminated string in static storage.
+    let text = unsafe { CStr::from_ptr(rally_abi_layout()) }.to_str().expect("ASCII");
+    let compiled: BTreeMap<String, Vec<usize>> = text
+        .lines()
+        .map(|line| {
+            let mut words = line.split(' ');
+            let name = words.next().unwrap_or_default().to_string();
+            (name, words.map(|number| number.parse().expect("a number")).collect())
+        })
+        .collect();
+    assert_eq!(declared, compiled);
+}

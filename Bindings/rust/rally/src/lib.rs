@@ -1,0 +1,53 @@
+//! Mixture-of-Recursions language models and DataRaters, on the CPU, in your process.
+//!
+//! A [`Model`] is a file that was opened: immutable, shared by any threads. A [`Runner`] computes with it, one call at a
+//! time. [`Rows`] are sequences of token ids of any lengths, never padded.
+//!
+//! ```no_run
+//! let model = rally::Model::open("rally-tiny.onnx")?;
+//! let mut runner = rally::Runner::new(&model)?;
+//! let request = rally::Request { tokens: model.encode("The sea")?, max_tokens: 40, ..Default::default() };
+//! let story = runner.generate_one(&request)?;
+//! println!("{}", String::from_utf8_lossy(&model.decode(&story.tokens)?));
+//! # Ok::<(), rally::Error>(())
+//! ```
+//!
+//! The result of a row is bit for bit the same whatever the other rows of the call, their order and the number of
+//! threads, on one machine and one instruction set.
+
+#![deny(missing_docs)]
+
+mod error;
+mod generate;
+mod model;
+mod rows;
+mod runner;
+mod tokenizer;
+
+pub use error::{Code, Error, Result};
+pub use generate::{Continuation, Event, FinishReason, Flow, Request};
+pub use model::{Info, Kind, Model, ModelOptions, Routing, Tensor};
+pub use rows::Rows;
+pub use runner::{Canceller, Outputs, RunOptions, Runner, RunnerOptions, Selection, Wanted};
+pub use tokenizer::{Decoder, TokenizerOptions};
+
+use std::ffi::CStr;
+
+/// The version of the library that is loaded.
+pub fn version() -> &'static str {
+    static_text(unsafe { rally_sys::rally_version() })
+}
+
+/// The instruction set in use, such as `avx2`.
+pub fn instruction_set() -> &'static str {
+    static_text(unsafe { rally_sys::rally_instruction_set() })
+}
+
+/// Text that the library keeps for ever.
+fn static_text(text: *const std::ffi::c_char) -> &'static str {
+    if text.is_null() {
+        return "";
+    }
+    // SAFETY: the header promises a terminated string in static storage.
+    unsafe { CStr::from_ptr(text) }.to_str().unwrap_or("")
+}

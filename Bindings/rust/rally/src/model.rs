@@ -1,0 +1,228 @@
+use crate::error::{check, initialised, Code, Error, Result};
+use rally_sys as sys;
+use std::ffi::{c_char, CStr, CString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::ptr;
+
+/// A model file that was opened and checked. Any number of threads may share it.
+#[derive(Debug)]
+pub struct Model {
+    handle: *mut sys::rally_model,
+}
+
+// SAFETY: the header says "any thread" for every function that takes a model.
+unsafe impl Send for Model {}
+unsafe impl Sync for Model {}
+
+impl Drop for Model {
+    fn drop(&mut self) {
+        unsafe { sys::rally_model_close(self.handle) }
+    }
+}
+
+/// How a model is opened.
+#[derive(Clone, Debug, Default)]
+pub struct ModelOptions {
+    /// Threads that pack the weights; 0: as many as this process may use.
+    pub threads: u32,
+    /// Largest file that is read; 0: no limit but ONNX's own.
+    pub max_file_bytes: u64,
+    /// Largest tensor that is read; 0: no limit.
+    pub max_tensor_bytes: u64,
+}
+
+impl ModelOptions {
+    fn raw(&self) -> sys::rally_model_options {
+        let mut raw = initialised(sys::rally_model_options_init);
+        raw.threads = self.threads;
+        raw.max_file_bytes = self.max_file_bytes;
+        raw.max_tensor_bytes = self.max_tensor_bytes;
+        raw
+    }
+}
+
+/// What a model is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It continues text.
+    LanguageModel,
+    /// It scores text.
+    Rater,
+}
+
+/// How a model chooses the depth of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Routing {
+    /// Every token runs all recursions.
+    None,
+    /// At each recursion a router decides which tokens go on.
+    Expert,
+    /// A router gives each token its depth at once.
+    Token,
+}
+
+/// What a model is. Letters as in `rally.h`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Info {
+    /// What it is for.
+    pub kind: Kind,
+    /// How it chooses depths.
+    pub routing: Routing,
+    /// V.
+    pub vocab_size: usize,
+    /// D.
+    pub hidden_size: usize,
+    /// Longest row, in tokens.
+    pub max_position_embeddings: usize,
+    /// Stored layers.
+    pub num_layers: usize,
+    /// Layers that a token of full depth runs through.
+    pub num_effective_layers: usize,
+    /// R, the greatest depth.
+    pub num_recursion: usize,
+    /// Begins a text.
+    pub bos_token_id: Option<i32>,
+    /// Ends a text.
+    pub eos_token_id: Option<i32>,
+    /// Whether text can be encoded.
+    pub has_tokenizer: bool,
+    /// Stored parameters.
+    pub parameter_count: u64,
+    /// Parameters with the block counted once per recursion.
+    pub effective_parameter_count: u64,
+    /// Packed weights, in memory.
+    pub weight_bytes: u64,
+    /// Keys and values of a token of full depth.
+    pub kv_bytes_per_token: u64,
+}
+
+/// One weight tensor of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tensor {
+    /// As docs/format.md names it.
+    pub name: String,
+    /// As stored: `f32`, `f16`, `bf16` or `int8`.
+    pub dtype: String,
+    /// Extents.
+    pub shape: Vec<usize>,
+    /// As stored.
+    pub byte_count: u64,
+}
+
+impl Model {
+    /// Opens the model file at `path`, checks all of it and packs the weights.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Model::open_with(path, &ModelOptions::default())
+    }
+
+    /// As [`Model::open`], with options.
+    pub fn open_with(path: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
+        let path = c_path(path.as_ref())?;
+        let mut handle = ptr::null_mut();
+        check(|error| unsafe { sys::rally_model_open(path.as_ptr(), &options.raw(), &mut handle, error) })?;
+        Ok(Model { handle })
+    }
+
+    /// Opens a model from bytes, which are not needed afterwards.
+    pub fn from_bytes(bytes: &[u8], options: &ModelOptions) -> Result<Self> {
+        let mut handle = ptr::null_mut();
+        check(|error| unsafe {
+            sys::rally_model_open_memory(bytes.as_ptr().cast(), bytes.len(), &options.raw(), &mut handle, error)
+        })?;
+        Ok(Model { handle })
+    }
+
+    /// Checks the file as opening does, and keeps nothing.
+    pub fn validate(path: impl AsRef<Path>) -> Result<()> {
+        let path = c_path(path.as_ref())?;
+        check(|error| unsafe { sys::rally_model_validate(path.as_ptr(), ptr::null(), error) })
+    }
+
+    /// What the model is.
+    pub fn info(&self) -> Result<Info> {
+        let mut raw = initialised(sys::rally_model_info_init);
+        check(|error| unsafe { sys::rally_model_get_info(self.handle, &mut raw, error) })?;
+        let token = |id: i32| (id >= 0).then_some(id);
+        Ok(Info {
+            kind: if raw.kind == sys::RALLY_KIND_RATER {
+                Kind::Rater
+            } else {
+                Kind::LanguageModel
+            },
+            routing: match raw.routing {
+                sys::RALLY_ROUTING_EXPERT => Routing::Expert,
+                sys::RALLY_ROUTING_TOKEN => Routing::Token,
+                _ => Routing::None,
+            },
+            vocab_size: raw.vocab_size as usize,
+            hidden_size: raw.hidden_size as usize,
+            max_position_embeddings: raw.max_position_embeddings as usize,
+            num_layers: raw.num_layers as usize,
+            num_effective_layers: raw.num_effective_layers as usize,
+            num_recursion: raw.num_recursion as usize,
+            bos_token_id: token(raw.bos_token_id),
+            eos_token_id: token(raw.eos_token_id),
+            has_tokenizer: raw.has_tokenizer != 0,
+            parameter_count: raw.parameter_count,
+            effective_parameter_count: raw.effective_parameter_count,
+            weight_bytes: raw.weight_bytes,
+            kv_bytes_per_token: raw.kv_bytes_per_token,
+        })
+    }
+
+    /// All metadata pairs, in the order of the file.
+    pub fn metadata(&self) -> Result<Vec<(String, String)>> {
+        let count = unsafe { sys::rally_model_metadata_count(self.handle) };
+        (0..count)
+            .map(|index| {
+                let (mut key, mut value) = (ptr::null(), ptr::null());
+                check(|error| unsafe {
+                    sys::rally_model_metadata_at(self.handle, index, &mut key, &mut value, error)
+                })?;
+                Ok((owned(key), owned(value)))
+            })
+            .collect()
+    }
+
+    /// The weight tensors, in the order of docs/format.md.
+    pub fn tensors(&self) -> Result<Vec<Tensor>> {
+        let count = unsafe { sys::rally_model_tensor_count(self.handle) };
+        (0..count)
+            .map(|index| {
+                let mut raw = initialised(sys::rally_tensor_info_init);
+                check(|error| unsafe { sys::rally_model_tensor_at(self.handle, index, &mut raw, error) })?;
+                let shape = raw
+                    .shape
+                    .iter()
+                    .take(raw.rank as usize)
+                    .map(|&extent| extent as usize)
+                    .collect();
+                Ok(Tensor {
+                    name: owned(raw.name),
+                    dtype: owned(raw.dtype),
+                    shape,
+                    byte_count: raw.byte_count,
+                })
+            })
+            .collect()
+    }
+
+    pub(crate) fn handle(&self) -> *const sys::rally_model {
+        self.handle
+    }
+}
+
+fn c_path(path: &Path) -> Result<CString> {
+    CString::new(path.as_os_str().as_bytes())
+        .map_err(|_| Error::new(Code::InvalidArgument, "path: expected no NUL byte, found one"))
+}
+
+/// A copy of a string that lives as long as the model.
+fn owned(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: the library gives terminated strings.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}

@@ -1,0 +1,220 @@
+use crate::error::{check, initialised, Result};
+use crate::{Model, Rows};
+use rally_sys as sys;
+use std::ptr;
+use std::time::Duration;
+
+/// Computes with a model: worker threads and workspaces. One call at a time; open one per thread that needs one.
+#[derive(Debug)]
+pub struct Runner {
+    handle: *mut sys::rally_runner,
+    vocab_size: usize,
+    hidden_size: usize,
+    pub(crate) context: usize,
+}
+
+// SAFETY: "one caller" at a time, on any thread; the methods that compute take `&mut self`.
+unsafe impl Send for Runner {}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        unsafe { sys::rally_runner_close(self.handle) }
+    }
+}
+
+/// How a runner is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunnerOptions {
+    /// 0: as many as this process may use; at most 256.
+    pub threads: u32,
+    /// Tokens that are computed together; 0: the library's own number.
+    pub max_batch_tokens: u32,
+}
+
+/// How an expert-choice model selects the tokens that go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Selection {
+    /// By the router's own threshold: causal, what generation does.
+    #[default]
+    Threshold,
+    /// The capacity's best of the whole row: what training did.
+    TopK,
+}
+
+/// How rows are run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunOptions {
+    /// Which tokens go on.
+    pub selection: Selection,
+    /// Recursions a token may run; 0: the model's own number.
+    pub max_depth: u32,
+    /// Give up after this long.
+    pub timeout: Option<Duration>,
+}
+
+/// What [`Runner::run`] shall compute.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Logits of the wanted positions.
+    pub logits: bool,
+    /// Hidden states of the wanted positions, after the final norm.
+    pub hidden: bool,
+    /// Log-probabilities of each row's next tokens.
+    pub logprobs: bool,
+    /// Recursions each token ran.
+    pub depths: bool,
+    /// Tokens whose logits and hidden states are wanted; `None`: all.
+    pub positions: Option<Vec<usize>>,
+}
+
+/// N tokens, P wanted positions, V vocabulary, D width; empty where not wanted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outputs {
+    /// [P, V]
+    pub logits: Vec<f32>,
+    /// [P, D]
+    pub hidden: Vec<f32>,
+    /// [N - rows]: T - 1 per row, natural logarithm.
+    pub logprobs: Vec<f32>,
+    /// [N]
+    pub depths: Vec<i32>,
+}
+
+/// Cancels the call in progress on a runner, from any thread.
+#[derive(Clone, Copy, Debug)]
+pub struct Canceller {
+    handle: *mut sys::rally_runner,
+}
+
+// SAFETY: cancelling is for any thread, and a handle that was closed is recognised.
+unsafe impl Send for Canceller {}
+unsafe impl Sync for Canceller {}
+
+impl Canceller {
+    /// The call in progress returns soon. No effect when there is none.
+    pub fn cancel(&self) {
+        unsafe { sys::rally_runner_cancel(self.handle) }
+    }
+}
+
+impl Runner {
+    /// Starts a runner with the default options.
+    pub fn new(model: &Model) -> Result<Self> {
+        Runner::with(model, RunnerOptions::default())
+    }
+
+    /// Starts a runner.
+    pub fn with(model: &Model, options: RunnerOptions) -> Result<Self> {
+        let info = model.info()?;
+        let mut raw = initialised(sys::rally_runner_options_init);
+        raw.threads = options.threads;
+        raw.max_batch_tokens = options.max_batch_tokens;
+        let mut handle = ptr::null_mut();
+        check(|error| unsafe { sys::rally_runner_open(model.handle(), &raw, &mut handle, error) })?;
+        Ok(Runner {
+            handle,
+            vocab_size: info.vocab_size,
+            hidden_size: info.hidden_size,
+            context: info.max_position_embeddings,
+        })
+    }
+
+    /// Runs a language model over rows.
+    pub fn run(&mut self, rows: &Rows, wanted: &Wanted, options: RunOptions) -> Result<Outputs> {
+        let token_count = rows.tokens().len();
+        let position_count = wanted.positions.as_ref().map_or(token_count, Vec::len);
+        let mut result = Outputs::default();
+        let mut raw = initialised(sys::rally_outputs_init);
+        if let Some(positions) = &wanted.positions {
+            raw.positions = positions.as_ptr();
+            raw.position_count = positions.len();
+        }
+        if wanted.logits {
+            raw.logits = room(&mut result.logits, position_count.saturating_mul(self.vocab_size));
+        }
+        if wanted.hidden {
+            raw.hidden = room(&mut result.hidden, position_count.saturating_mul(self.hidden_size));
+        }
+        if wanted.logprobs {
+            raw.logprobs = room(&mut result.logprobs, token_count.saturating_sub(rows.len()));
+        }
+        if wanted.depths {
+            raw.depths = room(&mut result.depths, token_count);
+        }
+
+        let mut raw_options = initialised(sys::rally_run_options_init);
+        raw_options.selection = match options.selection {
+            Selection::Threshold => sys::RALLY_SELECT_THRESHOLD,
+            Selection::TopK => sys::RALLY_SELECT_TOPK,
+        };
+        raw_options.max_depth = options.max_depth;
+        raw_options.timeout_seconds = seconds(options.timeout);
+        check(|error| unsafe {
+            let (tokens, offsets) = (rows.tokens().as_ptr(), rows.offsets().as_ptr());
+            sys::rally_run(self.handle, tokens, offsets, rows.len(), &raw_options, &raw, error)
+        })?;
+        Ok(result)
+    }
+
+    /// The natural logarithms of the probabilities of each row's next tokens: T - 1 per row.
+    pub fn logprobs(&mut self, rows: &Rows) -> Result<Vec<f32>> {
+        let wanted = Wanted {
+            logprobs: true,
+            ..Wanted::default()
+        };
+        Ok(self.run(rows, &wanted, RunOptions::default())?.logprobs)
+    }
+
+    /// One score per row: higher is better, to be compared within one rater only.
+    pub fn rate(&mut self, rows: &Rows) -> Result<Vec<f32>> {
+        let mut scores = vec![0.0; rows.len()];
+        check(|error| unsafe {
+            let (tokens, offsets) = (rows.tokens().as_ptr(), rows.offsets().as_ptr());
+            sys::rally_rate(
+                self.handle,
+                tokens,
+                offsets,
+                rows.len(),
+                ptr::null(),
+                scores.as_mut_ptr(),
+                error,
+            )
+        })?;
+        Ok(scores)
+    }
+
+    /// Greatest number of bytes that workspaces and caches take for these rows.
+    pub fn memory(&self, rows: &Rows, new_tokens: usize) -> Result<u64> {
+        let mut bytes = 0;
+        check(|error| unsafe {
+            sys::rally_runner_memory(
+                self.handle,
+                rows.offsets().as_ptr(),
+                rows.len(),
+                new_tokens,
+                &mut bytes,
+                error,
+            )
+        })?;
+        Ok(bytes)
+    }
+
+    /// To cancel a call on this runner from another thread.
+    pub fn canceller(&self) -> Canceller {
+        Canceller { handle: self.handle }
+    }
+
+    pub(crate) fn handle(&mut self) -> *mut sys::rally_runner {
+        self.handle
+    }
+}
+
+/// Room for the library to write to; never NULL, which would mean not wanted.
+fn room<T: Clone + Default>(values: &mut Vec<T>, count: usize) -> *mut T {
+    values.resize(count, T::default());
+    values.as_mut_ptr()
+}
+
+pub(crate) fn seconds(timeout: Option<Duration>) -> f64 {
+    timeout.map_or(0.0, |timeout| timeout.as_secs_f64())
+}
