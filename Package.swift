@@ -57,7 +57,10 @@ let package = Package(
     .target(name: "Tokenization", dependencies: ["Tensors"], swiftSettings: swift),
     .target(name: "Models", dependencies: ["Tensors", "Kernels", "Tokenization", "COnnx"], swiftSettings: swift),
     .target(name: "Execution", dependencies: ["Tensors", "Kernels", "Models"], swiftSettings: swift),
-    .target(name: "Rally", dependencies: ["Tensors", "Kernels", "Tokenization", "Models", "Execution"], swiftSettings: swift),
+    .target(name: "Scheduling", swiftSettings: swift),
+    .target(
+      name: "Rally", dependencies: ["Tensors", "Kernels", "Tokenization", "Models", "Execution", "Scheduling"],
+      swiftSettings: swift),
     .target(
       name: "RallyC", dependencies: ["Rally", "CRally"], exclude: ["exports.map"],
       swiftSettings: swift, linkerSettings: librarySettings),

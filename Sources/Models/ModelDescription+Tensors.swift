@@ -25,6 +25,9 @@ extension ModelDescription {
     return list
   }
 
+  /// A norm follows the last layer, or the pooling.
+  var hasFinalNorm: Bool { rater.map { $0.finalNorm != .none } ?? true }
+
   /// What comes before the layers.
   var leadingRequirements: [TensorRequirement] {
     var list = [TensorRequirement(name: "embed_tokens.weight", extents: [vocabularySize, hiddenSize])]
@@ -38,7 +41,7 @@ extension ModelDescription {
   /// What comes after the layers: norm, head, routers.
   var trailingRequirements: [TensorRequirement] {
     var list: [TensorRequirement] = []
-    if rater.map({ $0.finalNorm != .none }) ?? true { list += normRequirements("norm") }
+    if hasFinalNorm { list += normRequirements("norm") }
     if kind == .languageModel, !tiesEmbeddings {
       list.append(.init(name: "lm_head.weight", extents: [vocabularySize, hiddenSize]))
     }

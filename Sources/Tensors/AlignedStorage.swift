@@ -4,6 +4,7 @@ import Glibc
 ///
 /// The one owner of numeric memory in the engine. Views of it are `UnsafeMutablePointer`s handed to
 /// kernels, which never outlive the storage.
+@safe
 public struct AlignedStorage<Element: BitwiseCopyable>: ~Copyable {
   /// A cache line, and a full vector of the widest instruction set.
   public static var alignment: Int { 64 }

@@ -1,0 +1,132 @@
+package import Kernels
+package import Tensors
+
+extension ModelWeights {
+  /// Packs the weights of an open file. The file is not needed afterwards.
+  ///
+  /// - Parameters:
+  ///   - pool: packs in parallel.
+  ///   - progress: called with the bytes packed so far; false cancels.
+  /// - Throws: `outOfMemory`, `cancelled`; `unsupported` where the processor has no matrix product.
+  package init(
+    file: ModelFile, pool: WorkerPool, progress: ((_ done: UInt64) -> Bool)? = nil
+  ) throws(RallyError) {
+    var loader = WeightLoader(file: file, pool: pool, progress: progress)
+    let description = file.description
+    self.description = description
+    embedding = try EmbeddingTable(file.required("embed_tokens.weight"))
+    positions =
+      description.positions == .learned
+      ? try EmbeddingTable(file.required("embed_positions.weight")) : nil
+    embeddingNorm = description.rater?.normalizesEmbeddings == true ? try loader.norm("embed_norm") : nil
+    first = try loader.layers("first", count: description.layers.firstCount)
+    block = try loader.block()
+    last = try loader.layers("last", count: description.layers.lastCount)
+    finalNorm = description.hasFinalNorm ? try loader.norm("norm") : nil
+    languageHead =
+      description.kind == .languageModel
+      ? try loader.projection([description.tiesEmbeddings ? "embed_tokens" : "lm_head"], hasBias: false) : nil
+    (routers, auxiliaryRouters, routerBias) = try loader.routers()
+    raterHead = if let rater = description.rater { try loader.head(rater) } else { nil }
+  }
+
+  /// Memory of all weights, each counted once however many layers share it.
+  package var byteCount: Int {
+    var seen: Set<ObjectIdentifier> = []
+    var count = embedding.byteCount + (positions?.byteCount ?? 0)
+    func add(_ matrix: PackedMatrix?) {
+      guard let matrix, seen.insert(ObjectIdentifier(matrix)).inserted else { return }
+      count += matrix.byteCount
+    }
+    for layer in first + block.joined() + last {
+      add(layer.attentionInput.matrix)
+      add(layer.attentionOutput.matrix)
+      add(layer.feedForwardInput.matrix)
+      add(layer.feedForwardOutput.matrix)
+    }
+    for router in routers + auxiliaryRouters { add(router.hidden?.matrix) }
+    add(languageHead?.matrix)
+    add(raterHead?.hidden?.matrix)
+    return count
+  }
+}
+
+extension WeightLoader {
+  mutating func layers(_ place: String, count: Int) throws(RallyError) -> [LayerWeights] {
+    var layers: [LayerWeights] = []
+    for index in 0..<count { layers.append(try layer { "\(place).\(index).\($0)" }) }
+    return layers
+  }
+
+  /// The layers of each recursion; a tensor is shared by all of them or has a copy for each.
+  mutating func block() throws(RallyError) -> [[LayerWeights]] {
+    var recursions: [[LayerWeights]] = []
+    let file = file
+    for recursion in 0..<(description.layers.recursionCount) {
+      var layers: [LayerWeights] = []
+      for index in 0..<description.layers.blockCount {
+        layers.append(
+          try layer { suffix in
+            let shared = "block.\(index).\(suffix)"
+            return file.tensor(named: shared) != nil ? shared : "block.\(recursion).\(index).\(suffix)"
+          })
+      }
+      recursions.append(layers)
+    }
+    return recursions
+  }
+
+  mutating func routers() throws(RallyError) -> (
+    main: [RouterWeights], auxiliary: [RouterWeights], bias: [Float]
+  ) {
+    let recursionCount = description.layers.recursionCount
+    switch description.routing {
+    case .none: return ([], [], [])
+    case .token(let routing):
+      var bias: [Float] = []
+      if routing.hasBias {
+        let storage = try vector("router.bias")
+        for index in 0..<storage.count { bias.append(storage.rows(1, width: storage.count)[0, index]) }
+      }
+      return ([try router("router.0", routing.router, outputs: recursionCount)], [], bias)
+    case .expert(let routing):
+      var main: [RouterWeights] = []
+      var auxiliary: [RouterWeights] = []
+      for recursion in 0..<recursionCount {
+        main.append(try router("router.\(recursion)", routing.router, outputs: 1))
+        guard routing.hasAuxiliaryRouter else { continue }
+        auxiliary.append(try router("aux_router.\(recursion)", routing.router, outputs: 1))
+      }
+      return (main, auxiliary, [])
+    }
+  }
+
+  private mutating func router(
+    _ stem: String, _ router: ModelDescription.Router, outputs: Int
+  ) throws(RallyError) -> RouterWeights {
+    switch router.kind {
+    case .linear:
+      return RouterWeights(hidden: nil, output: try vector(stem + ".weight"), outputCount: outputs)
+    case .mlp:
+      return RouterWeights(
+        hidden: try projection([stem + ".0"], hasBias: false),
+        output: try vector(stem + ".2.weight"), outputCount: outputs)
+    }
+  }
+
+  mutating func head(_ rater: ModelDescription.Rater) throws(RallyError) -> RaterHeadWeights {
+    switch rater.head {
+    case .linear:
+      return RaterHeadWeights(
+        hidden: nil, output: try vector("head.weight"), bias: try scalar("head.bias"))
+    case .mlp:
+      return RaterHeadWeights(
+        hidden: try projection(["head.0"], hasBias: true), output: try vector("head.1.weight"),
+        bias: try scalar("head.1.bias"))
+    }
+  }
+
+  private mutating func scalar(_ name: String) throws(RallyError) -> Float {
+    try vector(name).rows(1, width: 1)[0, 0]
+  }
+}

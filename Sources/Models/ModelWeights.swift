@@ -1,0 +1,72 @@
+package import Kernels
+package import Tensors
+
+/// The weights of a model, packed for computing; immutable and shared by all runners.
+package struct ModelWeights: Sendable {
+  package let description: ModelDescription
+  package let embedding: EmbeddingTable
+  /// [maximumPositionCount, D], with learned positions.
+  package let positions: EmbeddingTable?
+  package let embeddingNorm: NormWeights?
+  package let first: [LayerWeights]
+  /// One list of layers per recursion. What the recursions share is the same object in each.
+  package let block: [[LayerWeights]]
+  package let last: [LayerWeights]
+  package let finalNorm: NormWeights?
+  /// [V, D]; language models.
+  package let languageHead: Projection?
+  /// Expert-choice: one per recursion. Token-choice: one.
+  package let routers: [RouterWeights]
+  package let auxiliaryRouters: [RouterWeights]
+  /// [R], token-choice with loss-free balancing; empty without.
+  package let routerBias: [Float]
+  package let raterHead: RaterHeadWeights?
+}
+
+/// Gain and bias of a norm, [D] each.
+package struct NormWeights: Sendable {
+  package let kind: ModelDescription.Norm.Kind
+  package let epsilon: Float
+  package let gain: FloatStorage
+  package let bias: FloatStorage?
+}
+
+/// One or several linear maps of the same input, computed as one product.
+package struct Projection: Sendable {
+  /// The parts stacked as `matrix.sources`, [out₀ + out₁ + …, in].
+  package let matrix: PackedMatrix
+  /// [out₀ + out₁ + …].
+  package let bias: FloatStorage?
+}
+
+/// One transformer layer.
+package struct LayerWeights: Sendable {
+  package let inputNorm: NormWeights
+  /// Parts q [H·K, D], k and v [G·K, D].
+  package let attentionInput: Projection
+  /// [D, H·K].
+  package let attentionOutput: Projection
+  package let postNorm: NormWeights
+  /// Parts gate and up [F, D], or up alone.
+  package let feedForwardInput: Projection
+  /// [D, F].
+  package let feedForwardOutput: Projection
+}
+
+/// z = W x, or z = W₂ · gelu(W₁ x).
+package struct RouterWeights: Sendable {
+  /// W₁ [2D, D] of an MLP router.
+  package let hidden: Projection?
+  /// W [outputs, D] or W₂ [outputs, 2D], row-major.
+  package let output: FloatStorage
+  package let outputCount: Int
+}
+
+/// score = w · x + b, or w · act(W x + c) + b.
+package struct RaterHeadWeights: Sendable {
+  /// [M, D] with bias, of an MLP head.
+  package let hidden: Projection?
+  /// [D] or [M].
+  package let output: FloatStorage
+  package let bias: Float
+}
