@@ -1,0 +1,76 @@
+import Kernels
+import Models
+import Tensors
+
+extension ForwardPass {
+  /// Rotates the queries, and the keys beside them, by their positions; nothing without RoPE.
+  func rotate(_ qkv: FloatRows, _ rows: RowSet, keys: Bool) {
+    guard let rope else { return }
+    // Keys stand right behind the queries, so one call turns both.
+    let heads = description.headCount + (keys ? description.keyValueHeadCount : 0)
+    unsafe rows.positions.withUnsafeBufferPointer { positions in
+      guard let base = positions.baseAddress else { return }
+      unsafe rope.rotate(qkv, positions: base, heads: heads)
+    }
+  }
+
+  /// Puts keys and values where the target says, and returns the slot that the queries read.
+  func placeKeys(
+    of qkv: FloatRows, _ rows: RowSet, _ caches: [SequenceCache], _ target: KeyTarget
+  ) throws(RallyError) -> Int {
+    switch target.use {
+    case .read: return target.slot
+    case .store:
+      try store(qkv, rows, caches, slot: target.slot)
+      return target.slot
+    case .replace:
+      for run in rows.runs { try caches[run.sequence].copyToScratch(slot: target.slot) }
+      try store(qkv, rows, caches, slot: layout.scratchSlot)
+      return layout.scratchSlot
+    }
+  }
+
+  /// Writes each row's key and value as its entry.
+  private func store(
+    _ qkv: FloatRows, _ rows: RowSet, _ caches: [SequenceCache], slot: Int
+  ) throws(RallyError) {
+    let width = layout.entryWidth
+    let keyColumn = description.headCount * description.headWidth
+    let valueOffset = PagePool.entriesPerPage * width
+    for run in rows.runs {
+      let cache = caches[run.sequence]
+      try cache.ensure(slot: slot, entries: Int(rows.entries[run.start + run.count - 1]) + 1)
+      for row in run.start..<run.start + run.count {
+        let key = unsafe qkv.pointer(row: row) + keyColumn
+        let entry = unsafe cache.key(slot: slot, entry: Int(rows.entries[row]))
+        unsafe entry.update(from: key, count: width)
+        unsafe (entry + valueOffset).update(from: key + width, count: width)
+      }
+    }
+  }
+
+  /// Softmax attention of every row over the entries that it sees.
+  ///
+  /// A task is a tile of rows of one sequence and, when there are few tiles, one group of heads.
+  func attend(
+    _ qkv: FloatRows, into output: FloatRows, _ rows: RowSet, _ caches: [SequenceCache], slot: Int
+  ) {
+    let groupCount = attentionShape.groupCount
+    let splitsGroups = rows.tiles.count < 4 * workers.threadCount
+    let tasksPerTile = splitsGroups ? groupCount : 1
+    unsafe rows.visible.withUnsafeBufferPointer { visible in
+      guard let visibleBase = visible.baseAddress else { return }
+      workers.parallelFor(rows.tiles.count * tasksPerTile) { task, worker in
+        let tile = rows.tiles[task / tasksPerTile]
+        let group = task % tasksPerTile
+        unsafe Attention.attend(
+          qkv.pointer(row: tile.start), stride: qkv.stride, rows: tile.count,
+          lengths: visibleBase + tile.start,
+          over: caches[tile.sequence].pages(slot: slot), shape: attentionShape,
+          groups: splitsGroups ? group..<group + 1 : nil,
+          scratch: attentionScratch.base + worker * attentionScratchCount,
+          into: output.pointer(row: tile.start), stride: output.stride)
+      }
+    }
+  }
+}

@@ -1,0 +1,21 @@
+import Kernels
+import Tensors
+
+/// The rotations of the positions below `positionCount`, as an object that a pass can exchange for a
+/// longer one. A context of a million tokens costs nothing until somebody uses it.
+final class RopeTable: Sendable {
+  private let rope: Rope
+
+  var positionCount: Int { rope.positionCount }
+
+  /// - Throws: `outOfMemory`.
+  init(positionCount: Int, headWidth: Int, theta: Float) throws(RallyError) {
+    rope = try Rope(positionCount: positionCount, headWidth: headWidth, theta: theta)
+  }
+
+  /// Turns `heads` heads of each row by the row's position.
+  func rotate(_ x: FloatRows, positions: UnsafePointer<Int32>, heads: Int) {
+    unsafe rope.rotate(
+      x.base, stride: x.stride, positions: positions, rows: x.rowCount, heads: heads)
+  }
+}

@@ -1,0 +1,50 @@
+/// How rows of tokens are cut into steps: pure bookkeeping, the same rows give the same plan.
+public struct StepPlan: Sendable, Equatable {
+  /// Some adjacent tokens of one row.
+  public struct Piece: Sendable, Equatable {
+    public var row: Int
+    /// Indices among the tokens of all rows.
+    public var tokens: Range<Int>
+    /// Whether the row ends with this piece.
+    public var isLast: Bool
+  }
+
+  /// Pieces that run together, in the order of the rows.
+  public private(set) var steps: [[Piece]] = []
+  /// Tokens of the largest step.
+  public private(set) var largestStep = 0
+
+  /// Fills one step after the other with the next tokens.
+  ///
+  /// - Parameters:
+  ///   - offsets: row i is `offsets[i] ..< offsets[i + 1]`; ascending from 0.
+  ///   - stepTokenCount: tokens of a step, ≥ 1.
+  ///   - wholeRows: whether a row must not be cut; a longer row then has a step of its own.
+  public init(offsets: [Int], stepTokenCount: Int, wholeRows: Bool) {
+    precondition(stepTokenCount > 0)
+    var step: [Piece] = []
+    var room = stepTokenCount
+    for row in 0..<max(0, offsets.count - 1) {
+      var start = offsets[row]
+      let end = offsets[row + 1]
+      while start < end {
+        if room == 0 || (wholeRows && end - start > room && !step.isEmpty) {
+          close(&step)
+          room = stepTokenCount
+        }
+        let count = wholeRows ? end - start : min(room, end - start)
+        step.append(Piece(row: row, tokens: start..<start + count, isLast: start + count == end))
+        room = max(0, room - count)
+        start += count
+      }
+    }
+    close(&step)
+  }
+
+  private mutating func close(_ step: inout [Piece]) {
+    guard let first = step.first, let last = step.last else { return }
+    steps.append(step)
+    largestStep = max(largestStep, last.tokens.upperBound - first.tokens.lowerBound)
+    step.removeAll()
+  }
+}
