@@ -1,1 +1,7 @@
-import Tensors
+// A program that imports Rally sees the types that its API speaks of: errors, descriptions,
+// tokenizers, sampling parameters.
+@_exported public import Execution
+@_exported public import Kernels
+@_exported public import Models
+@_exported public import Tensors
+@_exported public import Tokenization

@@ -1,0 +1,93 @@
+import Kernels
+public import Models
+public import Tensors
+public import Tokenization
+
+/// How a model is opened.
+public struct ModelOptions: Sendable {
+  /// Element type that weights are computed in; nil for the best for the file, f32 today.
+  public var dataType: DataType?
+  /// Threads that pack the weights; 0 for as many as this process may use.
+  public var threads = 0
+  public var limits = ModelLimits()
+  /// Called with the bytes of weights that are packed and the bytes in all; false cancels.
+  public var progress: (@Sendable (_ done: UInt64, _ total: UInt64) -> Bool)?
+  public var log: (@Sendable (ModelLog, String) -> Void)?
+
+  public init() {}
+}
+
+/// A model file that was opened: weights, configuration, tokenizer.
+///
+/// Immutable; any number of threads and runners share it.
+public final class Model: Sendable {
+  public let info: ModelInfo
+  /// The pairs of the file, in its order.
+  public let metadata: [MetadataPair]
+  /// The weight tensors as they are stored, in the order of `docs/format.md`.
+  public let tensors: [TensorInfo]
+  public let tokenizer: BytePairTokenizer?
+
+  package let weights: ModelWeights
+  package var description: ModelDescription { weights.description }
+
+  /// Opens the file at `path`, checks all of it and packs its weights.
+  /// - Throws: every way in which a file can be wrong has its own code; `unsupported` for element
+  ///   types that are not computed in, `outOfMemory`, `limitExceeded`, `cancelled`.
+  public static func open(path: String, options: ModelOptions = ModelOptions()) throws(RallyError) -> Model {
+    try options.check()
+    return try Model(ModelFile.open(path: path, limits: options.limits, log: options.log), options)
+  }
+
+  /// Opens a model that is in memory. The bytes are not needed afterwards.
+  public static func open(
+    bytes: UnsafeRawBufferPointer, options: ModelOptions = ModelOptions()
+  ) throws(RallyError) -> Model {
+    try options.check()
+    return try unsafe Model(ModelFile.open(bytes: bytes, limits: options.limits, log: options.log), options)
+  }
+
+  /// Checks the file as `open` does and keeps nothing.
+  public static func validate(path: String, options: ModelOptions = ModelOptions()) throws(RallyError) {
+    try options.check()
+    let file = try ModelFile.open(path: path, limits: options.limits, log: options.log)
+    _ = try file.makeTokenizer()
+  }
+
+  private init(_ file: ModelFile, _ options: ModelOptions) throws(RallyError) {
+    tokenizer = try file.makeTokenizer()
+    metadata = file.metadata
+    tensors = file.tensors.map(TensorInfo.init)
+    let total = file.tensors.reduce(0) { unsafe $0 + UInt64($1.data.count) }
+    let progress = options.progress
+    weights = try ModelWeights(
+      file: file, pool: WorkerPool(threadCount: options.threads == 0 ? nil : options.threads),
+      progress: progress.map { progress in { done in progress(done, total) } })
+    info = ModelInfo(weights.description, tokenizer: tokenizer, weights: weights, tensors: tensors)
+  }
+}
+
+extension ModelOptions {
+  fileprivate func check() throws(RallyError) {
+    guard dataType == nil || dataType == .f32 else {
+      throw RallyError(
+        .unsupported, "dtype \(dataType?.description ?? "")", expected: "f32",
+        remedy: "open the file as f32 or auto; files may store f32, f16, bf16 and int8")
+    }
+  }
+}
+
+/// A weight tensor as it is stored in the file.
+public struct TensorInfo: Sendable {
+  public let name: String
+  public let dataType: DataType
+  public let shape: [Int]
+  public let byteCount: Int
+
+  init(_ entry: TensorEntry) {
+    name = entry.name
+    dataType = entry.dataType
+    shape = entry.shape.extents
+    byteCount = unsafe entry.data.count
+  }
+}

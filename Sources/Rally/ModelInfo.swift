@@ -1,0 +1,84 @@
+public import Models
+public import Tensors
+import Execution
+import Tokenization
+
+/// What there is to know about a model at a glance.
+public struct ModelInfo: Sendable {
+  public let name: String
+  public let kind: ModelDescription.Kind
+  public let routing: Routing
+  /// Element type that weights are computed in.
+  public let dataType: DataType
+  public let vocabularySize: Int
+  public let hiddenSize: Int
+  public let headCount: Int
+  public let keyValueHeadCount: Int
+  public let headWidth: Int
+  public let feedForwardSize: Int
+  /// Tokens of the longest row.
+  public let contextLength: Int
+  /// Layers in the file.
+  public let layerCount: Int
+  /// Layers that a token of full depth runs through.
+  public let effectiveLayerCount: Int
+  /// The greatest depth.
+  public let recursionCount: Int
+  public let beginningOfSequence: Int32?
+  public let endOfSequence: Int32?
+  public let hasTokenizer: Bool
+  /// Parameters in the file.
+  public let parameterCount: Int
+  /// The same with those of the block counted once per recursion.
+  public let effectiveParameterCount: Int
+  /// Packed weights in memory.
+  public let weightByteCount: Int
+  /// Keys and values that a token of full depth stores; 0 for raters.
+  public let keyValueByteCountPerToken: Int
+
+  public enum Routing: Sendable { case none, expert, token }
+}
+
+extension ModelInfo {
+  init(_ description: ModelDescription, tokenizer: BytePairTokenizer?, weights: ModelWeights, tensors: [TensorInfo]) {
+    name = description.name
+    kind = description.kind
+    routing =
+      switch description.routing {
+      case .none: .none
+      case .expert: .expert
+      case .token: .token
+      }
+    dataType = .f32
+    vocabularySize = description.vocabularySize
+    hiddenSize = description.hiddenSize
+    headCount = description.headCount
+    keyValueHeadCount = description.keyValueHeadCount
+    headWidth = description.headWidth
+    feedForwardSize = description.feedForwardSize
+    contextLength = description.maximumTokenCount
+    layerCount = description.layers.storedCount
+    effectiveLayerCount = description.layers.effectiveCount
+    recursionCount = description.layers.recursionCount
+    beginningOfSequence = description.tokenizer?.beginningOfSequence
+    endOfSequence = description.tokenizer?.endOfSequence
+    hasTokenizer = tokenizer != nil
+    parameterCount = tensors.reduce(0) { $0 + $1.elementCount }
+    effectiveParameterCount = tensors.reduce(0) { $0 + $1.elementCount * $1.uses(of: description) }
+    weightByteCount = weights.byteCount
+    let layout = CacheLayout(description)
+    keyValueByteCountPerToken =
+      description.kind == .rater ? 0 : layout.layerSlotCount * 2 * layout.entryWidth * MemoryLayout<Float>.stride
+  }
+}
+
+extension TensorInfo {
+  fileprivate var elementCount: Int { shape.reduce(1, *) }
+
+  /// How many recursions share a tensor: a block's, without a recursion in its name.
+  fileprivate func uses(of description: ModelDescription) -> Int {
+    let parts = name.split(separator: ".")
+    guard parts.first == "block", parts.count > 2, Int(parts[2]) == nil else { return 1 }
+    return description.layers.recursionCount
+  }
+}

@@ -1,0 +1,32 @@
+import Execution
+public import Tensors
+
+extension Runner {
+  /// Scores rows with a rater; higher is better.
+  ///
+  /// - Parameters:
+  ///   - squash: applies the file's squash; without it the score ranks without ties.
+  ///   - timeout: seconds after which the call gives up; 0 for never.
+  /// - Returns: one score per row.
+  /// - Throws: `wrongKind`; `emptyInput`, `contextExceeded`, `invalidToken`; `outOfMemory`; `cancelled`,
+  ///   `deadlineExceeded`.
+  public func rate(
+    _ batch: RowBatch, squash: Bool = false, timeout: Double = 0
+  ) throws(RallyError) -> [Float] {
+    try require(.rater, for: "rate")
+    try check(batch)
+    guard let head = raterHead, let rater = model.description.rater else { return [] }
+    var scores: [Float] = []
+    scores.reserveCapacity(batch.rowCount)
+    try runSteps(batch, wholeRows: true, depth: 1, timeout: timeout) { (pieces) throws(RallyError) in
+      var start = 0
+      for piece in pieces {
+        let rows = start..<start + piece.tokens.count
+        let score = try head.score(forward.hidden.rows(rows))
+        scores.append(squash ? rater.squash(score) : score)
+        start = rows.upperBound
+      }
+    }
+    return scores
+  }
+}

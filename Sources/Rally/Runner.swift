@@ -1,0 +1,77 @@
+import Execution
+import Kernels
+import Models
+public import Tensors
+
+/// Computes with a model: worker threads, workspaces and caches.
+///
+/// Not for several threads at once, `interruption` excepted. Open one per thread that needs one;
+/// they share the model.
+public final class Runner {
+  public let model: Model
+  /// Stops the call in progress, from any thread.
+  public let interruption = Interruption()
+  /// Called between the steps of `run` and `rate` with the tokens done and the tokens in all; false
+  /// cancels the call.
+  public var progress: ((_ done: Int, _ total: Int) -> Bool)?
+
+  let forward: ForwardPass
+  /// Of a language model.
+  let head: LanguageHead?
+  /// Of a rater.
+  let raterHead: RaterHead?
+  let pages: PagePool
+  /// Tokens of one step.
+  let stepTokenCount: Int
+
+  /// What calls of given sizes will take.
+  public var memory: RunnerMemory {
+    RunnerMemory(
+      description: model.description, layout: forward.layout, batchTokenCount: stepTokenCount)
+  }
+
+  /// 2048 rows keep every product at the arithmetic's ceiling and a 360M model's workspace at 100 MB.
+  public static let defaultBatchTokenCount = 2048
+
+  /// - Parameters:
+  ///   - threads: worker threads; 0 for as many as this process may use.
+  ///   - batchTokens: tokens that are computed together, at least 1.
+  /// - Throws: `outOfMemory`; `invalidArgument` for more threads than `WorkerPool.threadLimit`.
+  public init(
+    model: Model, threads: Int = 0, batchTokens: Int = defaultBatchTokenCount
+  ) throws(RallyError) {
+    self.model = model
+    stepTokenCount = max(1, batchTokens)
+    let weights = model.weights
+    forward = try ForwardPass(
+      weights: weights, workers: WorkerPool(threadCount: threads == 0 ? nil : threads))
+    pages = PagePool(entryWidth: forward.layout.entryWidth)
+    if let norm = weights.finalNorm, let projection = weights.languageHead {
+      head = try LanguageHead(forward: forward, norm: norm, projection: projection)
+    } else {
+      head = nil
+    }
+    if let rater = model.description.rater, let head = weights.raterHead {
+      raterHead = try RaterHead(forward: forward, rater: rater, weights: head)
+    } else {
+      raterHead = nil
+    }
+  }
+
+  /// A cache for one sequence of at most `tokenCount` tokens.
+  func makeCache(tokenCount: Int) throws(RallyError) -> SequenceCache {
+    try SequenceCache(layout: forward.layout, pool: pages, maximumTokenCount: tokenCount)
+  }
+
+  func require(_ kind: ModelDescription.Kind, for operation: String) throws(RallyError) {
+    guard model.description.kind != kind else { return }
+    throw RallyError(
+      .wrongKind, operation, expected: "a \(kind.noun)",
+      found: "'\(model.description.name)', a \(model.description.kind.noun)",
+      remedy: kind == .rater ? "only raters score rows" : "only language models predict tokens")
+  }
+}
+
+extension ModelDescription.Kind {
+  fileprivate var noun: String { self == .rater ? "rater" : "language model" }
+}

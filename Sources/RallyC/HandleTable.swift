@@ -1,0 +1,82 @@
+import Glibc
+import Rally
+import Synchronization
+
+/// The objects behind the opaque pointers that C programs hold.
+///
+/// A handle is not an address but a slot number and the generation of the slot, so that a handle
+/// that was closed, or never given out, is recognised. A slot remembers its process: after a fork
+/// the child sees the parent's handles as foreign.
+final class HandleTable<Object: AnyObject & Sendable>: Sendable {
+  private struct Slot {
+    var generation: UInt = 0
+    var process: pid_t = 0
+    var object: Object?
+  }
+  private struct Slots: ~Copyable {
+    var all: [Slot] = []
+    var free: [Int] = []
+  }
+
+  private let noun: String
+  private let slots = ForkSafe(Slots())
+
+  /// - Parameter noun: what the handle is called in messages.
+  init(_ noun: String) { self.noun = noun }
+
+  func insert(_ object: Object) -> OpaquePointer? {
+    unsafe slots.withLock { slots in
+      let index = slots.free.popLast() ?? slots.all.count
+      if index == slots.all.count { slots.all.append(Slot()) }
+      slots.all[index].generation += 1
+      slots.all[index].process = getpid()
+      slots.all[index].object = object
+      return unsafe OpaquePointer(bitPattern: Self.bits(index, slots.all[index].generation))
+    }
+  }
+
+  /// - Throws: `invalidArgument` for NULL, `closed`, `forked`.
+  func object(_ handle: OpaquePointer?) throws(RallyError) -> Object {
+    guard let handle = unsafe handle else {
+      throw RallyError(.invalidArgument, noun, expected: "a handle", found: "NULL")
+    }
+    let bits = UInt(bitPattern: handle)
+    let found = slots.withLock { slots -> Slot? in
+      let index = Self.index(bits)
+      guard index < slots.all.count, Self.bits(index, slots.all[index].generation) == bits else { return nil }
+      return slots.all[index]
+    }
+    guard let found, let object = found.object else {
+      throw RallyError(
+        .closed, noun, expected: "an open handle", found: "one that was closed", remedy: "open it anew")
+    }
+    guard found.process == getpid() else {
+      throw RallyError(
+        .forked, noun, expected: "a handle of this process", found: "one of its parent, from before fork()",
+        remedy: "open it anew in the child")
+    }
+    return object
+  }
+
+  /// Takes the object out; nil for NULL, a closed handle or a parent's.
+  func remove(_ handle: OpaquePointer?) -> Object? {
+    guard let handle = unsafe handle else { return nil }
+    let bits = UInt(bitPattern: handle)
+    return slots.withLock { slots in
+      let index = Self.index(bits)
+      guard index < slots.all.count, Self.bits(index, slots.all[index].generation) == bits,
+        slots.all[index].process == getpid(), let object = slots.all[index].object
+      else { return nil }
+      slots.all[index].object = nil
+      slots.free.append(index)
+      return object
+    }
+  }
+
+  // Slot and generation share a word above four zero bits, which look aligned and are never NULL.
+  private static var indexBitCount: UInt { 20 }
+  private static func bits(_ index: Int, _ generation: UInt) -> UInt {
+    (generation << indexBitCount | UInt(index)) << 4
+  }
+  private static func index(_ bits: UInt) -> Int { Int(bits >> 4 & (1 << indexBitCount - 1)) }
+}

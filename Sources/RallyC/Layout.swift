@@ -1,0 +1,140 @@
+import CRally
+
+/// The text of `rally_abi_layout`: made once, kept for the life of the process.
+private let layoutText: CText = {
+  var lines: [String] = []
+  lines += layout("rally_error", [
+    ("struct_size", \rally_error.struct_size),
+    ("code", \rally_error.code),
+    ("message", \rally_error.message),
+  ] as [(String, PartialKeyPath<rally_error>)])
+  unsafe lines += layout("rally_model_options", [
+    ("struct_size", \rally_model_options.struct_size),
+    ("dtype", \rally_model_options.dtype),
+    ("threads", \rally_model_options.threads),
+    ("max_file_bytes", \rally_model_options.max_file_bytes),
+    ("max_tensor_bytes", \rally_model_options.max_tensor_bytes),
+    ("progress", \rally_model_options.progress),
+    ("progress_user", \rally_model_options.progress_user),
+    ("log", \rally_model_options.log),
+    ("log_user", \rally_model_options.log_user),
+  ] as [(String, PartialKeyPath<rally_model_options>)])
+  lines += layout("rally_model_info", [
+    ("struct_size", \rally_model_info.struct_size),
+    ("kind", \rally_model_info.kind),
+    ("routing", \rally_model_info.routing),
+    ("dtype", \rally_model_info.dtype),
+    ("vocab_size", \rally_model_info.vocab_size),
+    ("hidden_size", \rally_model_info.hidden_size),
+    ("num_attention_heads", \rally_model_info.num_attention_heads),
+    ("num_key_value_heads", \rally_model_info.num_key_value_heads),
+    ("head_dim", \rally_model_info.head_dim),
+    ("intermediate_size", \rally_model_info.intermediate_size),
+    ("max_position_embeddings", \rally_model_info.max_position_embeddings),
+    ("num_layers", \rally_model_info.num_layers),
+    ("num_effective_layers", \rally_model_info.num_effective_layers),
+    ("num_recursion", \rally_model_info.num_recursion),
+    ("bos_token_id", \rally_model_info.bos_token_id),
+    ("eos_token_id", \rally_model_info.eos_token_id),
+    ("has_tokenizer", \rally_model_info.has_tokenizer),
+    ("parameter_count", \rally_model_info.parameter_count),
+    ("effective_parameter_count", \rally_model_info.effective_parameter_count),
+    ("weight_bytes", \rally_model_info.weight_bytes),
+    ("kv_bytes_per_token", \rally_model_info.kv_bytes_per_token),
+  ] as [(String, PartialKeyPath<rally_model_info>)])
+  unsafe lines += layout("rally_tensor_info", [
+    ("struct_size", \rally_tensor_info.struct_size),
+    ("name", \rally_tensor_info.name),
+    ("dtype", \rally_tensor_info.dtype),
+    ("rank", \rally_tensor_info.rank),
+    ("shape", \rally_tensor_info.shape),
+    ("byte_count", \rally_tensor_info.byte_count),
+  ] as [(String, PartialKeyPath<rally_tensor_info>)])
+  lines += layout("rally_tokenizer_options", [
+    ("struct_size", \rally_tokenizer_options.struct_size),
+    ("add_bos", \rally_tokenizer_options.add_bos),
+    ("add_eos", \rally_tokenizer_options.add_eos),
+    ("parse_special", \rally_tokenizer_options.parse_special),
+    ("skip_special", \rally_tokenizer_options.skip_special),
+  ] as [(String, PartialKeyPath<rally_tokenizer_options>)])
+  unsafe lines += layout("rally_runner_options", [
+    ("struct_size", \rally_runner_options.struct_size),
+    ("threads", \rally_runner_options.threads),
+    ("max_batch_tokens", \rally_runner_options.max_batch_tokens),
+    ("progress", \rally_runner_options.progress),
+    ("progress_user", \rally_runner_options.progress_user),
+  ] as [(String, PartialKeyPath<rally_runner_options>)])
+  lines += layout("rally_run_options", [
+    ("struct_size", \rally_run_options.struct_size),
+    ("selection", \rally_run_options.selection),
+    ("max_depth", \rally_run_options.max_depth),
+    ("timeout_seconds", \rally_run_options.timeout_seconds),
+  ] as [(String, PartialKeyPath<rally_run_options>)])
+  unsafe lines += layout("rally_outputs", [
+    ("struct_size", \rally_outputs.struct_size),
+    ("positions", \rally_outputs.positions),
+    ("position_count", \rally_outputs.position_count),
+    ("logits", \rally_outputs.logits),
+    ("hidden", \rally_outputs.hidden),
+    ("targets", \rally_outputs.targets),
+    ("logprobs", \rally_outputs.logprobs),
+    ("depths", \rally_outputs.depths),
+  ] as [(String, PartialKeyPath<rally_outputs>)])
+  lines += layout("rally_rate_options", [
+    ("struct_size", \rally_rate_options.struct_size),
+    ("squash", \rally_rate_options.squash),
+    ("timeout_seconds", \rally_rate_options.timeout_seconds),
+  ] as [(String, PartialKeyPath<rally_rate_options>)])
+  unsafe lines += layout("rally_request", [
+    ("struct_size", \rally_request.struct_size),
+    ("tokens", \rally_request.tokens),
+    ("token_count", \rally_request.token_count),
+    ("max_tokens", \rally_request.max_tokens),
+    ("temperature", \rally_request.temperature),
+    ("top_k", \rally_request.top_k),
+    ("top_p", \rally_request.top_p),
+    ("min_p", \rally_request.min_p),
+    ("seed", \rally_request.seed),
+    ("stop_tokens", \rally_request.stop_tokens),
+    ("stop_token_count", \rally_request.stop_token_count),
+    ("stop_at_eos", \rally_request.stop_at_eos),
+    ("max_depth", \rally_request.max_depth),
+  ] as [(String, PartialKeyPath<rally_request>)])
+  lines += layout("rally_event", [
+    ("struct_size", \rally_event.struct_size),
+    ("request", \rally_event.request),
+    ("index", \rally_event.index),
+    ("token", \rally_event.token),
+    ("depth", \rally_event.depth),
+    ("logprob", \rally_event.logprob),
+    ("finish_reason", \rally_event.finish_reason),
+  ] as [(String, PartialKeyPath<rally_event>)])
+  unsafe lines += layout("rally_generation", [
+    ("struct_size", \rally_generation.struct_size),
+    ("stride", \rally_generation.stride),
+    ("tokens", \rally_generation.tokens),
+    ("depths", \rally_generation.depths),
+    ("logprobs", \rally_generation.logprobs),
+    ("token_counts", \rally_generation.token_counts),
+    ("finish_reasons", \rally_generation.finish_reasons),
+    ("prompt_depths", \rally_generation.prompt_depths),
+    ("timeout_seconds", \rally_generation.timeout_seconds),
+  ] as [(String, PartialKeyPath<rally_generation>)])
+  let text = lines.joined(separator: "\n") + "\n"
+  return CText(text)
+}()
+
+private func layout<Struct>(_ name: String, _ fields: [(String, PartialKeyPath<Struct>)]) -> [String] {
+  ["\(name) \(MemoryLayout<Struct>.size)"]
+    + fields.map { field, path in
+      "\(name).\(field) \(MemoryLayout<Struct>.offset(of: path) ?? -1) \(size(of: type(of: path).valueType))"
+    }
+}
+
+private func size(of type: any Any.Type) -> Int {
+  func open<T>(_: T.Type) -> Int { MemoryLayout<T>.size }
+  return _openExistential(type, do: open)
+}
+
+@c @implementation
+public func rally_abi_layout() -> UnsafePointer<CChar>? { unsafe layoutText.pointer }

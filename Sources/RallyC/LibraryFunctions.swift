@@ -1,0 +1,35 @@
+public import CRally
+import Rally
+
+@c @implementation
+public func rally_version() -> UnsafePointer<CChar>? {
+  unsafe staticText("\(RALLY_VERSION_MAJOR).\(RALLY_VERSION_MINOR).\(RALLY_VERSION_PATCH)")
+}
+
+@c @implementation
+public func rally_instruction_set() -> UnsafePointer<CChar>? {
+  unsafe staticText(InstructionSet.current)
+}
+
+@c @implementation
+public func rally_status_name(_ status: rally_status) -> UnsafePointer<CChar>? {
+  unsafe staticText(name(of: status))
+}
+
+/// `RALLY_NOT_FINITE` of `.notFinite`: the header's names are the engine's in capitals.
+private func name(of status: rally_status) -> String {
+  if status == RALLY_OK { return "RALLY_OK" }
+  guard let raw = Int32(exactly: status.rawValue), let code = RallyError.Code(rawValue: raw) else {
+    return "RALLY_UNKNOWN_STATUS"
+  }
+  switch code {
+  case .deadlineExceeded: return "RALLY_DEADLINE_EXCEEDED"
+  default: break
+  }
+  var name = "RALLY_"
+  for character in "\(code)" {
+    if character.isUppercase { name += "_" }
+    name += character.uppercased()
+  }
+  return name
+}

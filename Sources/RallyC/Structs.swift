@@ -1,0 +1,139 @@
+public import CRally
+import Rally
+
+// Defaults of the public structs; the header states them beside each field.
+
+extension rally_error: SizedStruct {
+  static var defaults: Self { Self() }
+  static var structName: String { "rally_error" }
+}
+
+extension rally_model_options: SizedStruct {
+  static var defaults: Self { unsafe Self() }
+  static var structName: String { "rally_model_options" }
+}
+
+extension rally_model_info: SizedStruct {
+  static var defaults: Self { Self() }
+  static var structName: String { "rally_model_info" }
+}
+
+extension rally_tensor_info: SizedStruct {
+  static var defaults: Self { unsafe Self() }
+  static var structName: String { "rally_tensor_info" }
+}
+
+extension rally_tokenizer_options: SizedStruct {
+  static var defaults: Self {
+    var value = Self()
+    value.add_bos = RALLY_DEFAULT
+    value.add_eos = RALLY_DEFAULT
+    value.parse_special = RALLY_DEFAULT
+    value.skip_special = RALLY_DEFAULT
+    return value
+  }
+  static var structName: String { "rally_tokenizer_options" }
+}
+
+extension rally_runner_options: SizedStruct {
+  static var defaults: Self { unsafe Self() }
+  static var structName: String { "rally_runner_options" }
+}
+
+extension rally_run_options: SizedStruct {
+  static var defaults: Self { Self() }
+  static var structName: String { "rally_run_options" }
+}
+
+extension rally_outputs: SizedStruct {
+  static var defaults: Self { unsafe Self() }
+  static var structName: String { "rally_outputs" }
+}
+
+extension rally_rate_options: SizedStruct {
+  static var defaults: Self {
+    var value = Self()
+    value.squash = RALLY_DEFAULT
+    return value
+  }
+  static var structName: String { "rally_rate_options" }
+}
+
+extension rally_request: SizedStruct {
+  static var defaults: Self {
+    var value = unsafe Self()
+    unsafe value.top_p = 1
+    unsafe value.stop_at_eos = RALLY_DEFAULT
+    return unsafe value
+  }
+  static var structName: String { "rally_request" }
+}
+
+extension rally_event: SizedStruct {
+  static var defaults: Self { Self() }
+  static var structName: String { "rally_event" }
+}
+
+extension rally_generation: SizedStruct {
+  static var defaults: Self { unsafe Self() }
+  static var structName: String { "rally_generation" }
+}
+
+// MARK: Initialisers
+
+@c @implementation
+public func rally_error_init(_ error: UnsafeMutablePointer<rally_error>?, _ size: Int) {
+  unsafe rally_error.initialize(error, size)
+}
+
+@c @implementation
+public func rally_model_options_init(_ options: UnsafeMutablePointer<rally_model_options>?, _ size: Int) {
+  unsafe rally_model_options.initialize(options, size)
+}
+
+@c @implementation
+public func rally_model_info_init(_ info: UnsafeMutablePointer<rally_model_info>?, _ size: Int) {
+  unsafe rally_model_info.initialize(info, size)
+}
+
+@c @implementation
+public func rally_tensor_info_init(_ info: UnsafeMutablePointer<rally_tensor_info>?, _ size: Int) {
+  unsafe rally_tensor_info.initialize(info, size)
+}
+
+@c @implementation
+public func rally_tokenizer_options_init(
+  _ options: UnsafeMutablePointer<rally_tokenizer_options>?, _ size: Int
+) {
+  unsafe rally_tokenizer_options.initialize(options, size)
+}
+
+@c @implementation
+public func rally_runner_options_init(_ options: UnsafeMutablePointer<rally_runner_options>?, _ size: Int) {
+  unsafe rally_runner_options.initialize(options, size)
+}
+
+@c @implementation
+public func rally_run_options_init(_ options: UnsafeMutablePointer<rally_run_options>?, _ size: Int) {
+  unsafe rally_run_options.initialize(options, size)
+}
+
+@c @implementation
+public func rally_outputs_init(_ outputs: UnsafeMutablePointer<rally_outputs>?, _ size: Int) {
+  unsafe rally_outputs.initialize(outputs, size)
+}
+
+@c @implementation
+public func rally_rate_options_init(_ options: UnsafeMutablePointer<rally_rate_options>?, _ size: Int) {
+  unsafe rally_rate_options.initialize(options, size)
+}
+
+@c @implementation
+public func rally_request_init(_ request: UnsafeMutablePointer<rally_request>?, _ size: Int) {
+  unsafe rally_request.initialize(request, size)
+}
+
+@c @implementation
+public func rally_generation_init(_ generation: UnsafeMutablePointer<rally_generation>?, _ size: Int) {
+  unsafe rally_generation.initialize(generation, size)
+}

@@ -1,0 +1,132 @@
+public import CRally
+import Rally
+
+@c @implementation
+public func rally_encode(
+  _ model: OpaquePointer?, _ text: UnsafePointer<CChar>?, _ length: Int,
+  _ options: UnsafePointer<rally_tokenizer_options>?, _ tokens: UnsafeMutablePointer<Int32>?,
+  _ capacity: Int, _ tokenCount: UnsafeMutablePointer<Int>?, _ error: UnsafeMutablePointer<rally_error>?
+) -> rally_status {
+  unsafe status(error) { () throws(RallyError) in
+    let model = try unsafe ModelHandle.table.object(model)
+    let read = try unsafe rally_tokenizer_options.read(options, "options")
+    let options = EncodingOptions(
+      addsBeginningOfSequence: try read.add_bos.choice("add_bos"),
+      addsEndOfSequence: try read.add_eos.choice("add_eos"),
+      parsesSpecialTokens: try read.parse_special.choice("parse_special") ?? true)
+    let bytes = try unsafe buffer(text, length, "text")
+    let encoded = try unsafe model.tokenizer().encode(bytes.map { UInt8(bitPattern: $0) }, options: options)
+    try unsafe give(encoded, to: tokens, capacity, "tokens", count: tokenCount, "token_count")
+  }
+}
+
+@c @implementation
+public func rally_decode(
+  _ model: OpaquePointer?, _ tokens: UnsafePointer<Int32>?, _ tokenCount: Int,
+  _ options: UnsafePointer<rally_tokenizer_options>?, _ text: UnsafeMutablePointer<CChar>?,
+  _ capacity: Int, _ length: UnsafeMutablePointer<Int>?, _ error: UnsafeMutablePointer<rally_error>?
+) -> rally_status {
+  unsafe status(error) { () throws(RallyError) in
+    let model = try unsafe ModelHandle.table.object(model)
+    let read = try unsafe rally_tokenizer_options.read(options, "options")
+    let ids = try unsafe Array(buffer(tokens, tokenCount, "tokens"))
+    let bytes = try model.tokenizer().decode(
+      ids, skipsSpecialTokens: try read.skip_special.choice("skip_special") ?? false)
+    try unsafe give(bytes.map { CChar(bitPattern: $0) }, to: text, capacity, "text", count: length, "length")
+  }
+}
+
+// MARK: Streams
+
+@c @implementation
+public func rally_decoder_open(
+  _ model: OpaquePointer?, _ options: UnsafePointer<rally_tokenizer_options>?,
+  _ decoder: UnsafeMutablePointer<OpaquePointer?>?, _ error: UnsafeMutablePointer<rally_error>?
+) -> rally_status {
+  unsafe status(error) { () throws(RallyError) in
+    let model = try unsafe ModelHandle.table.object(model)
+    let read = try unsafe rally_tokenizer_options.read(options, "options")
+    let result = try unsafe required(decoder, "decoder")
+    let made = StreamDecoder(
+      tokenizer: try model.tokenizer(),
+      skipsSpecialTokens: try read.skip_special.choice("skip_special") ?? false)
+    unsafe result.pointee = DecoderHandle.table.insert(DecoderHandle(made))
+  }
+}
+
+@c @implementation
+public func rally_decoder_push(
+  _ decoder: OpaquePointer?, _ token: Int32, _ text: UnsafeMutablePointer<CChar>?, _ capacity: Int,
+  _ length: UnsafeMutablePointer<Int>?, _ error: UnsafeMutablePointer<rally_error>?
+) -> rally_status {
+  unsafe status(error) { () throws(RallyError) in
+    try unsafe DecoderHandle.table.object(decoder).advance { (decoder) throws(RallyError) in
+      let bytes = try decoder.push(token).map { CChar(bitPattern: $0) }
+      try unsafe give(bytes, to: required(text, "text"), capacity, "text", count: length, "length")
+    }
+  }
+}
+
+@c @implementation
+public func rally_decoder_finish(
+  _ decoder: OpaquePointer?, _ text: UnsafeMutablePointer<CChar>?, _ capacity: Int,
+  _ length: UnsafeMutablePointer<Int>?, _ error: UnsafeMutablePointer<rally_error>?
+) -> rally_status {
+  unsafe status(error) { () throws(RallyError) in
+    try unsafe DecoderHandle.table.object(decoder).advance { (decoder) throws(RallyError) in
+      let bytes = decoder.finish().map { CChar(bitPattern: $0) }
+      try unsafe give(bytes, to: required(text, "text"), capacity, "text", count: length, "length")
+    }
+  }
+}
+
+@c @implementation
+public func rally_decoder_close(_ decoder: OpaquePointer?) {
+  _ = unsafe DecoderHandle.table.remove(decoder)
+}
+
+// MARK: Conversions
+
+extension ModelHandle {
+  fileprivate func tokenizer() throws(RallyError) -> BytePairTokenizer {
+    guard let tokenizer = model.tokenizer else {
+      throw RallyError(
+        .unsupported, "'\(model.info.name)'", expected: "a model with a tokenizer", found: "none in the file",
+        remedy: "pass token ids, or convert the model with its tokenizer.json")
+    }
+    return tokenizer
+  }
+}
+
+extension rally_switch {
+  /// nil for DEFAULT.
+  func choice(_ name: String) throws(RallyError) -> Bool? {
+    switch self {
+    case RALLY_DEFAULT: return nil
+    case RALLY_OFF: return false
+    case RALLY_ON: return true
+    default:
+      throw RallyError(.invalidArgument, name, expected: "RALLY_DEFAULT, RALLY_OFF or RALLY_ON", found: "\(rawValue)")
+    }
+  }
+}
+
+/// Copies values into the caller's buffer and sets the count; without a buffer only the count.
+/// - Throws: `bufferTooSmall`, `invalidArgument`.
+private func give<Element>(
+  _ values: [Element], to pointer: UnsafeMutablePointer<Element>?, _ capacity: Int, _ name: String,
+  count: UnsafeMutablePointer<Int>?, _ countName: String
+) throws(RallyError) {
+  let count = try unsafe required(count, countName)
+  if let pointer = try unsafe optional(pointer, name) {
+    guard capacity >= values.count else {
+      throw RallyError(
+        .bufferTooSmall, name, expected: "a capacity of at least \(values.count)",
+        found: "\(UInt(bitPattern: capacity))")
+    }
+    unsafe pointer.update(from: values, count: values.count)
+  } else if capacity != 0 {
+    throw RallyError(.invalidArgument, name, expected: "a buffer of \(UInt(bitPattern: capacity))", found: "NULL")
+  }
+  unsafe count.pointee = values.count
+}
