@@ -28,8 +28,8 @@ public final class BytePairTokenizer: Sendable {
   // One for each call at work at once; they keep their word caches.
   private let encoders = Mutex<[WordEncoder]>([])
 
-  /// Enough for the threads of one machine to find a warm cache; 1.6 MB each.
-  private static let keptEncoderCount = 64
+  /// A thread that encodes finds a warm cache, of 1.6 MB, unless more than these do at once.
+  private static let keptEncoderCount = 16
 
   /// Checks everything that a file can say wrongly. O(n) in the bytes of the vocabulary and merges.
   ///

@@ -16,7 +16,7 @@ struct MergeQueue {
       let rank = UInt32(entry >> 32)
       // An entry is stale once either of its tokens has changed: then the pair has another rank.
       guard tokens[position] >= 0, next[position] < tokens.count,
-        rules.pairs.rank(tokens[position], tokens[Int(next[position])]) == rank
+        rules.pairs.number(tokens[position], tokens[Int(next[position])]) == rank
       else { continue }
       join(position, into: rules.merges[Int(rank)].result, &tokens)
       if previous[position] >= 0 { push(Int(previous[position]), tokens, rules) }
@@ -34,8 +34,8 @@ struct MergeQueue {
       previous.append(Int32(position) - 1)
     }
     for position in tokens.indices.dropLast() {
-      let rank = rules.pairs.rank(tokens[position], tokens[position + 1])
-      if rank != PairTable.noRank { heap.append(UInt64(rank) << 32 | UInt64(position)) }
+      let rank = rules.pairs.number(tokens[position], tokens[position + 1])
+      if rank != PairTable.none { heap.append(UInt64(rank) << 32 | UInt64(position)) }
     }
     for index in stride(from: heap.count / 2 - 1, through: 0, by: -1) { sink(index) }
   }
@@ -51,8 +51,8 @@ struct MergeQueue {
   /// Queues the pair whose left token is at `position`, if it merges.
   private mutating func push(_ position: Int, _ tokens: [Int32], _ rules: MergeRules) {
     guard next[position] < tokens.count else { return }
-    let rank = rules.pairs.rank(tokens[position], tokens[Int(next[position])])
-    guard rank != PairTable.noRank else { return }
+    let rank = rules.pairs.number(tokens[position], tokens[Int(next[position])])
+    guard rank != PairTable.none else { return }
     heap.append(UInt64(rank) << 32 | UInt64(position))
     var index = heap.count - 1
     while index > 0, heap[index] < heap[(index - 1) / 2] {

@@ -24,56 +24,63 @@ struct MergeRules: Sendable {
     byteTokens = (UInt8.min...UInt8.max).map { vocabulary.mergeable([$0]) ?? -1 }
     pairs = PairTable(count: lines.count)
     merges.reserveCapacity(lines.count)
-    for (rank, line) in lines.enumerated() {
-      let merge = try Self.merge(line, rank: rank, vocabulary: vocabulary)
-      guard pairs.insert(merge.left, merge.right, rank: UInt32(rank)) else {
-        throw RallyError(
-          .invalidTokenizer, "merge \(rank) \(quoted(line))", expected: "each pair once", found: "it earlier too")
+    for (rank, text) in lines.enumerated() {
+      let line = MergeLine(rank: rank, text: text)
+      let merge = try line.merge(in: vocabulary)
+      guard pairs.insert(merge.left, merge.right, number: UInt32(rank)) else {
+        throw line.error(expected: "each pair once", found: "it earlier too")
       }
       merges.append(merge)
     }
   }
+}
 
-  private static func merge(_ line: String, rank: Int, vocabulary: VocabularyTable) throws(RallyError) -> Merge {
-    let name = "merge \(rank) \(quoted(line))"
-    // Twice two words, each character of at most two bytes.
-    guard line.utf8.count <= 4 * VocabularyTable.maximumByteCount + 1 else {
-      throw RallyError(.invalidTokenizer, name, expected: "two entries", found: "\(line.utf8.count) bytes")
+/// One merge as a file has it.
+private struct MergeLine {
+  var rank: Int
+  var text: String
+
+  func merge(in vocabulary: VocabularyTable) throws(RallyError) -> MergeRules.Merge {
+    // Two words, each character of at most two bytes.
+    guard text.utf8.count <= 4 * VocabularyTable.maximumByteCount + 1 else {
+      throw error(expected: "two entries", found: "\(text.utf8.count) bytes")
     }
-    let words = line.unicodeScalars.split(separator: " ", omittingEmptySubsequences: false)
-    guard words.count == 2 else {
-      throw RallyError(
-        .invalidTokenizer, name, expected: "two entries with one space between them", found: "\(words.count)")
-    }
-    let left = try bytes(words[0], of: name)
-    let right = try bytes(words[1], of: name)
-    return try Merge(
-      left: id(of: left, as: "left side", of: name, in: vocabulary),
-      right: id(of: right, as: "right side", of: name, in: vocabulary),
-      result: id(of: left + right, as: "result", of: name, in: vocabulary))
+    let (word, middle) = try bytes()
+    return try MergeRules.Merge(
+      left: id(of: word[..<middle], as: "left side", in: vocabulary),
+      right: id(of: word[middle...], as: "right side", in: vocabulary),
+      result: id(of: word[...], as: "result", in: vocabulary))
   }
 
-  private static func bytes(_ word: Substring.UnicodeScalarView, of name: String) throws(RallyError) -> ArraySlice<UInt8> {
-    var bytes: ArraySlice<UInt8> = []
-    for scalar in word {
-      guard let byte = ByteAlphabet.byte(of: scalar) else {
-        throw RallyError(
-          .invalidTokenizer, name, expected: "characters of the byte alphabet",
-          found: "U+\(String(scalar.value, radix: 16, uppercase: true))")
+  /// Both sides, and where the right one starts.
+  private func bytes() throws(RallyError) -> (word: [UInt8], middle: Int) {
+    var word: [UInt8] = []
+    var middle: Int?
+    for scalar in text.unicodeScalars {
+      if let byte = ByteAlphabet.byte(of: scalar) {
+        word.append(byte)
+      } else if scalar == " ", middle == nil {
+        middle = word.count
+      } else {
+        let code = String(scalar.value, radix: 16, uppercase: true)
+        throw error(expected: "two entries in the byte alphabet, one space between them", found: "U+\(code)")
       }
-      bytes.append(byte)
     }
-    return bytes
+    guard let middle else { throw error(expected: "two entries with a space between them", found: "no space") }
+    return (word, middle)
   }
 
-  private static func id(
-    of bytes: ArraySlice<UInt8>, as role: String, of name: String, in vocabulary: VocabularyTable
+  private func id(
+    of bytes: ArraySlice<UInt8>, as role: String, in vocabulary: VocabularyTable
   ) throws(RallyError) -> Int32 {
     guard let id = vocabulary.mergeable(bytes) else {
-      throw RallyError(
-        .invalidTokenizer, name, expected: "a \(role) in the vocabulary",
-        found: quoted(ByteAlphabet.text(of: bytes)) + ", which is not")
+      throw error(
+        expected: "a \(role) in the vocabulary", found: quoted(ByteAlphabet.text(of: bytes)) + ", which is not")
     }
     return id
+  }
+
+  func error(expected: String, found: String) -> RallyError {
+    RallyError(.invalidTokenizer, "merge \(rank) \(quoted(text))", expected: expected, found: found)
   }
 }

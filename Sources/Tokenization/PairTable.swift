@@ -1,14 +1,15 @@
-/// The rank of each pair of tokens that merges: a hash table with open addressing.
+/// A number for each of a set of pairs: the rank of two tokens that merge, the child of a trie's node
+/// and a byte. A hash table with open addressing.
 ///
-/// Every uncached symbol of a text asks it, which is why it is not a `Dictionary`.
+/// Every symbol of a text may ask it, which is why it is not a `Dictionary`.
 struct PairTable: Sendable {
-  /// Not the rank of any pair.
-  static let noRank = UInt32.max
-  // Ids are not negative, so no pair has this key.
+  /// Not the number of any pair.
+  static let none = UInt32.max
+  // Both sides are not negative, so no pair has this key.
   private static let emptyKey = UInt64.max
 
   private var keys: [UInt64]
-  private var ranks: [UInt32]
+  private var numbers: [UInt32]
   private let mask: Int
   // A file could be written to collide under a fixed hash; results do not depend on the seed.
   private let seed = UInt64.random(in: 0...UInt64.max)
@@ -18,21 +19,21 @@ struct PairTable: Sendable {
     var capacity = 16
     while capacity < 2 * count { capacity *= 2 }
     keys = Array(repeating: Self.emptyKey, count: capacity)
-    ranks = Array(repeating: Self.noRank, count: capacity)
+    numbers = Array(repeating: Self.none, count: capacity)
     mask = capacity - 1
   }
 
-  /// - Returns: false when the pair has a rank already, which it keeps.
-  mutating func insert(_ left: Int32, _ right: Int32, rank: UInt32) -> Bool {
+  /// - Returns: false when the pair has a number already, which it keeps.
+  mutating func insert(_ left: Int32, _ right: Int32, number: UInt32) -> Bool {
     let place = place(of: Self.key(left, right))
     guard keys[place] == Self.emptyKey else { return false }
     keys[place] = Self.key(left, right)
-    ranks[place] = rank
+    numbers[place] = number
     return true
   }
 
-  /// The rank of a pair, or `noRank`.
-  func rank(_ left: Int32, _ right: Int32) -> UInt32 { ranks[place(of: Self.key(left, right))] }
+  /// The number of a pair, or `none`.
+  func number(_ left: Int32, _ right: Int32) -> UInt32 { numbers[place(of: Self.key(left, right))] }
 
   private static func key(_ left: Int32, _ right: Int32) -> UInt64 {
     UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))

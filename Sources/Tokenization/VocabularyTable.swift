@@ -3,8 +3,10 @@ import Tensors
 /// The bytes of every token, and the token of given bytes.
 struct VocabularyTable: Sendable {
   /// The longest entry that is read. The longest in use are runs of a few hundred equal characters;
-  /// the limit bounds what one id can decode to, and the search for added tokens.
+  /// the limit bounds what one id can decode to.
   static let maximumByteCount = 4096
+  /// The longest added token. Real ones have some thirty bytes; the limit bounds the search for them.
+  static let maximumAddedByteCount = 256
 
   private var bytes: [UInt8] = []
   private var ends: [Int] = []  // [V] of each token's bytes in `bytes`
@@ -34,47 +36,51 @@ struct VocabularyTable: Sendable {
   }
 
   private mutating func append(_ entry: String, id: Int32) throws(RallyError) {
-    let name = "vocabulary entry \(id)"
-    // Two bytes spell one byte of an ordinary entry at most.
-    guard !entry.isEmpty, entry.utf8.count <= 2 * Self.maximumByteCount else {
-      throw RallyError(
-        .invalidTokenizer, name, expected: "1 to \(Self.maximumByteCount) bytes",
-        found: "\(entry.utf8.count)")
-    }
-    let start = bytes.count
     let isOrdinary = kinds[Int(id)] == .ordinary
-    var reads = true  // whether the entry reads the same to merges and as a text
-    for scalar in entry.unicodeScalars {
-      if let byte = ByteAlphabet.byte(of: scalar) {
-        bytes.append(byte)
-        reads = reads && byte < 0x80 && UInt32(byte) == scalar.value
-      } else if isOrdinary {
-        throw RallyError(
-          .invalidTokenizer, "\(name) \(quoted(entry))", expected: "characters of the byte alphabet",
-          found: "U+\(String(scalar.value, radix: 16, uppercase: true))",
-          remedy: "list it as an added token if it is literal text")
-      } else {
-        reads = false
-      }
+    let limit = isOrdinary ? Self.maximumByteCount : Self.maximumAddedByteCount
+    // Two bytes spell one byte of an ordinary entry at most.
+    guard !entry.isEmpty, entry.utf8.count <= 2 * limit else { throw Self.wrongLength(entry.utf8.count, id, limit) }
+    let token: [UInt8]
+    let isMergeable: Bool
+    if isOrdinary {
+      token = try Self.bytes(of: entry, id: id)
+      isMergeable = true
+    } else {
+      token = Array(entry.utf8)
+      // Printable ASCII is spelled alike as text and in the byte alphabet.
+      isMergeable = token.allSatisfy { (0x21...0x7E).contains($0) }
     }
-    if !isOrdinary {
-      bytes.removeSubrange(start...)
-      bytes += entry.utf8
-    }
-    guard bytes.count - start <= Self.maximumByteCount else {
-      throw RallyError(
-        .invalidTokenizer, name, expected: "at most \(Self.maximumByteCount) bytes",
-        found: "\(bytes.count - start)")
-    }
+    guard token.count <= limit else { throw Self.wrongLength(token.count, id, limit) }
+    bytes += token
     ends.append(bytes.count)
-    let token = ArraySlice(Array(bytes[start...]))
-    let earlier = isOrdinary || reads
-      ? written.updateValue(id, forKey: token) : literal.updateValue(id, forKey: token)
+    let earlier = isMergeable
+      ? written.updateValue(id, forKey: token[...]) : literal.updateValue(id, forKey: token[...])
     if let earlier {
       throw RallyError(
-        .invalidTokenizer, "\(name) \(quoted(entry))", expected: "each entry once",
+        .invalidTokenizer, "vocabulary entry \(id) \(quoted(entry))", expected: "each entry once",
         found: "it at \(earlier) too")
     }
+  }
+
+  /// What an entry in the byte alphabet stands for.
+  private static func bytes(of entry: String, id: Int32) throws(RallyError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for scalar in entry.unicodeScalars {
+      guard let byte = ByteAlphabet.byte(of: scalar) else {
+        throw RallyError(
+          .invalidTokenizer, "vocabulary entry \(id) \(quoted(entry))",
+          expected: "characters of the byte alphabet",
+          found: "U+\(String(scalar.value, radix: 16, uppercase: true))",
+          remedy: "list it as an added token if it is literal text")
+      }
+      bytes.append(byte)
+    }
+    return bytes
+  }
+
+  private static func wrongLength(_ byteCount: Int, _ id: Int32, _ limit: Int) -> RallyError {
+    RallyError(
+      .invalidTokenizer, "vocabulary entry \(id)", expected: "1 to \(limit) bytes", found: "\(byteCount)")
   }
 }
 

@@ -8,8 +8,8 @@ struct MergeTests {
   private func naive(_ word: [UInt8], _ rules: MergeRules) -> [Int32] {
     var tokens = word.map { rules.byteTokens[Int($0)] }
     while true {
-      let ranks = tokens.indices.dropLast().map { rules.pairs.rank(tokens[$0], tokens[$0 + 1]) }
-      guard let lowest = ranks.min(), lowest != PairTable.noRank, let place = ranks.firstIndex(of: lowest) else {
+      let ranks = tokens.indices.dropLast().map { rules.pairs.number(tokens[$0], tokens[$0 + 1]) }
+      guard let lowest = ranks.min(), lowest != PairTable.none, let place = ranks.firstIndex(of: lowest) else {
         return tokens
       }
       tokens.replaceSubrange(place...place + 1, with: [rules.merges[Int(lowest)].result])
@@ -50,12 +50,12 @@ struct MergeTests {
   @Test(.timeLimit(.minutes(1)))
   func takesBoundedTimeForHostileFiles() throws {
     let doubled = (1...9).map { String(repeating: "a", count: 1 << $0) }
-    let vocabulary = byteVocabulary(doubled) + [String(repeating: "<", count: 4000) + "x"]
+    let vocabulary = byteVocabulary(doubled) + [String(repeating: "<", count: 255) + "x"]
     let tokenizer = try BytePairTokenizer(
       vocabulary: vocabulary,
       merges: (0..<9).map { "\(String(repeating: "a", count: 1 << $0)) \(String(repeating: "a", count: 1 << $0))" },
       configuration: TokenizerConfiguration(preTokenizer: .gpt2, addedTokens: [Int32(vocabulary.count - 1)]))
-    let text = String(repeating: "a", count: 60_001) + String(repeating: "<", count: 3_000)
+    let text = String(repeating: "a", count: 60_001) + String(repeating: "<", count: 20_000)
     #expect(try tokenizer.decode(tokenizer.encode(text)) == Array(text.utf8))
   }
 

@@ -21,11 +21,11 @@ struct ValidationTests {
     Bad(named: "found U+4E2D", vocabulary: byteVocabulary(["中"])),
     Bad(named: "vocabulary entry 256: expected", vocabulary: byteVocabulary([String(repeating: "a", count: 4097)])),
     Bad(named: "vocabulary entry 256: expected", vocabulary: byteVocabulary([String(repeating: "a", count: 10_000_000)])),
-    Bad(named: "merge 0 \"ab\": expected two entries with one space between them, found 1", merges: ["ab"]),
+    Bad(named: "merge 0 \"ab\": expected two entries with a space between them, found no space", merges: ["ab"]),
     Bad(named: "merge 0 \"\"", merges: [""]),
     Bad(named: "merge 0 \"a  b\"", merges: ["a  b"]),
     Bad(named: "merge 0 \"a b c\"", merges: ["a b c"]),
-    Bad(named: "merge 0 \"a 中\": expected characters of the byte alphabet, found U+4E2D", merges: ["a 中"]),
+    Bad(named: "merge 0 \"a 中\": expected two entries in the byte alphabet, one space between them, found U+4E2D", merges: ["a 中"]),
     Bad(named: "merge 0 \"xy z\": expected a left side in the vocabulary, found \"xy\"", merges: ["xy z"]),
     Bad(named: "merge 0 \"x yz\": expected a right side in the vocabulary, found \"yz\"", merges: ["x yz"]),
     Bad(named: "merge 0 \"x y\": expected a result in the vocabulary, found \"xy\"", merges: ["x y"]),
@@ -34,6 +34,10 @@ struct ValidationTests {
     Bad(named: "expected two entries, found 10000001 bytes", merges: ["a" + String(repeating: "b", count: 10_000_000)]),
     Bad(named: "added token: expected an id from 0 to 255, found 256", configuration: .init(preTokenizer: .gpt2, addedTokens: [256])),
     Bad(named: "added token: expected an id from 0 to 255, found -1", configuration: .init(preTokenizer: .gpt2, addedTokens: [-1])),
+    Bad(
+      named: "vocabulary entry 256: expected 1 to 256 bytes, found 257",
+      vocabulary: byteVocabulary([String(repeating: "a", count: 257)]),
+      configuration: .init(preTokenizer: .gpt2, addedTokens: [256])),
     Bad(named: "added token 3: expected each id once", configuration: .init(preTokenizer: .gpt2, addedTokens: [3, 3])),
     Bad(named: "special token 3: expected one of the added tokens", configuration: .init(preTokenizer: .gpt2, specialTokens: [3])),
     Bad(named: "beginning of sequence: expected an id from", configuration: .init(preTokenizer: .gpt2, beginningOfSequence: 999)),
@@ -50,6 +54,38 @@ struct ValidationTests {
     #expect(error?.code == .invalidTokenizer)
     #expect(error?.message.contains(bad.named) == true, "\(error?.message ?? "")")
     #expect((error?.message.utf8.count ?? 0) < 400)
+  }
+
+  /// Files made of plausible parts at random: each is refused, or works.
+  @Test(arguments: UInt64(1)...40)
+  func survivesAnyFile(seed: UInt64) throws {
+    var generator = SeededGenerator(state: seed)
+    let parts = ["a", "b", "Ġ", "ab", "Ġa", "é", "中", " ", "<", "<s>", "", "\u{301}", "Ā", "aa"]
+    var accepted = 0
+    for _ in 0..<200 {
+      // Now and then an entry stands twice.
+      let entries = Array((parts + ["a"]).shuffled(using: &generator).prefix(Int.random(in: 0...8, using: &generator)))
+      let merges = (0..<Int.random(in: 0...2, using: &generator)).map { _ in
+        (0..<2).compactMap { _ in parts.randomElement(using: &generator) }.joined(separator: " ")
+      }
+      let ids = (0..<Int.random(in: 0...2, using: &generator)).map { _ in Int32.random(in: -1...6, using: &generator) }
+      let configuration = TokenizerConfiguration(
+        preTokenizer: Bool.random(using: &generator) ? .gpt2 : .smollm, addedTokens: ids,
+        specialTokens: Bool.random(using: &generator) ? ids : [], endOfSequence: ids.first)
+      let made = Result { () throws(RallyError) in
+        try BytePairTokenizer(vocabulary: entries, merges: merges, configuration: configuration)
+      }
+      switch made {
+      case .failure(let error): #expect(error.code == .invalidTokenizer)
+      case .success(let tokenizer):
+        accepted += 1
+        let text = Array(parts.joined().utf8)
+        #expect(try tokenizer.decode(tokenizer.encode(text)).count <= text.count)
+        #expect(tokenizer.vocabulary == entries)
+        #expect(tokenizer.merges == merges)
+      }
+    }
+    #expect(accepted > 0)
   }
 
   @Test func refusesTokensOutsideTheVocabulary() throws {
