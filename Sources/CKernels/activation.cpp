@@ -32,32 +32,25 @@ struct Tanh {
   }
 };
 
-// erf(x) = x·P(x²)/Q(x²) on |x| ≤ 4, where f32 rounds it to ±1 outside: the rational minimax
-// approximation published with Eigen, at most 4e-7 from erf.
-HWY_INLINE V ErfOf(F d, V x) {
-  const V bounded = hn::Max(hn::Set(d, -4.0f), hn::Min(hn::Set(d, 4.0f), x));
-  const V t = hn::Mul(bounded, bounded);
-  V p = hn::Set(d, -2.72614225801306e-10f);
-  p = hn::MulAdd(p, t, hn::Set(d, 2.77068142495902e-08f));
-  p = hn::MulAdd(p, t, hn::Set(d, -2.10102402082508e-06f));
-  p = hn::MulAdd(p, t, hn::Set(d, -5.69250639462346e-05f));
-  p = hn::MulAdd(p, t, hn::Set(d, -7.34990630326855e-04f));
-  p = hn::MulAdd(p, t, hn::Set(d, -2.95459980854025e-03f));
-  p = hn::MulAdd(p, t, hn::Set(d, -1.60960333262415e-02f));
-  V q = hn::Set(d, -1.45660718464996e-05f);
-  q = hn::MulAdd(q, t, hn::Set(d, -2.13374055278905e-04f));
-  q = hn::MulAdd(q, t, hn::Set(d, -1.68282697438203e-03f));
-  q = hn::MulAdd(q, t, hn::Set(d, -7.37332916720468e-03f));
-  q = hn::MulAdd(q, t, hn::Set(d, -1.42647390514189e-02f));
-  const V erf = hn::Div(hn::Mul(bounded, p), q);
-  return hn::Max(hn::Set(d, -1.0f), hn::Min(hn::Set(d, 1.0f), erf));
-}
-
+// x · Φ(x) = x − x·e for x ≥ 0 and x·e below, where e = erfc(|x|/√2) / 2 keeps its relative precision
+// in the tail. erfc(z) = exp(−z²) · t · P(t) with t = 1/(1 + 0.4 z): the form of Abramowitz & Stegun
+// 7.1.26, P refitted to degree 7 (least squares at Chebyshev points of 0 ≤ z ≤ 7). Within
+// 2e-7 + 1 ulp of the exact function. [ours]
 struct Gelu {
   HWY_INLINE V operator()(F d, V x) const {
-    const V half = hn::Mul(hn::Set(d, 0.5f), x);
-    const V erf = ErfOf(d, hn::Mul(x, hn::Set(d, 0.70710678118654752f)));
-    return hn::Mul(half, hn::Add(hn::Set(d, 1.0f), erf));
+    const V z = hn::Mul(hn::Abs(x), hn::Set(d, 0.70710678118654752f));
+    const V t = hn::Div(hn::Set(d, 1.0f), hn::MulAdd(z, hn::Set(d, 0.4f), hn::Set(d, 1.0f)));
+    V p = hn::Set(d, 0.06763778934f);
+    p = hn::MulAdd(p, t, hn::Set(d, -0.3634682034f));
+    p = hn::MulAdd(p, t, hn::Set(d, 0.62369667f));
+    p = hn::MulAdd(p, t, hn::Set(d, -0.3098848901f));
+    p = hn::MulAdd(p, t, hn::Set(d, 0.3693562564f));
+    p = hn::MulAdd(p, t, hn::Set(d, 0.1537778361f));
+    p = hn::MulAdd(p, t, hn::Set(d, 0.2337152272f));
+    p = hn::MulAdd(p, t, hn::Set(d, 0.2251692568f));
+    const V decay = ExpOf(d, hn::Mul(hn::Mul(x, x), hn::Set(d, -0.5f)));
+    const V tail = hn::Mul(x, hn::Mul(hn::Set(d, 0.5f), hn::Mul(decay, hn::Mul(t, p))));
+    return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(x, tail));
   }
 };
 

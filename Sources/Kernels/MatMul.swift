@@ -10,12 +10,16 @@ public import Tensors
 /// is one serial oneDNN call (or one of `rk_matmul`), whose sums run over the inputs in a fixed order.
 ///
 /// Owns the compiled products and the handles that workers use. The first product of each combination
-/// (inputs, panel, rows of the last tile, strides) compiles for about 0.4 ms; later ones allocate
+/// (inputs, outputs of a panel, rows of the last tile) compiles for about 0.4 ms; later ones allocate
 /// nothing here. One thread at a time; its pool's driver.
 public final class MatMul {
   private let pool: WorkerPool
-  private var products: [Product.Key: Product] = [:]
-  private let streams: [OneDNN.Stream]
+  var products: [Product.Key: Product] = [:]
+  let streams: [OneDNN.Stream]
+  /// Each worker's tile of results on its way to rows with a stride, [threadCount, tileRows, panelWidth].
+  let resultTiles: AlignedStorage<Float>
+  /// Each worker's tile of rows that come with a stride, [threadCount, tileRows, inputs]; grows in `prepare`.
+  var rowTiles: AlignedStorage<Float>
 
   /// - Throws: `outOfMemory`, or `unsupported` where oneDNN does not run at all.
   public init(pool: WorkerPool) throws(RallyError) {
@@ -23,6 +27,8 @@ public final class MatMul {
     var streams: [OneDNN.Stream] = []
     for _ in 0..<pool.threadCount { streams.append(try OneDNN.Stream()) }
     self.streams = streams
+    resultTiles = try AlignedStorage(count: pool.threadCount * Product.tileRows * PackedMatrix.panelWidth)
+    rowTiles = try AlignedStorage(count: 0)
   }
 
   /// y = x · W[outputs]ᵀ.
@@ -45,7 +51,7 @@ public final class MatMul {
     precondition(xStride >= matrix.inputs && yStride >= outputs.count)
     let panels = matrix.panels(for: outputs)
     let tileCount = (rows + Product.tileRows - 1) / Product.tileRows
-    try prepare(matrix, panels, rows: rows, xStride, yStride)
+    try prepare(matrix, panels, rows: rows, xStride)
     let failure = Atomic<UInt32>(dnnl_success.rawValue)
     // Tiles of one panel follow each other: the panel stays in the cache of the worker that takes them.
     pool.parallelFor(panels.count * tileCount) { index, worker in
@@ -59,40 +65,25 @@ public final class MatMul {
     try OneDNN.check(dnnl_status_t(failure.load(ordering: .relaxed)), "matrix product")
   }
 
-  /// Compiles what a call will run, so that workers only read `products`.
+  /// Compiles what a call will run, and makes room, so that workers only read.
   private func prepare(
-    _ matrix: PackedMatrix, _ panels: Range<Int>, rows: Int, _ xStride: Int, _ yStride: Int
+    _ matrix: PackedMatrix, _ panels: Range<Int>, rows: Int, _ xStride: Int
   ) throws(RallyError) {
+    let rest = rows % Product.tileRows
     var width = 0
     for index in panels {
       let layout = matrix.panels[index].layout
       guard layout.isBlocked, layout.outputs != width else { continue }
       width = layout.outputs
-      if rows >= Product.tileRows { try compile(layout, rows: Product.tileRows, xStride, yStride) }
-      let rest = rows % Product.tileRows
-      if rest > 0 { try compile(layout, rows: rest, xStride, yStride) }
+      if rows >= Product.tileRows { try compile(layout, rows: Product.tileRows) }
+      if rest > 0 { try compile(layout, rows: rest) }
     }
+    let floats = pool.threadCount * Product.tileRows * matrix.inputs
+    if xStride != matrix.inputs, rowTiles.count < floats { rowTiles = try AlignedStorage(count: floats) }
   }
 
-  private func compile(_ layout: PackedMatrix.Layout, rows: Int, _ xStride: Int, _ yStride: Int) throws(RallyError) {
-    let key = Product.Key(layout, rows: rows, xStride, yStride)
-    if products[key] == nil {
-      products[key] = try Product(layout, key, workerCount: pool.threadCount)
-    }
-  }
-
-  /// One tile of rows times one panel.
-  private func run(
-    _ panel: PackedMatrix.Panel, _ x: UnsafePointer<Float>, _ xStride: Int, rows: Int,
-    _ y: UnsafeMutablePointer<Float>, _ yStride: Int, _ worker: Int
-  ) -> dnnl_status_t {
-    guard let memory = panel.memory else {
-      unsafe rk_matmul(x, xStride, panel.data, y, yStride, rows, panel.outputs.count, panel.layout.inputs)
-      return dnnl_success
-    }
-    guard let product = products[Product.Key(panel.layout, rows: rows, xStride, yStride)] else {
-      return dnnl_runtime_error
-    }
-    return unsafe product.run(x, memory, y, worker: worker, streams[worker])
+  private func compile(_ layout: PackedMatrix.Layout, rows: Int) throws(RallyError) {
+    let key = Product.Key(layout, rows: rows)
+    if products[key] == nil { products[key] = try Product(layout, key, workerCount: pool.threadCount) }
   }
 }

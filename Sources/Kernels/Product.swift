@@ -3,6 +3,8 @@ import Tensors
 
 /// One compiled oneDNN product and, for every worker, the handles it is executed with.
 ///
+/// oneDNN's batch-reduce product (2.6) takes dense arrays only; any stride sends it to its scalar reference,
+/// a hundred times slower and with other sums. So strides are the caller's to remove (`MatMul+Tile`).
 /// Worker `w` uses only its own handles, so workers run one product at the same time.
 @safe final class Product {
   /// Rows per tile: at 64 oneDNN stands at the machine's peak (measured: 152 GFLOP/s at 64 rows and at
@@ -14,15 +16,11 @@ import Tensors
     var inputs: Int
     var outputs: Int
     var rows: Int
-    var xStride: Int
-    var yStride: Int
 
-    init(_ layout: PackedMatrix.Layout, rows: Int, _ xStride: Int, _ yStride: Int) {
+    init(_ layout: PackedMatrix.Layout, rows: Int) {
       inputs = layout.inputs
       outputs = layout.outputs
       self.rows = rows
-      self.xStride = xStride
-      self.yStride = yStride
     }
   }
 
@@ -40,10 +38,16 @@ import Tensors
     guard let weights = layout.blocked else {
       throw RallyError(.unsupported, "matrix product", expected: "a blocked layout", found: "columns")
     }
-    let x = try OneDNN.array(key.rows, key.inputs, strides: (key.xStride, 1))
-    let y = try OneDNN.array(key.rows, key.outputs, strides: (key.yStride, 1))
+    let x = try OneDNN.array(key.rows, key.inputs, strides: (key.inputs, 1))
+    let y = try OneDNN.array(key.rows, key.outputs, strides: (key.outputs, 1))
+    // Checked again for these rows: another implementation would add up in another order.
     let description = try OneDNN.serially { () throws(RallyError) in
       try OneDNN.Description(x, weights, y)
+    }
+    guard description.implementation.hasPrefix("brg") else {
+      throw RallyError(
+        .unsupported, "matrix product of \(key.rows) rows", expected: "a batch-reduce implementation",
+        found: description.implementation)
     }
     primitive = try OneDNN.serially { () throws(RallyError) in try OneDNN.Primitive(description) }
     var scratchDescription = try description.array(dnnl_query_scratchpad_md)
@@ -60,7 +64,7 @@ import Tensors
     self.handles = handles
   }
 
-  /// y = x · panel for the key's rows; oneDNN's status.
+  /// y = x · panel for the key's rows, x and y without gaps between rows; oneDNN's status.
   func run(
     _ x: UnsafePointer<Float>, _ weights: OneDNN.Memory, _ y: UnsafeMutablePointer<Float>, worker: Int,
     _ stream: OneDNN.Stream

@@ -21,7 +21,7 @@ import Testing
     var y = x
     unsafe f.apply(&y, stride: y.count, rows: 1, width: y.count)
     let expected = x.map { Self.twin(f, $0) }
-    #expect(excess(y, expected, absolute: f == .gelu ? 1e-6 : 2e-7, relative: 5e-7) <= 1)
+    #expect(excess(y, expected, absolute: 2e-7, relative: 5e-7) <= 1)
   }
 
   @Test(arguments: Activation.allCases, tails)
