@@ -46,6 +46,14 @@ import Testing
   }
 
   @Test(arguments: Activation.allCases)
+  func infinityHasItsLimit(f: Activation) {
+    var x: [Float] = [.infinity]
+    unsafe f.apply(&x, stride: 1, rows: 1, width: 1)
+    let limit: Float = f == .tanh || f == .sigmoid ? 1 : .infinity
+    #expect(x == [limit])
+  }
+
+  @Test(arguments: Activation.allCases)
   func anElementDoesNotDependOnItsPlace(f: Activation) {
     var random = Random(seed: 7)
     let x = random.floats(37, scale: 5)

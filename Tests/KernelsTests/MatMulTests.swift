@@ -65,6 +65,10 @@ import Testing
       let alone = unsafe try PackedMatrix(inputs: inputs, outputs: range.count, from: part)
       let expected = try Self.product(x, alone, rows: 9)
       #expect(try bits(Self.product(x, matrix, rows: 9, outputs: range)) == bits(expected))
+      for row in 0..<9 {
+        let part = all[row * 440 + range.lowerBound..<row * 440 + range.upperBound]
+        #expect(bits(part) == bits(expected[row * range.count..<(row + 1) * range.count]))
+      }
     }
     let two = try Self.product(x, matrix, rows: 9, outputs: 300..<440)
     #expect(bits(two[..<140]) == bits(all[300..<440]))
@@ -82,6 +86,28 @@ import Testing
       let expected = Twin.matmul(Array(x[row * 31..<row * 31 + 24]), w, rows: 1, inputs: 24, outputs: 20)
       #expect(excess(Array(y[row * 29..<row * 29 + 20]), expected, absolute: 1e-5, relative: 1e-6) <= 1)
       #expect(y[row * 29 + 20..<(row + 1) * 29].allSatisfy { $0 == 7 })
+    }
+  }
+
+  @Test func aRowDoesNotDependOnStrides() throws {
+    var random = Random(seed: 16)
+    let (inputs, outputs, rows) = (96, 70, 70)
+    let w = random.floats(outputs * inputs)
+    let dense = random.floats(rows * inputs)
+    var gapped = random.floats(rows * (inputs + 3))
+    for row in 0..<rows {
+      for k in 0..<inputs { gapped[row * (inputs + 3) + k] = dense[row * inputs + k] }
+    }
+    let matrix = try unsafe PackedMatrix(inputs: inputs, outputs: outputs, from: w)
+    let matmul = try MatMul(pool: WorkerPool(threadCount: 2))
+    var one = [Float](repeating: 0, count: rows * outputs)
+    var other = [Float](repeating: 0, count: rows * (outputs + 5))
+    try unsafe matmul.multiply(dense, stride: inputs, rows: rows, by: matrix, into: &one, stride: outputs)
+    try unsafe matmul.multiply(gapped, stride: inputs + 3, rows: rows, by: matrix, into: &other, stride: outputs + 5)
+    for row in 0..<rows {
+      #expect(
+        bits(one[row * outputs..<(row + 1) * outputs])
+          == bits(other[row * (outputs + 5)..<row * (outputs + 5) + outputs]))
     }
   }
 

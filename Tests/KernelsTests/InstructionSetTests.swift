@@ -1,0 +1,50 @@
+import CKernels
+import Glibc
+import Kernels
+import Testing
+
+/// Every bound of `RALLY_MAX_CPU_ISA` in a child process: the bound is read once and is global.
+@Suite struct InstructionSetTests {
+  @Test func sse4() async {
+    await #expect(processExitsWith: .success) { try Self.checkKernels(under: .sse4) }
+  }
+
+  @Test func avx2() async {
+    await #expect(processExitsWith: .success) { try Self.checkKernels(under: .avx2) }
+  }
+
+  @Test func avx512() async {
+    await #expect(processExitsWith: .success) { try Self.checkKernels(under: .avx512) }
+  }
+
+  static func checkKernels(under limit: InstructionSet) throws {
+    unsafe setenv("RALLY_MAX_CPU_ISA", limit.rawValue, 1)
+    let expected = [InstructionSet.sse4: ["SSE4"], .avx2: ["AVX2", "SSE4"], .avx512: ["AVX3", "AVX2", "SSE4"]]
+    #expect(expected[limit]?.contains(InstructionSet.current) == true)
+
+    let products = MatMulTests()
+    for sizes in [(3, 17, 5), (65, 40, 300), (2, 576, 100)] {
+      try products.matchesTwin(rows: sizes.0, inputs: sizes.1, outputs: sizes.2)
+    }
+    try products.aRowIsTheSameForEveryNumberOfRowsAndThreads(inputs: 100, outputs: 33)
+    try products.sourcesAreStackedAndCanBeAskedForAlone()
+    try products.aRowDoesNotDependOnStrides()
+    let attention = AttentionTests()
+    attention.matchesTwin(shape: (6, 2, 34), length: 130)
+    attention.pagesCompanionsAndGroupsDoNotChangeABit(shape: (6, 3, 64))
+    for width in tails.dropFirst() {
+      NormTests().rmsMatchesTwin(width: width)
+      NormTests().layerMatchesTwin(width: width, hasBias: true)
+      RowsTests().dotMatchesTwin(count: width)
+      SamplingTests().logSumExpSoftmaxAndArgmax(count: width)
+    }
+    for activation in Activation.allCases {
+      ActivationTests().matchesTwinOnAGrid(f: activation)
+      ActivationTests().anElementDoesNotDependOnItsPlace(f: activation)
+      ActivationTests().notANumberStays(f: activation)
+    }
+    try RowsTests().ropeMatchesTwin(width: 34)
+    RowsTests().everyHalfConvertsExactly()
+    RowsTests().bf16RoundsToNearestEven()
+  }
+}
