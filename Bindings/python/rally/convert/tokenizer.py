@@ -114,9 +114,7 @@ def _merges(model: Settings, vocab: dict[str, int]) -> tuple[str, ...]:
             raise ModelFileError(f"{model.source}: merge {rank} is no pair: {merge!r}")
         unknown = [token for token in (*pair, "".join(pair)) if token not in vocab]
         if unknown:
-            raise ModelFileError(
-                f"{model.source}: merge {rank} needs the token {unknown[0]!r}, which is not in the vocabulary"
-            )
+            raise ModelFileError(f"{model.source}: merge {rank} needs {unknown[0]!r}, which is not in the vocabulary")
         merges.append(" ".join(pair))
     return tuple(merges)
 
@@ -148,7 +146,7 @@ def _template(content: Settings, vocab: dict[str, int]) -> tuple[int | None, int
 
 
 def _special_id(sources: list[Settings], name: str, vocab: dict[str, int], placed: int | None) -> int | None:
-    """Return the id of the beginning or end token: the first that a source names; of several, the one the template adds."""
+    """Return the id of the beginning or end token: the first that a source names; of several, the one that is added."""
     for source in sources:
         number = source.values.get(f"{name}_token_id")
         if isinstance(number, list) and number:

@@ -1,10 +1,10 @@
 """Routers for random weights under which tokens leave in chosen proportions.
 
-A router is z = w·x without a bias, and a token goes on where z ≥ 0: under a random w, half of the tokens would go on, or
-all or none, as the mean of x falls. So w is made from the hidden states of random tokens: a random direction orthogonal to
-their mean, minus c times the mean's direction, scaled so that the mean has the coordinate 1 on it: as near to a bias as
-there is. c is where the wanted share of the tokens has z ≥ 0. The routers are made in order, each from the hidden states
-that the routers before it leave.
+A router is z = w·x without a bias, and a token goes on where z ≥ 0: under a random w, half of the tokens
+would go on, or all or none, as the mean of x falls. So w is made from the hidden states of random tokens: a
+random direction orthogonal to their mean, minus c times the mean's direction, scaled so that the mean has the
+coordinate 1 on it: as near to a bias as there is. c is where the wanted share of the tokens has z ≥ 0. The
+routers are made in order, each from the hidden states that the routers before it leave.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from rally.modelfile.tensors import Array, bfloat16_bits
 
 #: Standard deviation of the matrices, the usual initialisation of models of this size.
 DEVIATION = 0.02
-#: Standard deviation of the attention's output projections. At 0.02, what the tokens of a row have in common grows from
-#: layer to layer until it drowns what a token is, and whole rows leave together; at 0.0025, shares still spread twice as
-#: much from row to row as those of independent tokens would.
+#: Standard deviation of the attention's output projections. At 0.02, what the tokens of a row have in common
+#: grows from layer to layer until it drowns what a token is, and whole rows leave together; at 0.0025, shares
+#: still spread twice as much from row to row as those of independent tokens would.
 OUTPUT_DEVIATION = 0.001
 # Every embedding has the same random vector added: hidden states get the common direction that trained models have,
 # without which no router could have a bias. Tied logits all move alike by it.
