@@ -25,12 +25,9 @@ enum ConvertedModels {
 struct ConvertedModelTests {
   @Test(arguments: ConvertedModels.files)
   func opens(path: String) throws {
-    let clock = ContinuousClock()
     var lines: [String] = []
-    var file: ModelFile?
-    let time = try clock.measure { file = try ModelFile.open(path: path, log: { lines.append("\($0) \($1)") }) }
-    let model = try #require(file)
-    print(path, time, model.parameterCount, model.effectiveParameterCount, model.description.layers, lines)
-    #expect(model.tensors.count >= 10)
+    let file = try ModelFile.open(path: path) { lines.append($1) }
+    #expect(file.tensors.count >= 10)
+    #expect(lines == ["the ONNX checker and shape inference passed"])
   }
 }

@@ -1,0 +1,121 @@
+import Models
+import Tensors
+import Testing
+
+/// Wrong metadata: the code, and the key that is named.
+@Suite struct MetadataErrorTests {
+  /// Every key that a model has must be there.
+  @Test(arguments: [ModelFixture.vanilla, .expert, .token, .rater, .withTokenizer])
+  func missingKeys(_ fixture: ModelFixture) throws {
+    for (key, _) in fixture.metadata {
+      var spoiled = fixture
+      spoiled[String(key.dropFirst(6))] = nil
+      let error = try #require(failure(spoiled.bytes), "without \(key)")
+      #expect(error.code == .missingKey)
+      #expect(error.subject == key)
+    }
+  }
+
+  @Test(arguments: ["rally.rope_theta", "rally.kind"])
+  func duplicateKey(_ key: String) throws {
+    var fixture = ModelFixture.vanilla
+    fixture.metadata.append((key, "1"))
+    let error = try #require(failure(fixture.bytes))
+    #expect(error.code == .duplicateKey)
+    #expect(error.message.contains(key))
+  }
+
+  @Test(arguments: ["flavour", "capacity", "pooling", "bos_token_id", "", "hidden_size "])
+  func unknownKey(_ key: String) throws {
+    var fixture = ModelFixture.vanilla
+    fixture.metadata.append(("rally." + key, "1"))
+    let error = try #require(failure(fixture.bytes))
+    #expect(error.code == .unknownKey)
+    #expect(error.message.contains("rally." + key))
+  }
+
+  static let invalid: [(model: ModelFixture, key: String, values: [String])] = [
+    (.vanilla, "kind", ["", "LM", "model"]),
+    (.vanilla, "vocab_size", ["", "0", "-1", "+8", "8.0", " 8", "08", "0x8", "2147483648", "99999999999999999999"]),
+    (.vanilla, "hidden_size", ["0", "1048577", "4096k"]),
+    (.vanilla, "num_attention_heads", ["0", "4194305"]),
+    (.vanilla, "num_key_value_heads", ["0", "3"]),
+    (.vanilla, "head_dim", ["0", "3", "2097153"]),
+    (.vanilla, "intermediate_size", ["0", "4194305"]),
+    (.vanilla, "max_position_embeddings", ["0", "2147483648"]),
+    (.vanilla, "norm", ["batchnorm"]),
+    (.vanilla, "norm_eps", ["0", "-1e-5", "nan", "inf", "1e-60", "1e60", "0x1p-5", "1,5", ""]),
+    (.vanilla, "norm_position", ["post", "both"]),
+    (.vanilla, "norm_bias", ["true", "True", "1"]),
+    (.vanilla, "hidden_act", ["swish"]),
+    (.vanilla, "mlp", ["moe"]),
+    (.vanilla, "attention_bias", ["yes"]),
+    (.vanilla, "positions", ["alibi"]),
+    (.vanilla, "rope_theta", ["0", "-1", "1e999"]),
+    (.vanilla, "tokenizer", ["sentencepiece"]),
+    (.vanilla, "num_first_layers", ["1", "2"]),
+    (.vanilla, "num_last_layers", ["1"]),
+    (.vanilla, "num_block_layers", ["0", "65537"]),
+    (.vanilla, "num_recursion", ["0", "2"]),
+    (.vanilla, "sharing", ["middle"]),
+    (.vanilla, "routing", ["expert", "some"]),
+    (.expert, "num_recursion", ["65537"]),
+    (.expert, "num_first_layers", ["0"]),
+    (.expert, "router_type", ["deep"]),
+    (.expert, "router_func", ["softmax"]),
+    (.expert, "router_alpha", ["inf", "1e300"]),
+    (.expert, "router_temp", ["0"]),
+    (.expert, "gating", ["none"]),
+    (.expert, "kv_cache", ["none"]),
+    (.expert, "capacity", ["1.0", "1.0,0.5,0.2", "1.0,", "1.0,0", "1.0,1.5", "1.0,x", "nan,1"]),
+    (.expert, "aux_router", [""]),
+    (.token, "router_func", ["tanh"]),
+    (.rater, "pooling", ["max"]),
+    (.rater, "head", ["linear2"]),
+    (.rater, "head_act", ["elu"]),
+    (.rater, "final_norm", ["true"]),
+    (.rater, "squash", ["tanh"]),
+    (.rater, "squash_temperature", ["0"]),
+    (.rater, "squash_max", ["0.01"]),
+    (.rater, "discard_fraction", ["1", "-0.1", "null"]),
+    (.rater, "packing", ["padded"]),
+    (.withTokenizer, "bos_token_id", ["8", "-1", "null"]),
+    (.withTokenizer, "pre_tokenizer", ["bert"]),
+  ]
+
+  @Test(arguments: invalid.indices)
+  func invalidValue(_ index: Int) throws {
+    let (model, key, values) = Self.invalid[index]
+    for value in values {
+      var fixture = model
+      fixture[key] = value
+      let error = try #require(failure(fixture.bytes), "\(key) = \(value)")
+      #expect(error.code == .invalidValue, "\(key) = \(value)")
+      #expect(error.subject == "rally." + key)
+      #expect(!error.expected.isEmpty && !error.found.isEmpty)
+    }
+  }
+
+  @Test func otherModel() throws {
+    var fixture = ModelFixture.vanilla
+    fixture.metadata = [("author", "nobody")]
+    let error = try #require(failure(fixture.bytes))
+    #expect(error.code == .notARallyModel)
+    #expect(error.message.contains("python -m rally.convert"))
+  }
+
+  @Test func newerFormat() throws {
+    var fixture = ModelFixture.vanilla
+    fixture["format"] = "2"
+    #expect(failure(fixture.bytes)?.code == .unsupportedVersion)
+  }
+
+  /// What a file says is quoted in one short line.
+  @Test func messageIsOneLine() throws {
+    var fixture = ModelFixture.vanilla
+    fixture["sharing"] = "a\nb\u{0}\u{1B}[31m" + String(repeating: "x", count: 100_000)
+    let error = try #require(failure(fixture.bytes))
+    #expect(error.message.unicodeScalars.allSatisfy { $0.value >= 0x20 })
+    #expect(error.message.count < 500)
+  }
+}

@@ -1,0 +1,103 @@
+import Models
+import Tensors
+import Testing
+
+/// Files that are right, and what is read from them.
+@Suite struct ModelFileTests {
+  let folder = TemporaryFolder()
+
+  func open(_ fixture: ModelFixture) throws -> ModelFile {
+    try ModelFile.open(path: folder.write("model.onnx", fixture.bytes))
+  }
+
+  @Test(arguments: [ModelFixture.vanilla, .expert, .token, .rater, .withTokenizer])
+  func everyKindOpens(_ fixture: ModelFixture) throws {
+    #expect(failure(fixture.bytes) == nil)
+  }
+
+  @Test func checkerPasses() throws {
+    var lines: [String] = []
+    _ = try ModelFile.open(path: folder.write("model.onnx", ModelFixture.expert.bytes)) { lines.append($1) }
+    #expect(lines == ["the ONNX checker and shape inference passed"])
+  }
+
+  @Test func descriptionOfExpert() throws {
+    let description = try open(.expert).description
+    #expect(description.kind == .languageModel)
+    #expect(description.vocabularySize == 8)
+    #expect(description.positions == .rope(theta: 10000))
+    #expect(description.layers.effectiveCount == 4)
+    #expect(description.layers.storedCount == 3)
+    guard case .expert(let expert) = description.routing else { return #expect(Bool(false)) }
+    #expect(expert.capacities == [1, 0.5])
+    #expect(expert.router.alpha == 0.1)
+    #expect(expert.router.keyValueCache == .recursion)
+  }
+
+  @Test func descriptionOfRater() throws {
+    let file = try open(.rater)
+    #expect(file.description.rater?.head == .mlp(.tanh))
+    #expect(file.description.rater?.squash == .clamp(temperature: 2, minimum: 0.05, maximum: 1))
+    #expect(file.description.norm.position == .post)
+    #expect(file.scoreQuantiles == [-1, 0, 2])
+    #expect(file.tensor(named: "head.0.weight")?.shape.extents == [3, 4])
+  }
+
+  @Test func parameterCounts() throws {
+    let layer = 4 + 16 + 8 + 8 + 16 + 4 + 24 * 3
+    let file = try open(.expert)
+    #expect(file.parameterCount == 32 + 3 * layer + 4 + 8)
+    #expect(file.effectiveParameterCount == 32 + 4 * layer + 4 + 8)
+  }
+
+  @Test func sharedAndSeparateTensors() throws {
+    var fixture = ModelFixture.expert
+    let name = "self_attn.q_proj.weight"
+    fixture.remove("block.0.\(name)")
+    fixture.tensors += (0..<2).map {
+      TensorFixture("block.\($0).0.\(name)", [4, 4], values: Array(repeating: Float($0), count: 16))
+    }
+    let file = try open(fixture)
+    let second = try #require(file.blockTensor(recursion: 1, layer: 0, suffix: name))
+    #expect(!second.isShared)
+    #expect(second.entry.floats() == Array(repeating: 1, count: 16))
+    let shared = try #require(file.blockTensor(recursion: 1, layer: 0, suffix: "mlp.up_proj.weight"))
+    #expect(shared.isShared)
+    #expect(file.layerTensor(.first, layer: 0, suffix: name)?.shape.extents == [4, 4])
+  }
+
+  @Test func tokenizer() throws {
+    let tokenizer = try #require(try open(.withTokenizer).makeTokenizer())
+    #expect(try tokenizer.encode(Array("<s>abba".utf8)) == [0, 0, 3, 2, 1])
+  }
+
+  @Test func foreignMetadataIsKept() throws {
+    var fixture = ModelFixture.vanilla
+    fixture.metadata.append(("author", "ä\nb"))
+    let file = try open(fixture)
+    #expect(file.metadata.last == MetadataPair(key: "author", value: "ä\nb"))
+    #expect(file.metadata.count == fixture.metadata.count)
+  }
+
+  @Test func progressAndCancelling() throws {
+    let path = folder.write("model.onnx", ModelFixture.vanilla.bytes)
+    var steps: [UInt64] = []
+    let file = try ModelFile.open(path: path, progress: { done, _ in steps.append(done); return true })
+    #expect(steps == steps.sorted())
+    #expect(steps.last == UInt64(file.parameterCount * 4))
+    let error = #expect(throws: RallyError.self) {
+      try ModelFile.open(path: path, progress: { done, _ in done < 100 })
+    }
+    #expect(error?.code == .cancelled)
+  }
+
+  @Test func releasedPagesAreReadAgain() throws {
+    var fixture = ModelFixture.vanilla
+    fixture["vocab_size"] = "4096"
+    fixture.change("embed_tokens.weight") { $0 = TensorFixture("embed_tokens.weight", [4096, 4]) }
+    let file = try open(fixture)
+    let entry = try #require(file.tensor(named: "embed_tokens.weight"))
+    file.release(entry)
+    #expect(entry.floats() == (0..<16384).map { Float($0) / 8 })
+  }
+}
