@@ -2,11 +2,21 @@ import CKernels
 import COneDNN
 
 extension MatMul {
+  /// Tile `index % tileCount` times panel `index / tileCount` of a call.
+  func run(_ call: Call, _ index: Int, _ worker: Int) {
+    let panel = call.matrix.panels[call.firstPanel + index / call.tileCount]
+    let firstRow = index % call.tileCount * Product.tileRows
+    let status = unsafe run(
+      panel, call.x + firstRow * call.xStride, call.xStride, rows: min(Product.tileRows, call.rows - firstRow),
+      call.y + firstRow * call.yStride + (panel.outputs.lowerBound - call.firstOutput), call.yStride, worker)
+    if status != dnnl_success { failure.store(status.rawValue, ordering: .relaxed) }
+  }
+
   /// One tile of at most `tileRows` rows times one panel, on one worker; oneDNN's status.
   ///
   /// oneDNN wants rows without gaps. Copying a tile moves `inputs + outputs` floats per row beside
   /// `inputs · outputs` multiplications: less than one in a hundred.
-  func run(
+  private func run(
     _ panel: PackedMatrix.Panel, _ x: UnsafePointer<Float>, _ xStride: Int, rows: Int,
     _ y: UnsafeMutablePointer<Float>, _ yStride: Int, _ worker: Int
   ) -> dnnl_status_t {

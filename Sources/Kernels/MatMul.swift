@@ -16,6 +16,8 @@ public final class MatMul {
   private let pool: WorkerPool
   var products: [Product.Key: Product] = [:]
   let streams: [OneDNN.Stream]
+  /// oneDNN's status of the last tile that failed in the call at hand.
+  let failure = Atomic<UInt32>(dnnl_success.rawValue)
   /// Each worker's tile of results on its way to rows with a stride, [threadCount, tileRows, panelWidth].
   let resultTiles: AlignedStorage<Float>
   /// Each worker's tile of rows that come with a stride, [threadCount, tileRows, inputs]; grows in `prepare`.
@@ -52,17 +54,29 @@ public final class MatMul {
     let panels = matrix.panels(for: outputs)
     let tileCount = (rows + Product.tileRows - 1) / Product.tileRows
     try prepare(matrix, panels, rows: rows, xStride)
-    let failure = Atomic<UInt32>(dnnl_success.rawValue)
+    failure.store(dnnl_success.rawValue, ordering: .relaxed)
     // Tiles of one panel follow each other: the panel stays in the cache of the worker that takes them.
-    pool.parallelFor(panels.count * tileCount) { index, worker in
-      let panel = matrix.panels[panels.lowerBound + index / tileCount]
-      let firstRow = index % tileCount * Product.tileRows
-      let status = unsafe self.run(
-        panel, x + firstRow * xStride, xStride, rows: min(Product.tileRows, rows - firstRow),
-        y + firstRow * yStride + (panel.outputs.lowerBound - outputs.lowerBound), yStride, worker)
-      if status != dnnl_success { failure.store(status.rawValue, ordering: .relaxed) }
+    let call = unsafe Call(
+      matmul: self, matrix: matrix, firstPanel: panels.lowerBound, firstOutput: outputs.lowerBound,
+      tileCount: tileCount, rows: rows, x: x, xStride: xStride, y: y, yStride: yStride)
+    pool.parallelFor(panels.count * tileCount, with: call) { call, index, worker in
+      call.matmul.run(call, index, worker)
     }
     try OneDNN.check(dnnl_status_t(failure.load(ordering: .relaxed)), "matrix product")
+  }
+
+  /// What the workers of one product share.
+  @safe struct Call {
+    var matmul: MatMul
+    var matrix: PackedMatrix
+    var firstPanel: Int
+    var firstOutput: Int
+    var tileCount: Int
+    var rows: Int
+    var x: UnsafePointer<Float>
+    var xStride: Int
+    var y: UnsafeMutablePointer<Float>
+    var yStride: Int
   }
 
   /// Compiles what a call will run, and makes room, so that workers only read.

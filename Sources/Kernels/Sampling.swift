@@ -86,7 +86,8 @@ public struct Sampler: ~Copyable, Sendable {
     if parameters.topP >= 1 {
       for _ in 0..<limit { heap.popLargest() }
     } else {
-      let mass = limit == total ? heap.mass(largest) : heap.popMass(limit, largest)
+      let all = unsafe rk_sum_exp(logits, vocabularySize, largest)
+      let mass = limit < total ? heap.popMass(limit, largest) : all.isNaN ? heap.mass(largest) : Double(all)
       heap.popUntil(mass: mass * Double(parameters.topP), limit: limit, shift: largest)
     }
     return heap.movePoppedToFront(atLeast: lowest)

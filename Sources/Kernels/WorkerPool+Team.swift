@@ -3,29 +3,48 @@ import COneDNN
 import Glibc
 import Synchronization
 
+/// A loop's body without its type: what helpers need to know of a `Job`.
+protocol AnyJob {
+  /// Runs one index of the job of this type that `job` points to.
+  static func run(_ job: UnsafeRawPointer, index: Int, worker: Int)
+}
+
+struct Job<Context>: AnyJob {
+  var context: Context
+  var body: (Context, Int, Int) -> Void
+
+  static func run(_ job: UnsafeRawPointer, index: Int, worker: Int) {
+    unsafe job.withMemoryRebound(to: Self.self, capacity: 1) { unsafe $0.pointee.body($0.pointee.context, index, worker) }
+  }
+}
+
 /// What the threads of a pool share: the loop at hand and the way to wait for it.
 ///
-/// Each loop is a *round*. The driver writes `body` and `count`, then advances `round`; every helper runs
-/// the round and counts itself off in `busy`; the driver returns at zero. So the plain fields are written
-/// only while no helper looks at them, which is why the class may be `Sendable`.
+/// Each loop is a *round*. The driver writes the job and opens the round; helpers that are awake in time join
+/// it; when the indices have run out the driver closes the round and waits for those that joined, not for
+/// those that slept through it. A helper reads the job only between joining and leaving, and the driver writes
+/// it only when the round is closed and nobody is in it, which is why the class may be `Sendable`.
 @safe final class Team: @unchecked Sendable {
   /// About 50 µs of `pause` on current processors; measured wake-up of a sleeping thread: 5–50 µs.
   private static let spinLimit = 2_000
   private static let stackByteCount = 2 << 20
 
-  private let helperCount: Int
-  private let round = Atomic<Int>(0)
+  // `state`: round number · 2^17 + open · 2^16 + helpers inside.
+  private static let oneRound = 1 << 17
+  private static let open = 1 << 16
+  private static let insideMask = open - 1
+
+  private let state = Atomic<Int>(0)
   private let next = Atomic<Int>(0)
-  private let busy = Atomic<Int>(0)
   private let sleepers = Atomic<Int>(0)
   private let stopping = Atomic<Bool>(false)
   private var count = 0
-  private var body: ((Int, Int) -> Void)?
+  private var job: UnsafeRawPointer?
+  private var jobType: (any AnyJob.Type)?
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let wake: UnsafeMutablePointer<pthread_cond_t>
 
-  init(helperCount: Int) {
-    self.helperCount = helperCount
+  init() {
     unsafe mutex = .allocate(capacity: 1)
     unsafe wake = .allocate(capacity: 1)
     unsafe pthread_mutex_init(mutex, nil)
@@ -40,70 +59,90 @@ import Synchronization
   }
 
   /// Runs one round; the caller takes part as worker 0.
-  func run(_ count: Int, _ body: @escaping (Int, Int) -> Void) {
-    self.count = count
-    self.body = body
-    next.store(0, ordering: .relaxed)
-    busy.store(helperCount, ordering: .relaxed)
-    startRound()
-    claim(worker: 0, count, body)
-    var spins = 0
-    while busy.load(ordering: .acquiring) > 0 {
-      spins += 1
-      if spins < Self.spinLimit { rk_spin_hint() } else { sched_yield() }
+  func run<Context>(_ count: Int, _ job: Job<Context>) {
+    unsafe withUnsafePointer(to: job) { pointer in
+      self.count = count
+      unsafe self.job = UnsafeRawPointer(pointer)
+      jobType = Job<Context>.self
+      next.store(0, ordering: .relaxed)
+      startRound(Self.oneRound + Self.open)
+      while let index = claim(count) { job.body(job.context, index, 0) }
+      state.subtract(Self.open, ordering: .acquiringAndReleasing)
+      var spins = 0
+      while state.load(ordering: .acquiring) & Self.insideMask > 0 {
+        spins += 1
+        if spins < Self.spinLimit { rk_spin_hint() } else { sched_yield() }
+      }
     }
-    self.body = nil
   }
 
   /// Ends the helpers and waits for them.
   func stop(joining threads: [pthread_t]) {
     stopping.store(true, ordering: .releasing)
-    startRound()
+    startRound(Self.oneRound)
     for thread in threads { pthread_join(thread, nil) }
   }
 
-  /// A helper announces itself in `sleepers` before it looks at `round` a last time, and the driver
-  /// advances `round` before it looks at `sleepers`: one of the two sees the other.
-  private func startRound() {
-    round.add(1, ordering: .sequentiallyConsistent)
+  /// A helper announces itself in `sleepers` before it looks at `state` a last time, and the driver
+  /// changes `state` before it looks at `sleepers`: one of the two sees the other.
+  private func startRound(_ change: Int) {
+    state.add(change, ordering: .sequentiallyConsistent)
     guard sleepers.load(ordering: .sequentiallyConsistent) > 0 else { return }
     unsafe pthread_mutex_lock(mutex)
     unsafe pthread_cond_broadcast(wake)
     unsafe pthread_mutex_unlock(mutex)
   }
 
-  private func claim(worker: Int, _ count: Int, _ body: (Int, Int) -> Void) {
-    while true {
-      let index = next.add(1, ordering: .relaxed).oldValue
-      guard index < count else { return }
-      body(index, worker)
-    }
+  private func claim(_ count: Int) -> Int? {
+    let index = next.add(1, ordering: .relaxed).oldValue
+    return index < count ? index : nil
   }
+}
 
-  private func help(worker: Int) {
+extension Team {
+  fileprivate func help(worker: Int) {
     omp_set_num_threads(1)
-    var finished = 0
+    var seen = 0
     while true {
-      waitForRound(after: finished)
-      finished += 1
+      seen = waitForRound(after: seen)
       if stopping.load(ordering: .acquiring) { return }
-      if let body { claim(worker: worker, count, body) }
-      busy.subtract(1, ordering: .releasing)
+      guard join(seen) else { continue }
+      if let job = unsafe job, let jobType {
+        while let index = claim(count) { unsafe jobType.run(job, index: index, worker: worker) }
+      }
+      state.subtract(1, ordering: .releasing)
     }
   }
 
-  private func waitForRound(after finished: Int) {
+  /// Enters a round unless it has been closed.
+  private func join(_ round: Int) -> Bool {
+    var current = state.load(ordering: .acquiring)
+    while current / Self.oneRound == round, current & Self.open != 0 {
+      let (joined, found) = state.weakCompareExchange(
+        expected: current, desired: current + 1, successOrdering: .acquiring, failureOrdering: .acquiring)
+      if joined { return true }
+      current = found
+    }
+    return false
+  }
+
+  /// The number of a round later than `seen`.
+  private func waitForRound(after seen: Int) -> Int {
     for _ in 0..<Self.spinLimit {
-      if round.load(ordering: .acquiring) > finished { return }
+      let round = state.load(ordering: .acquiring) / Self.oneRound
+      if round > seen { return round }
       rk_spin_hint()
     }
     unsafe pthread_mutex_lock(mutex)
     sleepers.add(1, ordering: .sequentiallyConsistent)
-    while round.load(ordering: .sequentiallyConsistent) <= finished {
+    var round = state.load(ordering: .sequentiallyConsistent) / Self.oneRound
+    while round <= seen {
       unsafe pthread_cond_wait(wake, mutex)
+      round = state.load(ordering: .sequentiallyConsistent) / Self.oneRound
     }
     sleepers.subtract(1, ordering: .relaxed)
     unsafe pthread_mutex_unlock(mutex)
+    return round
   }
 }
 

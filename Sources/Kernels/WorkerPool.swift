@@ -30,7 +30,7 @@ public final class WorkerPool: Sendable {
       throw RallyError(
         .invalidArgument, "threads", expected: "1…\(Self.threadLimit)", found: "\(count)")
     }
-    let team = Team(helperCount: count - 1)
+    let team = Team()
     var threads: [pthread_t] = []
     for worker in 1..<max(count, 1) {
       guard let thread = team.startHelper(worker) else {
@@ -51,20 +51,31 @@ public final class WorkerPool: Sendable {
   /// Processors that this process may run on, at most `threadLimit`; 1 when the system does not say.
   public static var availableProcessors: Int { min(rk_available_processors(), threadLimit) }
 
-  /// Calls `body(index, worker)` once for every index in `0 ..< count`, on all workers, and returns when
-  /// all are done. `worker` is in `0 ..< threadCount`; no two calls with one worker overlap.
+  /// Calls `body(context, index, worker)` once for every index in `0 ..< count`, on all workers, and returns
+  /// when all are done. `worker` is in `0 ..< threadCount`; no two calls with one worker overlap.
   ///
-  /// OpenMP regions inside `body` run serially; the caller's own OpenMP setting is restored.
-  /// Allocates nothing. Not re-entrant.
-  public func parallelFor(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
+  /// OpenMP regions inside `body` run serially; the caller's own OpenMP setting is restored. Not re-entrant.
+  /// Allocates nothing when `body` captures nothing, which is what `context` is for: pass through it all that
+  /// the loop needs, as a struct or tuple.
+  public func parallelFor<Context>(
+    _ count: Int, with context: Context, _ body: @escaping (_ context: Context, _ index: Int, _ worker: Int) -> Void
+  ) {
     guard count > 0 else { return }
     let openMPThreads = omp_get_max_threads()
     omp_set_num_threads(1)
     defer { omp_set_num_threads(openMPThreads) }
     if threadCount == 1 || count == 1 {
-      for index in 0..<count { body(index, 0) }
+      for index in 0..<count { body(context, index, 0) }
     } else {
-      withoutActuallyEscaping(body) { team.run(count, $0) }
+      team.run(count, Job(context: context, body: body))
+    }
+  }
+
+  /// The same for a closure that captures what it needs: shorter to write, and one small allocation.
+  /// Not for steps of the engine.
+  public func parallelFor(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
+    withoutActuallyEscaping(body) { escapable in
+      parallelFor(count, with: escapable) { body, index, worker in body(index, worker) }
     }
   }
 }

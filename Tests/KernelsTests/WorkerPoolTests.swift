@@ -27,6 +27,15 @@ import Testing
     #expect(sum.load(ordering: .relaxed) == 20_000)
   }
 
+  @Test func aContextReachesEveryCall() throws {
+    let pool = try WorkerPool(threadCount: 3)
+    var squares = [Int](repeating: 0, count: 500)
+    unsafe squares.withUnsafeMutableBufferPointer { buffer in
+      unsafe pool.parallelFor(500, with: buffer) { squares, index, _ in unsafe squares[index] = index * index }
+    }
+    #expect(squares == (0..<500).map { $0 * $0 })
+  }
+
   @Test func poolsComeAndGo() throws {
     for threads in 1...6 {
       for _ in 0..<10 {
