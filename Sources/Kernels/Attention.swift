@@ -44,9 +44,9 @@ public struct AttentionShape: Sendable, Equatable {
 
 /// Softmax attention over paged keys and values.
 public enum Attention {
-  /// Rows of one sequence that share the loading of keys. With three heads per group, eight rows are 24
-  /// products per key loaded; more rows gain little and leave fewer pieces for the threads.
-  public static let tileRows = 8
+  /// Rows of one sequence that share the loading and transposing of keys. Measured per row at 2048 keys, 15
+  /// heads of 64 in 5 groups, one Xeon core with AVX-512: 399 us for 1 row, 171 for 4, 133 for 8, 115 for 16.
+  public static let tileRows = 16
 
   /// out[h] = Σ_t softmax_t(scale · q[h]·k_t) · v_t over the entries 0 ≤ t < lengths[row].
   ///

@@ -14,7 +14,9 @@ struct Job<Context>: AnyJob {
   var body: (Context, Int, Int) -> Void
 
   static func run(_ job: UnsafeRawPointer, index: Int, worker: Int) {
-    unsafe job.withMemoryRebound(to: Self.self, capacity: 1) { unsafe $0.pointee.body($0.pointee.context, index, worker) }
+    unsafe job.withMemoryRebound(to: Self.self, capacity: 1) { job in
+      unsafe job.pointee.body(job.pointee.context, index, worker)
+    }
   }
 }
 
