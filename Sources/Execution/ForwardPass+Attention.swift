@@ -50,27 +50,42 @@ extension ForwardPass {
   }
 
   /// Softmax attention of every row over the entries that it sees.
-  ///
-  /// A task is a tile of rows of one sequence and, when there are few tiles, one group of heads.
   func attend(
     _ qkv: FloatRows, into output: FloatRows, _ rows: RowSet, _ caches: [SequenceCache], slot: Int
   ) {
-    let groupCount = attentionShape.groupCount
     let splitsGroups = rows.tiles.count < 4 * workers.threadCount
-    let tasksPerTile = splitsGroups ? groupCount : 1
+    let tasksPerTile = splitsGroups ? attentionShape.groupCount : 1
+    let job = AttentionJob(
+      forward: self, queries: qkv, output: output, rows: rows, caches: caches, slot: slot,
+      tasksPerTile: tasksPerTile)
+    workers.parallelFor(rows.tiles.count * tasksPerTile, with: job) { job, task, worker in
+      job.run(task, worker)
+    }
+  }
+}
+
+/// The attention of all rows of a layer, in tasks of a tile and, when these are few, one group of heads.
+private struct AttentionJob {
+  let forward: ForwardPass
+  let queries: FloatRows
+  let output: FloatRows
+  let rows: RowSet
+  let caches: [SequenceCache]
+  let slot: Int
+  /// 1, or G.
+  let tasksPerTile: Int
+
+  func run(_ task: Int, _ worker: Int) {
+    let tile = rows.tiles[task / tasksPerTile]
+    let group = task % tasksPerTile
+    let scratch = unsafe forward.attentionScratch.base + worker * forward.attentionScratchCount
     unsafe rows.visible.withUnsafeBufferPointer { visible in
-      guard let visibleBase = visible.baseAddress else { return }
-      workers.parallelFor(rows.tiles.count * tasksPerTile) { task, worker in
-        let tile = rows.tiles[task / tasksPerTile]
-        let group = task % tasksPerTile
-        unsafe Attention.attend(
-          qkv.pointer(row: tile.start), stride: qkv.stride, rows: tile.count,
-          lengths: visibleBase + tile.start,
-          over: caches[tile.sequence].pages(slot: slot), shape: attentionShape,
-          groups: splitsGroups ? group..<group + 1 : nil,
-          scratch: attentionScratch.base + worker * attentionScratchCount,
-          into: output.pointer(row: tile.start), stride: output.stride)
-      }
+      guard let lengths = visible.baseAddress else { return }
+      unsafe Attention.attend(
+        queries.pointer(row: tile.start), stride: queries.stride, rows: tile.count,
+        lengths: lengths + tile.start, over: caches[tile.sequence].pages(slot: slot),
+        shape: forward.attentionShape, groups: tasksPerTile > 1 ? group..<group + 1 : nil,
+        scratch: scratch, into: output.pointer(row: tile.start), stride: output.stride)
     }
   }
 }

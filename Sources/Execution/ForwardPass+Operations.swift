@@ -10,11 +10,15 @@ extension ForwardPass {
   /// a short prompt.
   private static var rowsPerTask: Int { 16 }
 
-  /// Calls `body` with stretches of rows, on all workers.
-  private func forRows(_ count: Int, _ body: (Range<Int>) -> Void) {
+  /// Calls `body` with stretches of rows, on all workers. It captures nothing and finds what it needs
+  /// in `context`, so that no closure is allocated.
+  private func forRows<Context>(
+    _ count: Int, _ context: Context, _ body: @escaping (Context, Range<Int>) -> Void
+  ) {
     let taskCount = (count + Self.rowsPerTask - 1) / Self.rowsPerTask
-    workers.parallelFor(taskCount) { task, _ in
-      body(task * Self.rowsPerTask..<min(count, (task + 1) * Self.rowsPerTask))
+    workers.parallelFor(taskCount, with: (context, count, body)) { job, task, _ in
+      let (context, count, body) = job
+      body(context, task * Self.rowsPerTask..<min(count, (task + 1) * Self.rowsPerTask))
     }
   }
 
@@ -28,12 +32,12 @@ extension ForwardPass {
       input.base, stride: input.stride, rows: input.rowCount, by: projection.matrix, outputs: outputs,
       into: output.base, stride: output.stride)
     guard let bias = projection.bias else { return }
-    let width = outputs?.count ?? projection.matrix.outputs
-    let start = outputs?.lowerBound ?? 0
-    forRows(output.rowCount) { rows in
+    let range = outputs ?? 0..<projection.matrix.outputs
+    forRows(output.rowCount, (output, bias, range)) { job, rows in
+      let (output, bias, range) = job
       unsafe Rows.addBias(
-        bias.base + start, to: output.pointer(row: rows.lowerBound), stride: output.stride,
-        rows: rows.count, width: width)
+        bias.base + range.lowerBound, to: output.pointer(row: rows.lowerBound), stride: output.stride,
+        rows: rows.count, width: range.count)
     }
   }
 
@@ -41,7 +45,8 @@ extension ForwardPass {
 
   /// `output` may be `input`.
   func normalize(_ input: FloatRows, _ norm: NormWeights, into output: FloatRows) {
-    forRows(input.rowCount) { rows in
+    forRows(input.rowCount, (input, norm, output)) { job, rows in
+      let (input, norm, output) = job
       let x = unsafe input.pointer(row: rows.lowerBound)
       let y = unsafe output.pointer(row: rows.lowerBound)
       switch norm.kind {
@@ -59,23 +64,25 @@ extension ForwardPass {
 
   /// act(gate) · up, or act(up), in place; [n, F], with the stride of `inner`.
   func activate(_ inner: FloatRows) -> FloatRows {
-    let width = description.feedForwardSize
+    let result = inner.columns(0..<description.feedForwardSize)
     let activation = Activation(description.feedForward.activation)
-    forRows(inner.rowCount) { rows in
+    forRows(inner.rowCount, (result, activation, description.feedForward.isGated)) { job, rows in
+      let (inner, activation, isGated) = job
       let x = unsafe inner.pointer(row: rows.lowerBound)
-      if description.feedForward.isGated {
+      if isGated {
         unsafe activation.applyGated(
-          x, stride: inner.stride, into: x, stride: inner.stride, rows: rows.count, width: width)
+          x, stride: inner.stride, into: x, stride: inner.stride, rows: rows.count, width: inner.width)
       } else {
-        unsafe activation.apply(x, stride: inner.stride, rows: rows.count, width: width)
+        unsafe activation.apply(x, stride: inner.stride, rows: rows.count, width: inner.width)
       }
     }
-    return inner.columns(0..<width)
+    return result
   }
 
   /// stream += sublayer; both dense.
   func add(_ sublayer: FloatRows, to stream: FloatRows) {
-    forRows(stream.rowCount) { rows in
+    forRows(stream.rowCount, (sublayer, stream)) { job, rows in
+      let (sublayer, stream) = job
       unsafe Rows.add(
         sublayer.pointer(row: rows.lowerBound), to: stream.pointer(row: rows.lowerBound),
         count: rows.count * stream.width)
@@ -127,15 +134,18 @@ extension ForwardPass {
   /// has them.
   func embed(_ step: Step) {
     let hidden = workspace.hidden
-    let offsets = workspace.projected(step.tokenCount)
-    forRows(step.tokenCount) { rows in
-      for row in rows {
-        unsafe weights.embedding.copyRow(Int(step.tokens[row]), to: hidden.pointer(row: row))
-        guard let positions = weights.positions else { continue }
-        unsafe positions.copyRow(Int(step.rows.positions[row]), to: offsets.pointer(row: row))
-      }
+    forRows(step.tokenCount, (weights.embedding, step.tokens, hidden)) { job, rows in
+      let (table, tokens, hidden) = job
+      for row in rows { unsafe table.copyRow(Int(tokens[row]), to: hidden.pointer(row: row)) }
     }
-    if weights.positions != nil { add(offsets, to: hidden) }
+    if let positions = weights.positions {
+      let offsets = workspace.projected(step.tokenCount)
+      forRows(step.tokenCount, (positions, step.rows.positions, offsets)) { job, rows in
+        let (table, positions, offsets) = job
+        for row in rows { unsafe table.copyRow(Int(positions[row]), to: offsets.pointer(row: row)) }
+      }
+      add(offsets, to: hidden)
+    }
     if let norm = weights.embeddingNorm { normalize(hidden, norm, into: hidden) }
   }
 }

@@ -91,7 +91,10 @@ struct WeightLoader {
   }
 
   private mutating func count(_ entries: [TensorEntry]) throws(RallyError) {
-    for entry in entries { unsafe bytesDone += UInt64(entry.data.count) }
+    for entry in entries {
+      unsafe bytesDone += UInt64(entry.data.count)
+      file.release(entry)
+    }
     guard let progress, !progress(bytesDone) else { return }
     throw RallyError(.cancelled, "opening", found: "the progress callback ended it")
   }
