@@ -126,7 +126,7 @@ def run_by_rally(path: Path, rows: Rows, rater: bool, dtype: str) -> Outputs:
 
 def _open(path: Path) -> tuple[Any, dict[str, str]]:
     try:
-        import onnxruntime
+        import onnxruntime  # type: ignore[import-untyped,unused-ignore]
     except ImportError:
         raise ValueError("onnxruntime is not installed") from None
     options = onnxruntime.SessionOptions()

@@ -144,6 +144,7 @@ def _token(**flags: Any) -> dict[str, Any]:
         ({"added_tokens": [_token(rstrip=True)]}, "rstrip"),
         ({"added_tokens": [_token(single_word=True)]}, "single_word"),
         ({"added_tokens": [_token(id=7)]}, "two ids"),
+        ({"added_tokens": [{"content": "<x>"}]}, "form"),
         ({"added_tokens": [_token(id=900, content="<x>")]}, "ids are not"),
         ({"ignore_merges": True}, "ignore_merges"),
         ({"byte_fallback": True}, "byte_fallback"),

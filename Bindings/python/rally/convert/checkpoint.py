@@ -143,7 +143,7 @@ class Checkpoint:
 
 
 def _safetensors_loader(stream: safe_open, key: str) -> Callable[[], torch.Tensor]:
-    return lambda: stream.get_tensor(key)
+    return lambda: stream.get_tensor(key)  # type: ignore[no-untyped-call]
 
 
 def _constant_loader(value: torch.Tensor) -> Callable[[], torch.Tensor]:

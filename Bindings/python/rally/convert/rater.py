@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from rally.convert.checkpoint import Checkpoint
@@ -61,7 +63,7 @@ def _plan(
     positions = config.choice("positions", ("rope", "learned", "none"), "rope")
     default_act = {"geglu": "gelu", "reglu": "relu"}.get(mlp, "silu")
     eps_keys = [key for key in ("norm_eps", "rms_norm_eps", "layer_norm_eps") if key in config]
-    sizes = head_sizes(config)
+    sizes: dict[str, Any] = head_sizes(config)
     if positions == "rope" and sizes["head_dim"] % 2:
         raise config.wrong("head_dim", sizes["head_dim"])
     model = Rater(

@@ -14,7 +14,11 @@ def find_tokenizer(directory: Path, given: Path | None, config: Settings) -> Tok
     path = given or directory / "tokenizer.json"
     if given is None and not path.is_file():
         return None
-    return read_tokenizer(Settings.read(path), _special_sources(directory, config))
+    content = Settings.read(path)
+    try:
+        return read_tokenizer(content, _special_sources(directory, config))
+    except (AttributeError, IndexError, KeyError, StopIteration, TypeError) as error:
+        raise ModelFileError(f"{path.name}: not the form of a tokenizer.json ({error!r})") from None
 
 
 def read_tokenizer(content: Settings, sources: list[Settings]) -> Tokenizer:
@@ -79,7 +83,9 @@ def _kind(part: Any) -> str:
 
 def _pre_tokenizer(content: Settings) -> tuple[str, bool]:
     part = content.values.get("pre_tokenizer")
-    steps = part.get("pretokenizers", []) if isinstance(part, dict) and _kind(part) == "Sequence" else [part]
+    steps: list[Any] = [part]
+    if isinstance(part, dict) and _kind(part) == "Sequence":
+        steps = part.get("pretokenizers", [])
     kinds = [_kind(step) for step in steps]
     if kinds not in (["ByteLevel"], ["Digits", "ByteLevel"]):
         raise _unsupported(content, f"pre_tokenizer {' + '.join(kinds) or 'Sequence'}")

@@ -129,7 +129,7 @@ class LanguageModelGraph:
         if routing.router_func == "none":
             return z
         kind = {"sigmoid": "Sigmoid", "tanh": "Tanh", "softmax": "Softmax"}[routing.router_func]
-        s = graph.op(kind, z, **({"axis": -1} if kind == "Softmax" else {}))
+        s = graph.op(kind, z, axis=-1) if kind == "Softmax" else graph.op(kind, z)
         return graph.op("Mul", s, graph.constant("router_alpha", routing.alpha))
 
     def _select(self, z: str, recursion: int, before: str | None, routing: Routing) -> str | None:

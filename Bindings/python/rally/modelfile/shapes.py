@@ -10,11 +10,11 @@ def layer_dims(model: Description) -> dict[str, tuple[int, ...]]:
     width, inner = model.hidden_size, model.intermediate_size
     queries = model.num_attention_heads * model.head_dim
     keys = model.num_key_value_heads * model.head_dim
-    norm: dict[str, tuple[int, ...]] = {"weight": (width,)} | ({"bias": (width,)} if model.norm_bias else {})
+    norm = dict.fromkeys(("weight", "bias") if model.norm_bias else ("weight",), (width,))
     attention = {"q": (queries, width), "k": (keys, width), "v": (keys, width), "o": (width, queries)}
     feed = ({"gate": (inner, width)} if model.mlp == "gated" else {}) | {"up": (inner, width), "down": (width, inner)}
 
-    dims = {f"input_layernorm.{part}": shape for part, shape in norm.items()}
+    dims: dict[str, tuple[int, ...]] = {f"input_layernorm.{part}": shape for part, shape in norm.items()}
     dims |= _linear("self_attn", attention, model.attention_bias)
     dims |= {f"post_attention_layernorm.{part}": shape for part, shape in norm.items()}
     return dims | _linear("mlp", feed, model.mlp_bias)

@@ -101,7 +101,7 @@ def build_model(description: Description, tensors: Sequence[Tensor]) -> ModelPro
     inputs = [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "tokens"])]
     if isinstance(description, LanguageModel):
         LanguageModelGraph(builder, description).write()
-        logits = ["batch", "tokens", description.vocab_size]
+        logits: list[str | int | None] = ["batch", "tokens", description.vocab_size]
         outputs = [
             helper.make_tensor_value_info("logits", TensorProto.FLOAT, logits),
             helper.make_tensor_value_info("depth", TensorProto.INT64, ["batch", "tokens"]),
@@ -198,7 +198,7 @@ def _write_elements(stream: BinaryIO, tensor: Tensor, progress: Callable[[int], 
         raise ModelFileError(f"{tensor.name}: expected shape {list(tensor.dims)}, found {list(array.shape)}")
     if not is_finite(array, tensor.element):
         raise ModelFileError(f"{tensor.name}: holds NaN or infinity")
-    stream.write(memoryview(np.ascontiguousarray(array)).cast("B"))
+    stream.write(np.ascontiguousarray(array).data.cast("B"))
     if progress:
         progress(tensor.byte_count)
 

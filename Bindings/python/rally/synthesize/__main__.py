@@ -24,6 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--external-data", action="store_true", help="keep the weights in OUT.onnx.data")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     options = parser.parse_args(arguments)
+    if options.seed < 0:
+        parser.error("--seed must not be negative")
     try:
         summary = synthesize(
             options.shape,

@@ -9,6 +9,7 @@ routers are made in order, each from the hidden states that the routers before i
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +33,16 @@ class Sample:
     length: int = 512
 
 
-def calibrate(model: LanguageModel, weights: RandomWeights, sample: Sample | None = None) -> list[Array]:
-    """Return one router weight per recursion, [1, D] f32, whose threshold selection follows ``routing.capacity``."""
+def calibrate(
+    model: LanguageModel,
+    weights: RandomWeights,
+    sample: Sample | None = None,
+    progress: Callable[[Iterable[int], str], Iterable[int]] = lambda layers, _: layers,
+) -> list[Array]:
+    """Return one router weight per recursion, [1, D] f32, whose threshold selection follows ``routing.capacity``.
+
+    ``progress`` wraps the layers of one recursion, under a label for people.
+    """
     if model.routing is None:
         return []
     sample = sample or Sample()
@@ -55,7 +64,7 @@ def calibrate(model: LanguageModel, weights: RandomWeights, sample: Sample | Non
                 share = capacity
             if recursion + 1 < model.num_recursion:
                 y = x
-                for index in range(model.num_block_layers):
+                for index in progress(range(model.num_block_layers), f"calibrating router {recursion + 1}"):
                     y = forward.layer(y, f"block.{index}", selected)
                 gate = model.routing.alpha * torch.sigmoid(z)
                 x = torch.where(selected[..., None], x + gate[..., None] * y, x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
 
 from rally.convert.conversion import Summary, summarise
 from rally.modelfile import LanguageModel, ModelFileError, write_model
@@ -49,7 +49,9 @@ def synthesize(
     weights = RandomWeights(seed, dtype)
     tensors = [weights.tensor(name, dims) for name, dims in weight_dims(model).items()]
     if isinstance(model, LanguageModel):
-        routers = calibrate(model, weights)
+        routers = calibrate(
+            model, weights, progress=lambda layers, label: tqdm(layers, label, disable=quiet, leave=False)
+        )
         tensors += [float_tensor(f"router.{index}.weight", router) for index, router in enumerate(routers)]
     total = sum(tensor.byte_count for tensor in tensors)
     with tqdm(total=total, unit="B", unit_scale=True, desc=out.name, disable=quiet, leave=False) as bar:
