@@ -11,7 +11,6 @@ part of a model matters to the result and tokens leave at every depth.
 
 from __future__ import annotations
 
-import itertools
 import json
 import zlib
 from collections.abc import Iterator
@@ -22,10 +21,21 @@ from typing import Any
 import numpy as np
 import reference
 import torch
+from random_layers import (
+    GROUPS,
+    HEAD_DIM,
+    HEADS,
+    INNER,
+    POSITIONS,
+    VOCAB,
+    WIDTH,
+    Weights,
+    covering,
+    under,
+)
 from safetensors.torch import save_file
 from torch import Tensor
 
-VOCAB, WIDTH, HEADS, GROUPS, HEAD_DIM, INNER, POSITIONS = 61, 32, 4, 2, 10, 48, 64
 RECURSIONS, DEPTH = 3, 2
 
 
@@ -172,89 +182,6 @@ ENCODER: dict[str, tuple[Any, ...]] = {
 }
 
 
-def covering(factors: dict[str, tuple[Any, ...]], strength: int = 3) -> list[dict[str, Any]]:
-    """Return combinations such that every ``strength`` of the settings meet in every way; the same ones each time."""
-    names = list(factors)
-    combinations = list(itertools.product(*(range(len(values)) for values in factors.values())))
-    stream = np.random.default_rng(zlib.crc32(",".join(names).encode()))
-    groups = list(itertools.combinations(range(len(names)), strength))
-    missing = {
-        (group, parts)
-        for group in groups
-        for parts in itertools.product(*(range(len(factors[names[i]])) for i in group))
-    }
-    chosen = []
-    while missing:
-        tried = [
-            combinations[place] for place in stream.choice(len(combinations), min(60, len(combinations)), replace=False)
-        ]
-        best = max(tried, key=lambda one: len(_tuples(one, groups) & missing))
-        if gained := _tuples(best, groups) & missing:
-            missing -= gained
-            chosen.append({name: factors[name][index] for name, index in zip(names, best, strict=True)})
-    return chosen
-
-
-def _tuples(combination: tuple[int, ...], groups: list[tuple[int, ...]]) -> set[Any]:
-    return {(group, tuple(combination[place] for place in group)) for group in groups}
-
-
-class Weights:
-    """Random tensors of order one, from a seed made of the case's name."""
-
-    def __init__(self, name: str) -> None:
-        self.stream = torch.Generator().manual_seed(zlib.crc32(name.encode()))
-
-    def normal(self, *dims: int, scale: float = 1.0) -> Tensor:
-        return torch.randn(dims, generator=self.stream) * scale
-
-    def matrix(self, rows: int, columns: int, scale: float = 1.0) -> Tensor:
-        return self.normal(rows, columns, scale=scale / columns**0.5)
-
-    def norm(self, prefix: str, bias: bool = False) -> dict[str, Tensor]:
-        parts = {f"{prefix}.weight": 1 + self.normal(WIDTH, scale=0.3)}
-        return parts | ({f"{prefix}.bias": self.normal(WIDTH, scale=0.3)} if bias else {})
-
-    def linear(self, prefix: str, rows: int, columns: int, bias: bool = False) -> dict[str, Tensor]:
-        parts = {f"{prefix}.weight": self.matrix(rows, columns)}
-        return parts | ({f"{prefix}.bias": self.normal(rows, scale=0.3)} if bias else {})
-
-    def attention(self, bias: bool = False) -> dict[str, Tensor]:
-        rows = {"q": HEADS * HEAD_DIM, "k": GROUPS * HEAD_DIM, "v": GROUPS * HEAD_DIM}
-        parts = [self.linear(f"self_attn.{letter}_proj", count, WIDTH, bias) for letter, count in rows.items()]
-        return _joined(*parts, self.linear("self_attn.o_proj", WIDTH, HEADS * HEAD_DIM, bias))
-
-    def norms(self, bias: bool = False) -> dict[str, Tensor]:
-        return self.norm("input_layernorm", bias) | self.norm("post_attention_layernorm", bias)
-
-    def layer(
-        self, attention_bias: bool = False, mlp_bias: bool = False, gated: bool = True, norm_bias: bool = False
-    ) -> dict[str, Tensor]:
-        names = ["gate", "up"] if gated else ["up"]
-        parts = [self.linear(f"mlp.{name}_proj", INNER, WIDTH, mlp_bias) for name in names]
-        parts.append(self.linear("mlp.down_proj", WIDTH, INNER, mlp_bias))
-        return _joined(self.norms(norm_bias), self.attention(attention_bias), *parts)
-
-    def copy(self, layer: dict[str, Tensor], untied: str) -> dict[str, Tensor]:
-        """Return a layer's copy for another recursion, with its own norms or attention if those are untied."""
-        own = {"": dict, "norm": self.norms, "attn": self.attention}[untied]()
-        return layer | own
-
-    def router(self, prefix: str, outputs: int, kind: str) -> dict[str, Tensor]:
-        if kind == "linear":
-            return {f"{prefix}.router.weight": self.matrix(outputs, WIDTH, 2.0)}
-        first, second = self.matrix(2 * WIDTH, WIDTH, 2.0), self.matrix(outputs, 2 * WIDTH, 3.0)
-        return {f"{prefix}.router.0.weight": first, f"{prefix}.router.2.weight": second}
-
-
-def _joined(*parts: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {key: value for part in parts for key, value in part.items()}
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {f"{prefix}.{key}": value for key, value in tensors.items()}
-
-
 def _config(layers: int, **changes: Any) -> dict[str, Any]:
     return {
         "model_type": "llama",
@@ -294,13 +221,13 @@ def _routed(kind: str, settings: dict[str, Any]) -> Case:
     start = int(middle)
     state = _ends(weights)
     if middle:
-        state |= _under("model.layers.0", weights.layer())
-        state |= _under(f"model.layers.{RECURSIONS + 1 if kind == 'expert' else 2}", weights.layer())
+        state |= under("model.layers.0", weights.layer())
+        state |= under(f"model.layers.{RECURSIONS + 1 if kind == 'expert' else 2}", weights.layer())
     shared = [weights.layer() for _ in range(DEPTH)]
     for r in range(RECURSIONS):
         home = f"model.layers.{start + r}.block" if kind == "expert" else f"model.layers.{start}.block_list.{r}"
         for j, layer in enumerate(shared):
-            state |= _under(f"{home}.{j}", weights.copy(layer, settings["untied"] if r else ""))
+            state |= under(f"{home}.{j}", weights.copy(layer, settings["untied"] if r else ""))
         if kind == "expert":
             state |= weights.router(f"model.layers.{start + r}.mor_router", 1, router)
             if settings["aux"]:
@@ -352,9 +279,9 @@ def _recursive(settings: dict[str, Any]) -> Case:
             which = inner // recursions if sharing.endswith("sequence") else inner % DEPTH
         if which not in physical:
             physical[which] = weights.layer()
-            state |= _under(f"model.layers.{index}", physical[which])
+            state |= under(f"model.layers.{index}", physical[which])
         else:
-            state |= _under(f"model.layers.{index}", weights.copy(physical[which], settings["untied"]))
+            state |= under(f"model.layers.{index}", weights.copy(physical[which], settings["untied"]))
     mor = {"type": None, "num_recursion": recursions, "sharing": sharing}
     expected = {
         "rally.kind": "lm",
@@ -389,7 +316,7 @@ def _vanilla(settings: dict[str, Any]) -> Case:
         state["lm_head.weight"] = weights.matrix(VOCAB, WIDTH)
     biases = {key: settings[key] for key in ("attention_bias", "mlp_bias")}
     for index in range(3):
-        state |= _under(f"model.layers.{index}", weights.layer(**biases))
+        state |= under(f"model.layers.{index}", weights.layer(**biases))
     tied = settings["tied"] != "untied"
     config = _config(3, hidden_act=settings["hidden_act"], tie_word_embeddings=tied, **biases)
     if settings["rope"] == "parameters":
@@ -414,7 +341,7 @@ def _rater(settings: dict[str, Any]) -> Case:
         state |= weights.norm("embed_norm", biased)
     for index in range(2):
         layer = weights.layer(settings["bias"], settings["bias"], settings["mlp"] == "swiglu", biased)
-        state |= _under(f"layers.{index}", layer)
+        state |= under(f"layers.{index}", layer)
     if settings["final_norm"] != "none":
         state |= weights.norm("norm", biased)
     if settings["head"] == "linear":
