@@ -1,6 +1,7 @@
 /* Arguments that are there but wrong: the code says which kind, the message names the thing, outputs stay as they were. */
 #include "check.h"
 #include <math.h>
+#include <stdlib.h>
 
 /* A pointer one byte off; volatile, so that no compiler reasons about it. */
 static void *misaligned(void *pointer) {
@@ -30,7 +31,11 @@ static void test_rows(rally_runner *runner) {
   CHECK_STATUS(rally_run(runner, greeting, empty_row, 2, NULL, &outputs, &error), RALLY_EMPTY_INPUT);
   CHECK_STATUS(rally_run(runner, greeting, descending, 2, NULL, &outputs, &error), RALLY_INVALID_ARGUMENT);
   CHECK_STATUS(rally_run(runner, greeting, late, 1, NULL, &outputs, &error), RALLY_INVALID_ARGUMENT);
-  CHECK_STATUS(rally_run(runner, greeting, huge, 1, NULL, &outputs, &error), RALLY_CONTEXT_EXCEEDED);
+  CHECK_STATUS(rally_run(runner, greeting, huge, 1, NULL, &outputs, &error), RALLY_INVALID_ARGUMENT);
+  const size_t too_long[] = {0, (size_t)info.max_position_embeddings + 1};
+  int32_t *zeros = calloc(too_long[1], sizeof(int32_t));
+  CHECK_STATUS(rally_run(runner, zeros, too_long, 1, NULL, &outputs, &error), RALLY_CONTEXT_EXCEEDED);
+  free(zeros);
   CHECK(strstr(error.message, "\n") == NULL && strlen(error.message) > 10);
   CHECK(depths[0] == 7 && depths[1] == 7 && depths[2] == 7 && depths[3] == 7);
 
@@ -102,7 +107,7 @@ static void test_request_numbers(rally_runner *runner) {
     CHECK_STATUS(rally_generate(runner, &request, 1, NULL, NULL, &generation, NULL), RALLY_INVALID_ARGUMENT);
   }
   rally_request request = make_request(2); /* more than the stride has room for */
-  CHECK_STATUS(rally_generate(runner, &request, 1, NULL, NULL, &generation, NULL), RALLY_INVALID_ARGUMENT);
+  CHECK_STATUS(rally_generate(runner, &request, 1, NULL, NULL, &generation, NULL), RALLY_BUFFER_TOO_SMALL);
   request = make_request(1);
   request.token_count = 0;
   CHECK_STATUS(rally_generate(runner, &request, 1, NULL, NULL, &generation, NULL), RALLY_EMPTY_INPUT);

@@ -121,7 +121,7 @@ fn a_row_does_not_depend_on_the_others() {
         .run(&Rows::from(&[6, 7][..]), &wanted, RunOptions::default())
         .unwrap();
     let vocab_size = model.info().unwrap().vocab_size;
-    assert_eq!(together.logits[5 * vocab_size..], alone.logits);
+    assert!(together.logits[5 * vocab_size..] == alone.logits);
     assert_eq!(together.depths[5..], alone.depths);
     assert_eq!(together.logprobs[4..], alone.logprobs);
     assert!(wide.memory(&rows, 10).unwrap() > 0);
