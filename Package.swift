@@ -72,6 +72,8 @@ let package = Package(
     .testTarget(name: "ModelsTests", dependencies: ["Tensors", "Models"], swiftSettings: swift),
     .testTarget(
       name: "KernelsTests", dependencies: ["Kernels", "Tensors", "CKernels", "COneDNN"], swiftSettings: swift),
+    .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"], swiftSettings: swift),
+    .testTarget(name: "ExecutionTests", dependencies: ["Tensors", "Models", "Execution"], swiftSettings: swift),
     .testTarget(name: "TokenizationTests", dependencies: ["Tensors", "Tokenization"], swiftSettings: swift),
   ],
   cxxLanguageStandard: .cxx17

@@ -6,17 +6,20 @@ package import Models
 /// the last layers. All layers of a stage hold the same entries, so a length is kept per stage. A
 /// *slot* is one layer of one stage, with pages of its own.
 package struct CacheLayout: Sendable, Equatable {
-  let firstLayerCount: Int
-  let blockLayerCount: Int
-  let lastLayerCount: Int
-  let recursionCount: Int
+  var firstLayerCount: Int
+  var blockLayerCount: Int
+  var lastLayerCount: Int
+  var recursionCount: Int
   /// Floats of a key, and of a value: G·K.
-  package let entryWidth: Int
+  package var entryWidth: Int
   /// Recursions after the first read the entries of the first and store none.
-  let sharesKeys: Bool
+  var sharesKeys: Bool
   /// One more slot for keys and values that live for a step only (`kv_cache = hybrid`).
-  let hasScratchSlot: Bool
+  var hasScratchSlot: Bool
 
+}
+
+extension CacheLayout {
   package init(_ description: ModelDescription) {
     firstLayerCount = description.layers.firstCount
     blockLayerCount = description.layers.blockCount

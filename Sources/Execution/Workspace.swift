@@ -74,10 +74,8 @@ package final class Workspace {
     rows.reserveCapacity(rowCount)
   }
 
-  /// Bytes that a step of `rowCount` tokens takes.
-  package static func byteCount(_ description: ModelDescription, rowCount: Int) -> Int {
-    Widths(description).total * rowCount * MemoryLayout<Float>.stride
-  }
+  /// Floats that each token of a step takes.
+  package static func floatCount(_ description: ModelDescription) -> Int { Widths(description).total }
 }
 
 // MARK: Views

@@ -1,6 +1,7 @@
 import CKernels
 import COneDNN
 import Glibc
+public import Tensors
 
 /// The processor features that kernels use.
 ///
@@ -19,10 +20,22 @@ public enum InstructionSet: String, Sendable, CaseIterable {
     return limit
   }()
 
-  /// Name of the instruction set that Highway kernels use now, such as `AVX3`.
+  /// Name of the instruction set that Highway kernels use now: `avx512`, `avx2`, `sse4`, `sse2`, `neon`, or
+  /// Highway's own name in small letters.
   public static var current: String {
     _ = limit
-    return unsafe String(cString: rk_target_name())
+    let name = unsafe String(cString: rk_target_name()).lowercased()
+    return name.hasPrefix("avx3") ? "avx512" : name
+  }
+
+  /// - Throws: `invalidArgument` when the environment names an instruction set that does not exist.
+  public static func checkEnvironment() throws(RallyError) {
+    guard let value = unsafe getenv("RALLY_MAX_CPU_ISA") else { return }
+    let name = unsafe String(cString: value)
+    guard InstructionSet(rawValue: name) == nil else { return }
+    throw RallyError(
+      .invalidArgument, "RALLY_MAX_CPU_ISA in the environment", expected: "sse4, avx2 or avx512",
+      found: "'\(name)'")
   }
 
   private func restrict() {

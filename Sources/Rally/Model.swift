@@ -63,12 +63,13 @@ public final class Model: Sendable {
     weights = try ModelWeights(
       file: file, pool: WorkerPool(threadCount: options.threads == 0 ? nil : options.threads),
       progress: progress.map { progress in { done in progress(done, total) } })
-    info = ModelInfo(weights.description, tokenizer: tokenizer, weights: weights, tensors: tensors)
+    info = ModelInfo(file, weights: weights)
   }
 }
 
 extension ModelOptions {
   fileprivate func check() throws(RallyError) {
+    try InstructionSet.checkEnvironment()
     guard dataType == nil || dataType == .f32 else {
       throw RallyError(
         .unsupported, "dtype \(dataType?.description ?? "")", expected: "f32",

@@ -1,7 +1,6 @@
 public import Models
 public import Tensors
 import Execution
-import Tokenization
 
 /// What there is to know about a model at a glance.
 public struct ModelInfo: Sendable {
@@ -40,7 +39,8 @@ public struct ModelInfo: Sendable {
 }
 
 extension ModelInfo {
-  init(_ description: ModelDescription, tokenizer: BytePairTokenizer?, weights: ModelWeights, tensors: [TensorInfo]) {
+  init(_ file: ModelFile, weights: ModelWeights) {
+    let description = file.description
     name = description.name
     kind = description.kind
     routing =
@@ -62,23 +62,12 @@ extension ModelInfo {
     recursionCount = description.layers.recursionCount
     beginningOfSequence = description.tokenizer?.beginningOfSequence
     endOfSequence = description.tokenizer?.endOfSequence
-    hasTokenizer = tokenizer != nil
-    parameterCount = tensors.reduce(0) { $0 + $1.elementCount }
-    effectiveParameterCount = tensors.reduce(0) { $0 + $1.elementCount * $1.uses(of: description) }
+    hasTokenizer = description.tokenizer != nil
+    parameterCount = file.parameterCount
+    effectiveParameterCount = file.effectiveParameterCount
     weightByteCount = weights.byteCount
     let layout = CacheLayout(description)
     keyValueByteCountPerToken =
       description.kind == .rater ? 0 : layout.layerSlotCount * 2 * layout.entryWidth * MemoryLayout<Float>.stride
-  }
-}
-
-extension TensorInfo {
-  fileprivate var elementCount: Int { shape.reduce(1, *) }
-
-  /// How many recursions share a tensor: a block's, without a recursion in its name.
-  fileprivate func uses(of description: ModelDescription) -> Int {
-    let parts = name.split(separator: ".")
-    guard parts.first == "block", parts.count > 2, Int(parts[2]) == nil else { return 1 }
-    return description.layers.recursionCount
   }
 }

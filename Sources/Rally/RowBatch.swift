@@ -56,10 +56,7 @@ extension RowBatch {
           remedy: "leave empty rows out")
       }
       guard length(of: row) <= contextLength else {
-        throw RallyError(
-          .contextExceeded, "row \(row)",
-          expected: "at most \(contextLength) tokens, the model's max_position_embeddings",
-          found: "\(length(of: row))", remedy: "cut the row")
+        throw .rowTooLong(row, length(of: row), contextLength)
       }
       for index in offsets[row]..<offsets[row + 1] {
         guard tokens[index] >= 0, Int(tokens[index]) < vocabularySize else {
@@ -74,6 +71,13 @@ extension RowBatch {
 }
 
 extension RallyError {
+  static func rowTooLong(_ row: Int, _ length: Int, _ contextLength: Int) -> RallyError {
+    RallyError(
+      .contextExceeded, "row \(row)",
+      expected: "at most \(contextLength) tokens, the model's max_position_embeddings",
+      found: "\(length)", remedy: "cut the row")
+  }
+
   package static var noRows: RallyError {
     RallyError(.emptyInput, "rows", expected: "at least one row", found: "none")
   }

@@ -14,22 +14,28 @@ public struct RunnerMemory: Sendable {
   /// - Parameters:
   ///   - offsets: row i has `offsets[i + 1] − offsets[i]` tokens; ascending from 0.
   ///   - newTokens: tokens generated per row, all rows together; 0 for `run` and `rate`.
-  /// - Throws: `limitExceeded` when the number does not fit 64 bits.
+  /// - Throws: `contextExceeded` for a row that no call takes; `limitExceeded` when the number does not
+  ///   fit 63 bits.
   public func byteCount(offsets: [Int], newTokens: Int) throws(RallyError) -> Int {
-    let rowCount = offsets.count - 1
-    let tokenCount = offsets[rowCount]
-    let stepCount = newTokens > 0 ? min(tokenCount, batchTokenCount) : largestStep(offsets)
-    let pages = newTokens > 0 ? generationPageCount(offsets, newTokens) : runPageCount(offsets)
-    let pageBytes = 2 * PagePool.entriesPerPage * layout.entryWidth * MemoryLayout<Float>.stride
-    let tileRows = min(max(stepCount, rowCount), LanguageHead.tileRowCount)
-    let logits = tileRows.multipliedReportingOverflow(by: description.vocabularySize * MemoryLayout<Float>.stride)
-    let cache = pages?.multipliedReportingOverflow(by: pageBytes)
-    let workspace = stepCount.multipliedReportingOverflow(by: Workspace.byteCount(description, rowCount: 1))
-    guard let cache, !cache.overflow, !logits.overflow, !workspace.overflow else { throw Self.tooMuch }
-    let (sum, overflow) = cache.partialValue.addingReportingOverflow(workspace.partialValue)
-    let (total, overflows) = sum.addingReportingOverflow(logits.partialValue)
-    guard !overflow, !overflows else { throw Self.tooMuch }
-    return total
+    let lengths = (0..<offsets.count - 1).map { offsets[$0 + 1] - offsets[$0] }
+    for (row, length) in lengths.enumerated() where length > description.maximumTokenCount {
+      throw .rowTooLong(row, length, description.maximumTokenCount)
+    }
+    let plan = StepPlan(offsets: offsets, stepTokenCount: batchTokenCount, wholeRows: true)
+    let isGenerating = newTokens > 0
+    let stepCount = isGenerating ? min(offsets[lengths.count], batchTokenCount) : plan.largestStep
+    let pages =
+      isGenerating
+      ? lengths.reduce(Int128(0)) { $0 + pageCount(tokens: Int128($1) + Int128(newTokens)) }
+      : Int128(pageCount(plan, offsets: offsets))
+    let pageFloats = Int128(2 * PagePool.entriesPerPage * layout.entryWidth)
+    let tileRows = min(max(stepCount, lengths.count), LanguageHead.tileRowCount)
+    let headFloats = description.kind == .rater ? 0 : Int128(tileRows) * Int128(description.vocabularySize)
+    let floats = pages * pageFloats + Int128(stepCount) * Int128(Workspace.floatCount(description)) + headFloats
+    guard let bytes = Int(exactly: floats * Int128(MemoryLayout<Float>.stride)) else {
+      throw RallyError(.limitExceeded, "memory", expected: "a number of bytes below 2⁶³", found: "more")
+    }
+    return bytes
   }
 
   /// Pages of the rows that one step of the plan touches, at most.
@@ -39,25 +45,7 @@ public struct RunnerMemory: Sendable {
     }
   }
 
-  private func largestStep(_ offsets: [Int]) -> Int { plan(offsets).largestStep }
-  private func runPageCount(_ offsets: [Int]) -> Int? { pageCount(plan(offsets), offsets: offsets) }
-
-  /// The plan with the largest steps: whole rows.
-  private func plan(_ offsets: [Int]) -> StepPlan {
-    StepPlan(offsets: offsets, stepTokenCount: batchTokenCount, wholeRows: true)
-  }
-
-  private func generationPageCount(_ offsets: [Int], _ newTokens: Int) -> Int? {
-    var count = 0
-    for row in 0..<offsets.count - 1 {
-      let (length, overflow) = (offsets[row + 1] - offsets[row]).addingReportingOverflow(newTokens)
-      let bounded = overflow ? description.maximumTokenCount : min(length, description.maximumTokenCount)
-      count += layout.pageCount(tokenCount: bounded)
-    }
-    return count
-  }
-
-  private static var tooMuch: RallyError {
-    RallyError(.limitExceeded, "memory", expected: "a number of bytes below 2⁶³", found: "more")
+  private func pageCount(tokens: Int128) -> Int128 {
+    Int128(layout.pageCount(tokenCount: Int(min(tokens, Int128(description.maximumTokenCount)))))
   }
 }

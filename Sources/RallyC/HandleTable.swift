@@ -24,15 +24,23 @@ final class HandleTable<Object: AnyObject & Sendable>: Sendable {
   /// - Parameter noun: what the handle is called in messages.
   init(_ noun: String) { self.noun = noun }
 
-  func insert(_ object: Object) -> OpaquePointer? {
-    unsafe slots.withLock { slots in
+  /// - Throws: `limitExceeded` when a million handles are open.
+  func insert(_ object: Object) throws(RallyError) -> OpaquePointer? {
+    let handle = unsafe slots.withLock { slots -> OpaquePointer? in
       let index = slots.free.popLast() ?? slots.all.count
+      guard index < 1 << Self.indexBitCount else { return nil }
       if index == slots.all.count { slots.all.append(Slot()) }
       slots.all[index].generation += 1
       slots.all[index].process = getpid()
       slots.all[index].object = object
       return unsafe OpaquePointer(bitPattern: Self.bits(index, slots.all[index].generation))
     }
+    guard let handle = unsafe handle else {
+      throw RallyError(
+        .limitExceeded, noun, expected: "at most \(1 << Self.indexBitCount) open handles", found: "more",
+        remedy: "close some")
+    }
+    return unsafe handle
   }
 
   /// - Throws: `invalidArgument` for NULL, `closed`, `forked`.

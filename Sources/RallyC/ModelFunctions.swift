@@ -9,7 +9,7 @@ public func rally_model_open(
   unsafe status(error) { () throws(RallyError) in
     let result = try unsafe required(model, "model")
     let opened = try unsafe Model.open(path: text(path, "path"), options: ModelOptions(options))
-    unsafe result.pointee = ModelHandle.table.insert(ModelHandle(opened))
+    unsafe result.pointee = try ModelHandle.table.insert(ModelHandle(opened))
   }
 }
 
@@ -25,7 +25,7 @@ public func rally_model_open_memory(
     }
     let opened = try unsafe Model.open(
       bytes: UnsafeRawBufferPointer(start: data, count: size), options: ModelOptions(options))
-    unsafe result.pointee = ModelHandle.table.insert(ModelHandle(opened))
+    unsafe result.pointee = try ModelHandle.table.insert(ModelHandle(opened))
   }
 }
 

@@ -18,7 +18,7 @@ public func rally_runner_open(
       let user = unsafe HostPointer(read.progress_user)
       opened.progress = { done, total in unsafe callback(user.pointer, UInt64(done), UInt64(total)) == 0 }
     }
-    unsafe result.pointee = RunnerHandle.table.insert(RunnerHandle(opened))
+    unsafe result.pointee = try RunnerHandle.table.insert(RunnerHandle(opened))
   }
 }
 

@@ -50,7 +50,7 @@ public func rally_decoder_open(
     let made = StreamDecoder(
       tokenizer: try model.tokenizer(),
       skipsSpecialTokens: try read.skip_special.choice("skip_special") ?? false)
-    unsafe result.pointee = DecoderHandle.table.insert(DecoderHandle(made))
+    unsafe result.pointee = try DecoderHandle.table.insert(DecoderHandle(made))
   }
 }
 

@@ -1,0 +1,60 @@
+import Tensors
+import Testing
+
+@testable import Execution
+
+struct CacheTests {
+  private static let layout = CacheLayout(
+    firstLayerCount: 1, blockLayerCount: 2, lastLayerCount: 1, recursionCount: 3, entryWidth: 4,
+    sharesKeys: false, hasScratchSlot: false)
+
+  @Test func slotsAreDistinct() {
+    let layout = Self.layout
+    var slots = [layout.firstSlot(layer: 0), layout.lastSlot(layer: 0)]
+    for recursion in 0..<3 { for layer in 0..<2 { slots.append(layout.blockSlot(recursion: recursion, layer: layer)) } }
+    #expect(slots.sorted() == Array(0..<layout.slotCount))
+    #expect(layout.stageCount == 5)
+  }
+
+  @Test func sharedKeysHaveOneRecursion() {
+    var layout = Self.layout
+    layout.sharesKeys = true
+    layout.hasScratchSlot = true
+    #expect(layout.slotCount == 1 + 2 + 1 + 1)
+    #expect(layout.blockSlot(recursion: 2, layer: 1) == layout.blockSlot(recursion: 0, layer: 1))
+    #expect(layout.scratchSlot == 4)
+  }
+
+  @Test func pagesComeBack() throws {
+    let pool = PagePool(entryWidth: Self.layout.entryWidth)
+    do {
+      let cache = try SequenceCache(layout: Self.layout, pool: pool, maximumTokenCount: 100)
+      for slot in 0..<Self.layout.slotCount { try cache.ensure(slot: slot, entries: 100) }
+    }
+    let bytes = pool.byteCount
+    let cache = try SequenceCache(layout: Self.layout, pool: pool, maximumTokenCount: 100)
+    for slot in 0..<Self.layout.slotCount { try cache.ensure(slot: slot, entries: 100) }
+    #expect(pool.byteCount == bytes, "the second sequence takes the pages of the first")
+  }
+
+  @Test func entriesDoNotOverlap() throws {
+    let pool = PagePool(entryWidth: Self.layout.entryWidth)
+    let first = try SequenceCache(layout: Self.layout, pool: pool, maximumTokenCount: 70)
+    let second = try SequenceCache(layout: Self.layout, pool: pool, maximumTokenCount: 70)
+    for cache in [first, second] {
+      for slot in 0..<Self.layout.slotCount { try cache.ensure(slot: slot, entries: 70) }
+    }
+    var addresses: Set<UInt> = []
+    for cache in [first, second] {
+      for slot in 0..<Self.layout.slotCount {
+        for entry in 0..<70 { addresses.insert(unsafe UInt(bitPattern: cache.key(slot: slot, entry: entry))) }
+      }
+    }
+    #expect(addresses.count == 2 * Self.layout.slotCount * 70)
+  }
+
+  @Test func aSizeBeyondMemoryIsAnError() {
+    let pool = PagePool(entryWidth: Self.layout.entryWidth)
+    #expect { try pool.reserve(.max / 8) } throws: { ($0 as? RallyError)?.code == .outOfMemory }
+  }
+}
