@@ -162,6 +162,16 @@ static void test_same_bits_rate(void) {
   }
   rally_runner_close(narrow);
   rally_runner_close(wide);
+
+  /* Opened anew, with other memory around it: still the same bits. */
+  float again[ROWS];
+  rally_model *reopened = NULL;
+  CHECK_STATUS(rally_model_open(rater_path, NULL, &reopened, NULL), RALLY_OK);
+  narrow = open_runner(reopened, 1, 0);
+  CHECK_STATUS(rally_rate(narrow, tokens, row_offsets, ROWS, NULL, again, NULL), RALLY_OK);
+  CHECK(!memcmp(again, together, sizeof again));
+  rally_runner_close(narrow);
+  rally_model_close(reopened);
 }
 
 void test_results(void) {
