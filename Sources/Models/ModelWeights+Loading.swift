@@ -86,7 +86,7 @@ extension WeightLoader {
       var bias: [Float] = []
       if routing.hasBias {
         let storage = try vector("router.bias")
-        for index in 0..<storage.count { bias.append(storage.rows(1, width: storage.count)[0, index]) }
+        for index in 0..<storage.count { bias.append(storage[index]) }
       }
       return ([try router("router.0", routing.router, outputs: recursionCount)], [], bias)
     case .expert(let routing):
@@ -127,6 +127,6 @@ extension WeightLoader {
   }
 
   private mutating func scalar(_ name: String) throws(RallyError) -> Float {
-    try vector(name).rows(1, width: 1)[0, 0]
+    try vector(name)[0]
   }
 }

@@ -64,6 +64,12 @@ public final class FloatStorage: Sendable {
   @unsafe
   public var base: UnsafeMutablePointer<Float> { unsafe storage.base }
 
+  /// One value. Unlike a view, it does not need an owner that outlives it.
+  public subscript(index: Int) -> Float {
+    precondition(index >= 0 && index < count)
+    return withExtendedLifetime(self) { unsafe storage.base[index] }
+  }
+
   /// The first `rowCount · width` floats as dense rows.
   public func rows(_ rowCount: Int, width: Int) -> FloatRows {
     precondition(rowCount >= 0 && width >= 0 && rowCount * width <= count)
