@@ -67,7 +67,7 @@ demo: build
 	$(call say,A story by $(MODELS)/rally-tiny.onnx; beside each token the recursions it took)
 	@$(RALLY) generate -m $(MODELS)/rally-tiny.onnx -p "Once upon a time" -n 64 --show-depth
 	$(call say,Texts from best to worst by $(MODELS)/rally-rater-tiny.onnx)
-	@$(RALLY) score -m $(MODELS)/rally-rater-tiny.onnx Examples/texts.jsonl
+	@$(RALLY) score -m $(MODELS)/rally-rater-tiny.onnx Examples/texts.jsonl --sort
 	$(call next,$(RALLY) --help; the quick starts in README.md)
 
 ## test    every suite, then a table; `make test SUITES="abi rust"` runs some

@@ -1,0 +1,132 @@
+import ArgumentParser
+import Rally
+
+struct GenerateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "generate",
+    abstract: "Continues texts.",
+    discussion: """
+      Prompts come from -p and -f, each of which may be repeated, or from standard input. Several run together and are \
+      written in order. By default the most probable token is taken; --temp draws.
+
+      --show-depth colours every token by its depth on a terminal and writes token⟨depth⟩ elsewhere, with ↵ for a line end. A token of the \
+      prompt shows the recursions it ran, a generated one the recursions that it was predicted with. Tokens that \
+      complete a character together stand together: é⟨2,1⟩.
+      """)
+
+  @OptionGroup var model: ModelArguments
+
+  @Option(name: [.short, .long], parsing: .unconditionalSingleValue, help: "A text to continue.")
+  var prompt: [String] = []
+
+  @Option(name: [.short, .long], help: "A file whose text to continue, without its last line end; - is standard input.")
+  var file: [String] = []
+
+  @Option(
+    name: [.customShort("n"), .customLong("n-predict")], parsing: .unconditional,
+    help: "Tokens to generate; -1 until the context is full.")
+  var count = 128
+
+  @OptionGroup(title: "Sampling") var sampling: SamplingArguments
+
+  @Option(help: "Recursions that a token may run. (default: the model's own number)")
+  var maxDepth: Int?
+
+  @Option(parsing: .unconditionalSingleValue, help: "A text that ends the generation and is not written; may be repeated.")
+  var stop: [String] = []
+
+  @Flag(help: "Go on after the end-of-sequence token.")
+  var ignoreEos = false
+
+  @Flag(help: "Leave the prompt out of the text.")
+  var noDisplayPrompt = false
+
+  @Flag(help: "Show the depth of every token, and at the end how many tokens had which.")
+  var showDepth = false
+
+  @Flag(help: "Write one JSON object per prompt, when all have ended.")
+  var json = false
+
+  func validate() throws {
+    guard count == -1 || count > 0 else { throw ValidationError("-n: expected at least 1, or -1, found \(count)") }
+    if let maxDepth, maxDepth < 1 { throw ValidationError("--max-depth: expected at least 1, found \(maxDepth)") }
+    if stop.contains("") { throw ValidationError("--stop: expected a text, found an empty one") }
+    try sampling.validateRanges()
+  }
+
+  func run() throws {
+    let texts = try promptTexts()
+    let model = try model.open()
+    let runner = try self.model.computing.makeRunner(model)
+    let prompts = try texts.map { text throws(CommandFailure) in try encode(text, with: model) }
+    let output = StandardOutput()
+    let printer = try GenerationPrinter(
+      prompts: prompts, model: model, output: output,
+      options: GenerationPrinter.Options(
+        stopTexts: stop, echoesPrompt: !noDisplayPrompt, showsDepth: showDepth, json: json))
+    try generate(prompts, runner, printer)
+    try printer.finish()
+    if showDepth { for line in printer.histogram.lines(StandardError.style) { StandardError.line(line) } }
+    StandardError.line(StandardError.style.dim(printer.statistics.line(meanDepth: printer.histogram.mean)))
+    if Interrupt.isRequested { throw CommandFailure.interrupted }
+  }
+
+  private func generate(_ prompts: [Prompt], _ runner: Runner, _ printer: GenerationPrinter) throws {
+    let requests = prompts.map { prompt in
+      var request = GenerationRequest(tokens: prompt.tokens)
+      request.maximumTokenCount = count == -1 ? nil : count
+      request.sampling = sampling.parameters
+      request.stopsAtEndOfSequence = !ignoreEos
+      request.maximumDepth = maxDepth
+      return request
+    }
+    let interruption = runner.interruption
+    try Interrupt.during(stop: { interruption.cancel() }) {
+      try runner.generate(requests, onPromptToken: printer.promptToken, onToken: printer.token)
+    }
+  }
+
+  // MARK: Prompts
+
+  private func promptTexts() throws(CommandFailure) -> [[UInt8]] {
+    var texts = prompt.map { Array($0.utf8) }
+    var paths = file
+    if texts.isEmpty && paths.isEmpty {
+      guard !TextInput.standardIsTerminal else {
+        throw CommandFailure(.arguments, "no prompt; give -p TEXT, -f FILE, or text on standard input")
+      }
+      paths = [TextInput.standard]
+    }
+    for path in paths {
+      var input = try TextInput(path: path)
+      var text = try input.readAll()
+      // Editors end files with a line end that nobody meant as part of the prompt.
+      if text.last == UInt8(ascii: "\n") { text.removeLast() }
+      texts.append(text)
+    }
+    return texts
+  }
+
+  private func encode(_ text: [UInt8], with model: Model) throws(CommandFailure) -> Prompt {
+    let tokenizer = try model.requireTokenizer()
+    do throws(RallyError) {
+      var tokens = try tokenizer.encode(text)
+      // A model that knows a beginning can start from nothing.
+      if tokens.isEmpty, let first = model.info.beginningOfSequence { tokens = [first] }
+      guard !tokens.isEmpty else { throw RallyError(.emptyInput, "prompt", expected: "at least one token", found: "none") }
+      guard tokens.count <= model.info.contextLength else {
+        throw RallyError(
+          .contextExceeded, "prompt", expected: "at most \(model.info.contextLength) tokens, the model's context",
+          found: "\(tokens.count)", remedy: "shorten it")
+      }
+      return Prompt(text: text, tokens: tokens)
+    } catch {
+      throw CommandFailure(error)
+    }
+  }
+}
+
+struct Prompt {
+  var text: [UInt8]
+  var tokens: [Int32]
+}

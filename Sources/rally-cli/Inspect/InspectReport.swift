@@ -1,0 +1,132 @@
+import Rally
+
+/// A model in words and as JSON.
+enum InspectReport {
+  static func lines(_ model: Model, _ needs: MemoryNeeds, _ style: Style) -> [String] {
+    let info = model.info
+    let description = model.description
+    var rows: [(String, String)] = [
+      ("kind", kind(description)),
+      ("layers", layers(description.layers)),
+    ]
+    if description.kind == .languageModel { rows.append(("sharing", description.layers.sharing.rawValue)) }
+    rows += routing(description.routing)
+    rows += [
+      ("width", "\(info.hiddenSize), feed-forward \(info.feedForwardSize) (\(feedForward(description.feedForward)))"),
+      (
+        "attention",
+        "\(counted(info.headCount, "head")) of \(info.headWidth), \(info.keyValueHeadCount) for keys and values"
+          + (description.attentionHasBias ? ", with biases" : "")
+      ),
+      ("norm", norm(description.norm)),
+      ("positions", positions(description.positions)),
+      ("context", counted(info.contextLength, "token")),
+      ("vocabulary", "\(info.vocabularySize) tokens" + (description.tiesEmbeddings ? ", the head is the embedding" : "")),
+      ("tokenizer", tokenizer(model)),
+    ]
+    if let rater = description.rater { rows += self.rater(rater) }
+    rows += [
+      ("parameters", "\(short(info.parameterCount)) stored, \(short(info.effectiveParameterCount)) effective"),
+      ("memory", memory(info, needs)),
+    ]
+    let width = rows.map(\.0.count).max() ?? 0
+    let title = style.bold(info.name.isEmpty ? "(no name)" : info.name.clipped(to: 100))
+    return [title] + rows.map { "  \(style.dim($0.0.padded(to: width, .left)))  \($0.1)" }
+  }
+
+  private static func kind(_ description: ModelDescription) -> String {
+    guard description.kind == .languageModel else { return "rater" }
+    return switch description.routing {
+    case .none: description.layers.recursionCount > 1 ? "recursive language model" : "language model"
+    case .expert, .token: "Mixture-of-Recursions language model"
+    }
+  }
+
+  private static func layers(_ layers: ModelDescription.Layers) -> String {
+    guard layers.recursionCount > 1 else { return "\(layers.storedCount)" }
+    let block = "\(layers.blockCount) × \(layers.recursionCount) recursions"
+    let parts = [layers.firstCount, nil, layers.lastCount].map { count in count.map { "\($0)" } ?? block }
+    let sum = parts.filter { $0 != "0" }.joined(separator: " + ")
+    return "\(sum) = \(layers.effectiveCount) effective, \(layers.storedCount) stored"
+  }
+
+  private static func routing(_ routing: ModelDescription.Routing) -> [(String, String)] {
+    guard let router = routing.router else { return [] }
+    var rows: [(String, String)] = []
+    let gate = "alpha \(setting(router.alpha)), \(router.gating) gate, temperature \(setting(router.temperature))"
+    switch routing {
+    case .none: break
+    case .expert(let expert):
+      rows.append(("routing", "expert choice, \(router.kind) router, \(expert.function), \(gate)"))
+      let capacities = expert.capacities.map(setting).joined(separator: ", ")
+      rows.append(("capacity", capacities + (expert.hasAuxiliaryRouter ? "; auxiliary router" : "")))
+    case .token(let token):
+      let bias = token.hasBias ? ", with bias" : ""
+      rows.append(("routing", "token choice, \(router.kind) router\(bias), \(token.function), \(gate)"))
+    }
+    rows.append(("KV cache", keyValueCache(router.keyValueCache)))
+    return rows
+  }
+
+  private static func keyValueCache(_ cache: ModelDescription.Router.KeyValueCache) -> String {
+    switch cache {
+    case .recursion: "one per recursion"
+    case .shared: "that of the first recursion, shared by all"
+    case .hybrid: "that of the first recursion, shared by all, rows of the step replaced"
+    }
+  }
+
+  private static func feedForward(_ feedForward: ModelDescription.FeedForward) -> String {
+    "\(feedForward.activation.rawValue), \(feedForward.isGated ? "gated" : "plain")\(feedForward.hasBias ? ", with biases" : "")"
+  }
+
+  private static func norm(_ norm: ModelDescription.Norm) -> String {
+    "\(norm.kind.rawValue), \(norm.position) layer, epsilon \(setting(norm.epsilon))"
+  }
+
+  private static func positions(_ positions: ModelDescription.Positions) -> String {
+    switch positions {
+    case .rope(let theta): "rope, theta \(setting(theta))"
+    case .learned: "learned"
+    case .none: "none"
+    }
+  }
+
+  private static func tokenizer(_ model: Model) -> String {
+    guard let tokenizer = model.tokenizer else { return "none" }
+    var parts = ["byte-level BPE (\(tokenizer.configuration.preTokenizer.rawValue))"]
+    let ends = [("begins with", model.info.beginningOfSequence), ("ends with", model.info.endOfSequence)]
+    for case (let word, let token?) in ends {
+      let text = String(decoding: (try? tokenizer.tokenBytes(token)) ?? [], as: UTF8.self)
+      parts.append("\(word) \(token) \(text.clipped(to: 40))")
+    }
+    return parts.joined(separator: ", ")
+  }
+
+  private static func rater(_ rater: ModelDescription.Rater) -> [(String, String)] {
+    let head =
+      switch rater.head {
+      case .linear: "linear"
+      case .mlp(let activation): "mlp (\(activation.rawValue))"
+      }
+    let squash =
+      switch rater.squash {
+      case .none: "none"
+      case .sigmoid(let temperature): "sigmoid(z / \(setting(temperature)))"
+      case .clamp(let temperature, let low, let high): "sigmoid(z / \(setting(temperature))) within \(setting(low))…\(setting(high))"
+      }
+    return [
+      ("score", "\(rater.pooling.rawValue) pooling, \(head) head, squash \(squash)"),
+      ("rows", "a \(rater.packing.rawValue) each"),
+      ("provenance", rater.scoreProvenance.clipped(to: 100)),
+      ("discard", rater.discardFraction.map { "the lowest \(decimal($0 * 100, 0)) %" } ?? "no recommendation"),
+    ]
+  }
+
+  private static func memory(_ info: ModelInfo, _ needs: MemoryNeeds) -> String {
+    var parts = ["\(bytes(info.weightByteCount)) weights (\(info.dataType))"]
+    if info.kind == .languageModel { parts.append("\(bytes(info.keyValueByteCountPerToken)) keys and values per token") }
+    parts.append("\(bytes(needs.workspaceByteCount)) to run \(counted(needs.tokenCount, "token"))")
+    return parts.joined(separator: ", ")
+  }
+}

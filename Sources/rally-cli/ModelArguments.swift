@@ -1,0 +1,66 @@
+import ArgumentParser
+import Rally
+
+/// The element type that weights are computed in.
+enum ComputeType: String, ExpressibleByArgument, CaseIterable {
+  case auto, f32, bf16, int8
+
+  var dataType: DataType? {
+    switch self {
+    case .auto: nil
+    case .f32: .f32
+    case .bf16: .bf16
+    case .int8: .int8
+    }
+  }
+}
+
+/// What every command says about its model.
+struct ModelArguments: ParsableArguments {
+  @Option(name: [.short, .long], help: "Model file (.onnx).")
+  var model: String
+
+  @OptionGroup var computing: ComputeArguments
+
+  func open() throws -> Model { try computing.open(model) }
+}
+
+struct ComputeArguments: ParsableArguments {
+  @Option(name: [.short, .long], help: "Threads. (default: as many as the process may use)")
+  var threads: Int?
+
+  @Option(help: "Element type to compute in.")
+  var dtype = ComputeType.auto
+
+  func validate() throws {
+    guard let threads, !(1...WorkerPool.threadLimit ~= threads) else { return }
+    throw ValidationError("--threads: expected 1…\(WorkerPool.threadLimit), found \(threads)")
+  }
+
+  /// Opens the model file; Ctrl-C ends it.
+  func open(_ path: String) throws -> Model {
+    let progress = ProgressLine("opening")
+    defer { progress.clear() }
+    var options = ModelOptions()
+    options.dataType = dtype.dataType
+    options.threads = threads ?? 0
+    options.progress = { done, total in
+      progress.update(Double(done) / Double(max(total, 1)), bytes(Int(total)))
+      return !Interrupt.isRequested
+    }
+    return try Interrupt.during(stop: {}) { try Model.open(path: path, options: options) }
+  }
+
+  func makeRunner(_ model: Model) throws -> Runner { try Runner(model: model, threads: threads ?? 0) }
+}
+
+extension Model {
+  /// - Throws: when the file has no tokenizer.
+  func requireTokenizer() throws(CommandFailure) -> BytePairTokenizer {
+    guard let tokenizer else {
+      throw CommandFailure(
+        .model, "'\(info.name)' has no tokenizer, so it cannot read text; convert it again with its tokenizer.json")
+    }
+    return tokenizer
+  }
+}

@@ -1,0 +1,31 @@
+/// One line to be scored.
+struct Document {
+  var object: JSONObject
+  var tokens: [Int32]
+  var score: Float = .nan
+  var windowCount = 0
+
+  init(object: JSONObject, tokens: [Int32]) {
+    self.object = object
+    self.tokens = tokens
+  }
+
+  /// The line with its score.
+  func json(field: String) -> JSONValue {
+    var object = object
+    object.set(field, .float(score))
+    object.set("token_count", .integer(tokens.count))
+    object.set("windows", .integer(windowCount))
+    return .object(object.members)
+  }
+
+  /// A few words to recognise it by: its "id", if it has one, and the beginning of its text.
+  func label(width: Int) -> String {
+    let parts = ["id", "text"].compactMap { key -> String? in
+      guard let bytes = object[key] else { return nil }
+      var scanner = JSONScanner(Array(bytes))
+      return String(decoding: (try? scanner.string()) ?? Array(bytes), as: UTF8.self)
+    }
+    return parts.joined(separator: "  ").clipped(to: width)
+  }
+}

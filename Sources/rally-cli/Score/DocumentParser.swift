@@ -1,0 +1,67 @@
+import Rally
+
+/// What is wrong with a line.
+struct LineError: Error {
+  var message: String
+}
+
+/// Makes a document of a line.
+struct DocumentParser {
+  /// nil: only lines of tokens can be scored.
+  let tokenizer: BytePairTokenizer?
+  let vocabularySize: Int
+
+  /// A line of plain text.
+  func plain(_ line: [UInt8]) throws(LineError) -> Document {
+    let text = JSONValue.string(String(decoding: line, as: UTF8.self))
+    return try document(JSONObject(key: "text", value: text), tokens: encode(line))
+  }
+
+  /// A line of JSON; "tokens" counts where both are there.
+  func object(_ line: [UInt8]) throws(LineError) -> Document {
+    let object = try parse(line)
+    if let tokens = object["tokens"] { return try document(object, tokens: tokenList(tokens)) }
+    guard let text = object["text"] else {
+      throw LineError(message: "expected a member \"text\" or \"tokens\", found neither")
+    }
+    return try document(object, tokens: encode(string(text)))
+  }
+
+  private func parse(_ line: [UInt8]) throws(LineError) -> JSONObject {
+    do throws(JSONError) { return try JSONObject(line) } catch { throw LineError(message: error.message) }
+  }
+
+  private func document(_ object: JSONObject, tokens: [Int32]) throws(LineError) -> Document {
+    guard !tokens.isEmpty else { throw LineError(message: "expected at least one token, found none") }
+    return Document(object: object, tokens: tokens)
+  }
+
+  private func encode(_ text: [UInt8]) throws(LineError) -> [Int32] {
+    guard let tokenizer else {
+      throw LineError(message: "the rater has no tokenizer; give \"tokens\", or convert it again with its tokenizer.json")
+    }
+    do throws(RallyError) { return try tokenizer.encode(text) } catch { throw LineError(message: error.message) }
+  }
+
+  private func string(_ value: ArraySlice<UInt8>) throws(LineError) -> [UInt8] {
+    var scanner = JSONScanner(Array(value))
+    do throws(JSONError) { return try scanner.string() } catch { throw LineError(message: "\"text\": \(error.message)") }
+  }
+
+  private func tokenList(_ value: ArraySlice<UInt8>) throws(LineError) -> [Int32] {
+    var scanner = JSONScanner(Array(value))
+    var tokens: [Int32] = []
+    do throws(JSONError) {
+      try scanner.elements { (scanner) throws(JSONError) in
+        let token = try scanner.integer()
+        guard 0..<vocabularySize ~= token else {
+          throw JSONError(message: "expected ids in [0, \(vocabularySize)), found \(token) at place \(tokens.count)")
+        }
+        tokens.append(Int32(token))
+      }
+    } catch {
+      throw LineError(message: "\"tokens\": \(error.message)")
+    }
+    return tokens
+  }
+}

@@ -1,0 +1,110 @@
+import ArgumentParser
+import Rally
+
+struct ScoreCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "score",
+    abstract: "Scores texts with a DataRater; higher is better.",
+    discussion: """
+      Reads lines of JSON with a member "text" or "tokens" from files or standard input, and writes each of them, in order, \
+      with three members more: "score", "token_count" and "windows". Files named .txt, and everything with --text, are \
+      plain: one text a line. Blank lines are left out.
+
+      A text longer than the rater's context is scored in windows of that length; its score is their mean, weighted by \
+      their tokens, and "windows" says how many there were.
+      """)
+
+  @OptionGroup var model: ModelArguments
+
+  @Argument(help: "Files of lines; - is standard input. (default: -)")
+  var files: [String] = []
+
+  @Flag(help: "Lines are plain text.")
+  var text = false
+
+  @Option(help: "Name of the member that the score is written to; one that is there already is replaced.")
+  var field = "score"
+
+  @Flag(help: "Apply the rater's squash. Without it scores rank without ties.")
+  var squash = false
+
+  @Flag(help: "Write a table from best to worst, when all are scored.")
+  var sort = false
+
+  @Flag(help: "With --sort: lines of JSON instead of a table.")
+  var json = false
+
+  @Flag(help: "Leave out lines that cannot be scored, say so, and end with exit code 1.")
+  var keepGoing = false
+
+  func validate() throws {
+    if field == "token_count" || field == "windows" || field == "text" || field == "tokens" {
+      throw ValidationError("--field: expected another name than '\(field)', which has a meaning of its own")
+    }
+  }
+
+  func run() throws {
+    let model = try model.open()
+    guard model.info.kind == .rater else {
+      throw CommandFailure(
+        .model, "score: expected a rater, found '\(model.info.name)', a language model; only raters score texts")
+    }
+    let scorer = DocumentScorer(runner: try self.model.computing.makeRunner(model), squashes: squash)
+    let output = StandardOutput()
+    var ranking: [Document] = []
+    var leftOutCount = 0
+    for path in files.isEmpty ? [TextInput.standard] : files {
+      var reader = DocumentReader(
+        input: try TextInput(path: path), isPlain: text || path.hasSuffix(".txt"), model: model)
+      leftOutCount += try score(&reader, scorer) { (documents) throws(CommandFailure) in
+        if sort { ranking += documents } else { try write(documents, to: output) }
+      }
+    }
+    if sort { try writeSorted(ranking, to: output) }
+    StandardError.line(StandardError.style.dim(scorer.statistics(leftOut: leftOutCount)))
+    if leftOutCount > 0 { throw CommandFailure(.partial) }
+  }
+
+  /// - Returns: the number of lines that were left out.
+  private func score(
+    _ reader: inout DocumentReader, _ scorer: DocumentScorer, emit: ([Document]) throws(CommandFailure) -> Void
+  ) throws(CommandFailure) -> Int {
+    var leftOutCount = 0
+    while true {
+      do throws(CommandFailure) {
+        guard let document = try reader.next() else { break }
+        scorer.add(document)
+      } catch {
+        // What came before is complete.
+        try emit(scorer.flush())
+        guard keepGoing, error.status == .input else { throw error }
+        leftOutCount += 1
+        error.report()
+      }
+      if scorer.isFull { try emit(scorer.flush()) }
+    }
+    try emit(scorer.flush())
+    return leftOutCount
+  }
+
+  private func write(_ documents: [Document], to output: StandardOutput) throws(CommandFailure) {
+    for document in documents { try output.write(document.json(field: field).text + [0x0A]) }
+    try output.flush()
+  }
+
+  /// Best first; equal ones in the order of the input.
+  private func writeSorted(_ documents: [Document], to output: StandardOutput) throws(CommandFailure) {
+    let sorted = documents.enumerated().sorted {
+      $0.element.score != $1.element.score ? $0.element.score > $1.element.score : $0.offset < $1.offset
+    }.map(\.element)
+    if json { return try write(sorted, to: output) }
+    var table = Table([("rank", .right), (field, .right), ("tokens", .right), ("document", .left)])
+    for (index, document) in sorted.enumerated() {
+      table.append([
+        "\(index + 1)", decimal(Double(document.score), 4), "\(document.tokens.count)", document.label(width: 60),
+      ])
+    }
+    for line in table.lines(output.style) { try output.line(line) }
+    try output.flush()
+  }
+}
