@@ -74,6 +74,7 @@ let package = Package(
       name: "KernelsTests", dependencies: ["Kernels", "Tensors", "CKernels", "COneDNN"], swiftSettings: swift),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"], swiftSettings: swift),
     .testTarget(name: "ExecutionTests", dependencies: ["Tensors", "Models", "Execution"], swiftSettings: swift),
+    .testTarget(name: "RallyTests", dependencies: ["Rally"], swiftSettings: swift),
     .testTarget(name: "TokenizationTests", dependencies: ["Tensors", "Tokenization"], swiftSettings: swift),
   ],
   cxxLanguageStandard: .cxx17
