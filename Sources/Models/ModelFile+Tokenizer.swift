@@ -6,14 +6,15 @@ extension ModelFile {
   /// - Throws: `invalidTokenizer`, naming what does not fit together.
   package func makeTokenizer() throws(RallyError) -> BytePairTokenizer? {
     guard let content = tokenizerContent, let settings = description.tokenizer else { return nil }
+    var configuration = TokenizerConfiguration(
+      preTokenizer: settings.preTokenizer == .smollm ? .smollm : .gpt2,
+      addsPrefixSpace: settings.addsPrefixSpace, addedTokens: content.addedTokens,
+      specialTokens: content.specialTokens, beginningOfSequence: settings.beginningOfSequence,
+      endOfSequence: settings.endOfSequence,
+      addsBeginningOfSequence: settings.addsBeginningOfSequence,
+      addsEndOfSequence: settings.addsEndOfSequence)
+    configuration.idCount = description.vocabularySize
     return try BytePairTokenizer(
-      vocabulary: content.vocabulary, merges: content.merges,
-      configuration: TokenizerConfiguration(
-        preTokenizer: settings.preTokenizer == .smollm ? .smollm : .gpt2,
-        addsPrefixSpace: settings.addsPrefixSpace, addedTokens: content.addedTokens,
-        specialTokens: content.specialTokens, beginningOfSequence: settings.beginningOfSequence,
-        endOfSequence: settings.endOfSequence,
-        addsBeginningOfSequence: settings.addsBeginningOfSequence,
-        addsEndOfSequence: settings.addsEndOfSequence))
+      vocabulary: content.vocabulary, merges: content.merges, configuration: configuration)
   }
 }

@@ -7,17 +7,14 @@ extension BytePairTokenizer {
   /// `StreamDecoder`.
   ///
   /// - Parameters:
-  ///   - tokens: `[T]` ids within the vocabulary; none gives no bytes.
+  ///   - tokens: `[T]` ids; none gives no bytes, nor does a model's id behind the vocabulary.
   ///   - skipsSpecialTokens: leaves special tokens out.
-  /// - Throws: `invalidToken` for an id outside the vocabulary, naming its place.
+  /// - Throws: `invalidToken` for an id outside the vocabulary and the model's ids, naming its place.
   public func decode(_ tokens: [Int32], skipsSpecialTokens: Bool = false) throws(RallyError) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(tokens.count * 4)
     for (index, id) in tokens.enumerated() {
-      guard id >= 0, Int(id) < tokenCount else {
-        throw RallyError(
-          .invalidToken, "token \(index)", expected: "an id from 0 to \(tokenCount - 1)", found: "\(id)")
-      }
+      try check(id, "token \(index)")
       if skipsSpecialTokens, isSpecial(id) { continue }
       bytes += vocabularyTable.bytes(of: id)
     }

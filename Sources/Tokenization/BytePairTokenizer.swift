@@ -75,7 +75,7 @@ extension BytePairTokenizer {
 
   /// The bytes that a token stands for.
   ///
-  /// - Throws: `invalidToken` for an id outside the vocabulary.
+  /// - Throws: `invalidToken` for an id outside the vocabulary and the model's ids.
   public func tokenBytes(_ id: Int32) throws(RallyError) -> [UInt8] {
     try check(id)
     return Array(vocabularyTable.bytes(of: id))
@@ -90,9 +90,10 @@ extension BytePairTokenizer {
     vocabularyTable.kinds.indices.contains(Int(id)) && vocabularyTable.kinds[Int(id)] == .special
   }
 
-  func check(_ id: Int32) throws(RallyError) {
-    guard id >= 0, Int(id) < tokenCount else {
-      throw RallyError(.invalidToken, "token", expected: "an id from 0 to \(tokenCount - 1)", found: "\(id)")
+  func check(_ id: Int32, _ name: @autoclosure () -> String = "token") throws(RallyError) {
+    let count = max(tokenCount, configuration.idCount)
+    guard id >= 0, Int(id) < count else {
+      throw RallyError(.invalidToken, name(), expected: "an id from 0 to \(count - 1)", found: "\(id)")
     }
   }
 }

@@ -28,6 +28,9 @@ public struct TokenizerConfiguration: Sendable, Equatable {
   public var addsBeginningOfSequence: Bool
   /// Whether `encode` puts `endOfSequence` last when its options do not say.
   public var addsEndOfSequence: Bool
+  /// Ids that a model may predict, where its table is larger than the vocabulary: those behind the
+  /// last entry are decoded to nothing, as Hugging Face does. Not less than the vocabulary counts.
+  public var idCount = 0
 
   public init(
     preTokenizer: PreTokenizer, addsPrefixSpace: Bool = false,

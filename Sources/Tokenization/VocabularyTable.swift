@@ -85,9 +85,10 @@ struct VocabularyTable: Sendable {
 }
 
 extension VocabularyTable {
-  /// The bytes of a token. `id` must be within the vocabulary.
+  /// The bytes of a token; none behind the vocabulary. `id` must not be negative.
   func bytes(of id: Int32) -> ArraySlice<UInt8> {
-    bytes[(id == 0 ? 0 : ends[Int(id) - 1])..<ends[Int(id)]]
+    guard Int(id) < count else { return [] }
+    return bytes[(id == 0 ? 0 : ends[Int(id) - 1])..<ends[Int(id)]]
   }
 
   /// The entry that merges can reach with these bytes.
