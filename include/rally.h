@@ -82,7 +82,7 @@ const char *rally_version(void);
 const char *rally_abi_layout(void);
 
 /* The instruction set in use: "avx512", "avx2", "sse4", "sse2" or "neon". RALLY_MAX_CPU_ISA in the environment, read when the
- * library first computes, holds it down to sse4 or avx2. Static storage. Any thread. */
+ * library first computes, holds it down to sse4 or avx2; with any other value no model opens. Static storage. Any thread. */
 const char *rally_instruction_set(void);
 
 /* ------------------------------------------------------------------------------------------------------------------------
@@ -188,9 +188,10 @@ void rally_model_options_init(rally_model_options *options, size_t size);
 
 /*
  * Opens the model file at `path`, checks all of it and packs the weights. External data is read from beneath the folder of the
- * file (docs/format.md). The file is memory-mapped while it is read and let go afterwards.
- * Memory: about the size of the file, once for the packed weights. Time: one pass over the file.
- * Errors: any of the codes 15-17, 13 and 20-47. Any thread.
+ * file (docs/format.md). The file is memory-mapped while it is read and let go afterwards; whoever changes it in that time
+ * changes what is read.
+ * Memory: weight_bytes of rally_model_info, 4 bytes per parameter, and the embedding as it is stored.
+ * Errors: 1, 13, 15-17 and 20-47. Any thread.
  */
 rally_status rally_model_open(const char *path, const rally_model_options *options, rally_model **model, rally_error *error);
 
@@ -386,7 +387,7 @@ void rally_outputs_init(rally_outputs *outputs, size_t size);
 /*
  * Runs a language model over rows.
  * tokens: [N] i32; row_offsets: [row_count + 1], ascending from 0, every row of 1 ... max_position_embeddings tokens.
- * Logits are computed in parts of the vocabulary when only log-probabilities are asked for: never [T, V].
+ * Log-probabilities are computed a tile of 64 tokens at a time: logits that nobody asked for never exist as [N, V].
  * Errors: 1-5, 10-15, 17. On an error the contents of the output buffers are not specified for RALLY_CANCELLED and
  * RALLY_DEADLINE_EXCEEDED, and untouched for all others. One caller.
  */
