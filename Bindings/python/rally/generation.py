@@ -140,9 +140,10 @@ class Requests:
         if len(seeds) != count:
             raise RallyError(Status.INVALID_ARGUMENT, f"seed: expected one, or {count} of them, found {len(seeds)}")
 
-        # Beyond what fits into the context there is nothing to make room for.
-        lengths = prompts.lengths
-        room = max(model.info.max_position_embeddings - int(lengths.min(initial=1)), 0) + 2
+        # A context of C holds a prompt of P and C - P tokens, and one more is predicted from the last of them. Asking
+        # for one beyond that is asking for all; there is nothing to make room for.
+        shortest = int(prompts.lengths.min()) if count else 1
+        room = max(model.info.max_position_embeddings - shortest, 0) + 2
         limit = integer("max_tokens", sampling.max_tokens or 0, 0, 2**63 - 1)
         self.stride = min(limit or room, room)
 
@@ -151,7 +152,7 @@ class Requests:
             request = model._library.new("rally_request")
             start, stop = int(prompts.offsets[index]), int(prompts.offsets[index + 1])
             request.tokens, request.token_count = prompts.tokens[start:].ctypes.data, stop - start
-            request.max_tokens = limit and self.stride
+            request.max_tokens = self.stride
             request.temperature = sampling.temperature
             request.top_k = integer("top_k", sampling.top_k, -(2**31), 2**31 - 1)
             request.top_p, request.min_p = sampling.top_p, sampling.min_p
