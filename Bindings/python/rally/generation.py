@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ctypes import byref
 from dataclasses import dataclass
 from enum import StrEnum
@@ -124,9 +124,7 @@ def is_one_prompt(prompt: Any) -> bool:
         return True
     if isinstance(prompt, Rows):
         return False
-    if isinstance(prompt, np.ndarray):
-        return prompt.ndim == 1 and prompt.dtype != object
-    return len(prompt) > 0 and hasattr(prompt[0], "__index__")
+    return len(prompt) > 0 and (not hasattr(prompt[0], "__len__") or getattr(prompt[0], "ndim", 1) == 0)
 
 
 class Requests:
@@ -136,7 +134,7 @@ class Requests:
         count = len(prompts)
         self.prompts = prompts
         self.stop = Rows.pack([np.atleast_1d(np.asarray(sampling.stop))]).tokens
-        seeds = [sampling.seed] * count if hasattr(sampling.seed, "__index__") else list(sampling.seed)
+        seeds = list(sampling.seed) if isinstance(sampling.seed, Iterable) else [sampling.seed] * count
         if len(seeds) != count:
             raise RallyError(Status.INVALID_ARGUMENT, f"seed: expected one, or {count} of them, found {len(seeds)}")
 

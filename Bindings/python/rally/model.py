@@ -19,7 +19,7 @@ from ._handles import Handle
 from .errors import RallyError, Status
 from .generation import Generation, Prompt, Sampling, TokenEvent
 from .info import ModelInfo, TensorInfo
-from .rows import Row, Rows, choice, integer, split
+from .rows import Row, Rows, choice, integer, is_integer, split
 
 T = TypeVar("T")
 Floats = npt.NDArray[np.float32]
@@ -492,7 +492,7 @@ def _arguments(rows: Rows) -> tuple[int, int, int]:
 def _flatten(positions: Any, rows: Rows) -> tuple[npt.NDArray[np.uintp], npt.NDArray[np.int64]]:
     """Positions within rows as positions within all tokens, and how many there are per row."""
     lengths = rows.lengths
-    if hasattr(positions, "__index__"):
+    if is_integer(positions):
         counts = np.ones(len(rows), np.int64)
         flat = np.full(len(rows), integer("positions", positions, -(2**31), 2**31), np.int64)
     else:

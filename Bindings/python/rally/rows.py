@@ -136,6 +136,11 @@ def split(array: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> list[npt.NDArra
     return np.split(array, np.cumsum(lengths)[:-1]) if len(lengths) else []
 
 
+def is_integer(value: Any) -> bool:
+    """Whether this is one number (arrays have an ``__index__`` too)."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 def integer(name: str, value: Any, low: int, high: int) -> int:
     """`value` as an integer that C will not wrap.
 
@@ -144,10 +149,9 @@ def integer(name: str, value: Any, low: int, high: int) -> int:
     RallyError
         INVALID_ARGUMENT.
     """
-    number = value.__index__() if hasattr(value, "__index__") and not isinstance(value, (bool, np.bool_)) else None
-    if number is None or not low <= number <= high:
+    if not is_integer(value) or not low <= int(value) <= high:
         raise RallyError(Status.INVALID_ARGUMENT, f"{name}: expected an integer in [{low}, {high}], found {value!r}")
-    return int(number)
+    return int(value)
 
 
 def choice(name: str, value: Any, choices: dict[Any, int]) -> int:

@@ -176,7 +176,7 @@ BROKEN: dict[str, tuple[Status, str, Callable[[onnx.ModelProto], None]]] = {
     "absolute": (Status.EXTERNAL_DATA_FORBIDDEN, "norm.weight", outside("/etc/hostname")),
     "no data file": (Status.EXTERNAL_DATA_MISSING, "norm.weight", outside("none.data")),
     "short data file": (Status.EXTERNAL_DATA_RANGE, "norm.weight", outside("short.data")),
-    "merges": (Status.INVALID_TOKENIZER, "tokenizer.merges", break_merges),
+    "merges": (Status.INVALID_TOKENIZER, "no such", break_merges),
 }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import models
 import numpy as np
 import pytest
+import torch
 
 import rally
 from rally import FinishReason, RallyError, Status
@@ -51,6 +52,8 @@ def test_one_prompt_or_many(lm: rally.Model) -> None:
         assert result.tokens == single.tokens
     for one in (ids, np.array(ids, np.uint16), tuple(ids), PROMPT.encode()):
         assert lm.generate(one, max_tokens=8).tokens == single.tokens
+    assert lm.generate(torch.tensor(ids), max_tokens=8).tokens == single.tokens
+    assert lm.generate(torch.tensor([ids]), max_tokens=8)[0].tokens == single.tokens
     mixed = lm.generate([PROMPT, ids, "another"], max_tokens=8)
     assert mixed[0].tokens == mixed[1].tokens == single.tokens
 
