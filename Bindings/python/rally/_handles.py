@@ -94,7 +94,8 @@ class Call(Generic[T]):
 
     def result(self) -> T:
         """Waits for the call, once; raises what it raised."""
-        self._unfinished.acquire()
+        while not self._unfinished.acquire(timeout=0.2):  # a signal that reached another thread is handled in between
+            pass
         error, self._error = self._error, None
         if error is None:
             return self._value
