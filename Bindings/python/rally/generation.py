@@ -195,7 +195,7 @@ def generate(model: Model, prompts: Rows, sampling: Sampling, timeout: float | N
         results.append(
             Generation(
                 tokens=generated,
-                text=_text(model, generated),
+                text=model.decode(generated) if model.info.has_tokenizer else None,
                 depth=depths[index, :length].copy(),
                 logprobs=logprobs[index, :length].copy(),
                 finish_reason=_REASONS[int(finish_reasons[index])] or FinishReason.CANCELLED,
@@ -203,30 +203,6 @@ def generate(model: Model, prompts: Rows, sampling: Sampling, timeout: float | N
             )
         )
     return results
-
-
-def _text(model: Model, tokens: list[int]) -> str | None:
-    if not model.info.has_tokenizer:
-        return None
-    try:
-        return model.decode(tokens)
-    except RallyError as error:
-        if error.code != Status.INVALID_TOKEN:
-            raise
-    text = TextStream(model._library, model._handle.address, skip_special=False)
-    pieces = [*(_piece(text, token) for token in tokens), text.finish()]
-    text.close()
-    return "".join(pieces)
-
-
-def _piece(text: TextStream, token: int) -> str:
-    """The text that a token completes; none for an id of the model that its tokenizer does not use."""
-    try:
-        return text.push(token) if token >= 0 else ""
-    except RallyError as error:
-        if error.code != Status.INVALID_TOKEN:
-            raise
-        return ""
 
 
 def stream(model: Model, prompt: Rows, sampling: Sampling, skip_special: bool) -> Iterator[TokenEvent]:
@@ -261,7 +237,7 @@ def _events(model: Model, requests: Requests, text: TextStream | None) -> Iterat
             token, depth, logprob, index, reason = event
             piece = None
             if text is not None:
-                piece = _piece(text, token)
+                piece = text.push(token) if token >= 0 else ""
                 piece += text.finish() if reason else ""
             yield TokenEvent(token, piece, depth, logprob, index, _REASONS[reason])
         call.result()

@@ -60,7 +60,7 @@ def test_thinks_longer_about_some_tokens(lm: rally.Model) -> None:
 
 def test_prefers_text_to_noise(lm: rally.Model) -> None:
     for text in TEXTS:
-        clean, *noise = [row.mean() for row in lm.logprobs([text, *corrupted(text)])]
+        clean, *noise = [row.sum() for row in lm.logprobs([text, *corrupted(text)])]
         assert clean > max(noise)
 
 

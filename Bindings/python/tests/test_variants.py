@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import variants
 from compare import TOLERANCE, Graph, relative_error
 
@@ -20,13 +22,22 @@ def converted(case: variants.Case, folder: Path) -> Path:
     return path
 
 
+def rounding(case: variants.Case, row: list[int], selection: str = "threshold", cap: int | None = None) -> float:
+    """What rounding the weights once more does to the reference: a few cases, with unbounded gates, amplify it."""
+    expected, random = case.reference(row, selection, cap)[0], torch.Generator().manual_seed(0)
+
+    def rounded(weight: torch.Tensor) -> torch.Tensor:
+        noise = torch.randn(weight.shape, generator=random, dtype=torch.float64)
+        return weight.double() * (1 + 2.0**-24 * noise)
+
+    others = [replace(case, state={name: rounded(weight) for name, weight in case.state.items()}) for _ in range(3)]
+    return max(relative_error(other.reference(row, selection, cap)[0], expected) for other in others)
+
+
 @pytest.mark.parametrize("case", list(variants.language_models()), ids=lambda case: case.name)
 def test_language_model(case: variants.Case, tmp_path: Path) -> None:
     path, rows = converted(case, tmp_path), case.rows()
-    graph = [Graph(path).forward(row) for row in rows]
-    # Some random weights amplify rounding errors; then onnxruntime is not nearer to the float64 reference either.
-    rounding = max(relative_error(logits, case.reference(row)[0]) for row, (logits, _) in zip(rows, graph, strict=True))
-    tolerance = min(max(TOLERANCE, 3 * rounding), 1e-4)
+    graph = Graph(path)
     caps = [None, 1, 2, 3] if case.routed else [None]
     with rally.Model(path, threads=2) as model:
         assert model.metadata["rally.routing"] == model.info.routing
@@ -35,10 +46,13 @@ def test_language_model(case: variants.Case, tmp_path: Path) -> None:
                 for row, found in zip(rows, model.forward(rows, selection, cap), strict=True):
                     logits, depth = case.reference(row, selection, cap)
                     assert found.depth.tolist() == depth.tolist(), (selection, cap)
-                    assert relative_error(found.logits, logits) <= tolerance, (selection, cap)
-        for (logits, depth), found in zip(graph, model.forward(rows), strict=True):
+                    error = relative_error(found.logits, logits)
+                    assert error <= TOLERANCE or error <= 3 * rounding(case, row, selection, cap), (selection, cap)
+        for row, found in zip(rows, model.forward(rows), strict=True):
+            logits, depth = graph.forward(row)
             assert found.depth.tolist() == depth.tolist()
-            assert relative_error(found.logits, logits) <= tolerance
+            error = relative_error(found.logits, logits)
+            assert error <= TOLERANCE or error <= 3 * rounding(case, row)
 
 
 @pytest.mark.parametrize("case", list(variants.language_models()), ids=lambda case: case.name)
