@@ -1,7 +1,8 @@
 """Runs the examples of README.md as printed.
 
-A code block whose first line is a comment with a file name is that file: one of the repository's, of which the block must be a part,
-or a new one, which is written. `sh` blocks run from a folder that looks like the repository's root, except those that call `make`.
+A code block whose first line is a comment with a file name is that file: one of the repository's, of which the block
+must be a part, or a new one, which is written. `sh` blocks run from a folder that looks like the repository's root,
+except those that call `make`.
 """
 
 import os
@@ -26,9 +27,10 @@ def is_part(block: str, path: Path) -> bool:
 def run(command: str, folder: Path) -> str | None:
     """Run a shell block; what went wrong, or None."""
     start = time.monotonic()
-    done = subprocess.run(["bash", "-euo", "pipefail", "-c", command], cwd=folder, capture_output=True, text=True)
-    first = command.splitlines()[0]
-    print(f"  {first[:100]}: {'ok' if done.returncode == 0 else 'FAILED'}, {time.monotonic() - start:.1f} s", flush=True)
+    shell = ["bash", "-euo", "pipefail", "-c", command]
+    done = subprocess.run(shell, cwd=folder, capture_output=True, text=True, errors="replace")
+    outcome = "ok" if done.returncode == 0 else "FAILED"
+    print(f"  {command.splitlines()[0][:90]}: {outcome}, {time.monotonic() - start:.1f} s", flush=True)
     return None if done.returncode == 0 else f"{command}\n{done.stdout}\n{done.stderr}"
 
 
