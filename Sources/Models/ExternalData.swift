@@ -5,7 +5,7 @@ struct ExternalData {
   /// Where locations are looked up, absolute and without links; empty for a model in memory.
   private let folders: [String]
   private let limits: ModelLimits
-  private(set) var files: [String: MappedFile] = [:]
+  private var files: [String: MappedFile] = [:]
 
   init(folders: [String], limits: ModelLimits) {
     self.folders = folders
@@ -19,12 +19,12 @@ struct ExternalData {
     return named == real ? [real] : [named, real]
   }
 
-  /// The bytes of a tensor.
+  /// The bytes of a tensor, and what they are part of.
   ///
   /// - Parameter byteCount: what shape and type ask for.
   /// - Throws: `externalDataForbidden`, `externalDataMissing`, `externalDataRange`, `truncatedData`.
   @unsafe
-  mutating func bytes(of tensor: StoredTensor, byteCount: Int) throws(RallyError) -> UnsafeRawBufferPointer {
+  mutating func bytes(of tensor: StoredTensor, byteCount: Int) throws(RallyError) -> StoredBytes {
     let name = tensor.name.quoted
     guard !folders.isEmpty else {
       throw RallyError(
@@ -45,7 +45,7 @@ struct ExternalData {
         .externalDataRange, name, expected: "\(byteCount) bytes at offset \(tensor.offset) of its data file",
         found: "a file of \(file.byteCount) bytes")
     }
-    return unsafe UnsafeRawBufferPointer(rebasing: file.bytes[Int(tensor.offset)..<end])
+    return unsafe (UnsafeRawBufferPointer(rebasing: file.bytes[Int(tensor.offset)..<end]), file)
   }
 
   private mutating func open(_ location: String, for name: String) throws(RallyError) -> MappedFile {

@@ -17,8 +17,6 @@ public final class ModelFile: Sendable {
   public let scoreQuantiles: [Float]?
 
   private let indices: [String: Int]
-  // What the entries point into.
-  private let storages: [any TensorBytes]
 
   init(_ parts: ImportedModel, path: String?) {
     self.path = path
@@ -28,7 +26,6 @@ public final class ModelFile: Sendable {
     tokenizerContent = parts.tokenizerContent
     scoreQuantiles = parts.scoreQuantiles
     indices = parts.indices
-    storages = parts.storages
   }
 
   /// The tensor of that name, or nil.
@@ -69,7 +66,7 @@ public final class ModelFile: Sendable {
   /// Says that the data of `entry` will not be read soon: its pages may leave memory. Reading it
   /// later still works.
   package func release(_ entry: TensorEntry) {
-    for storage in storages { unsafe storage.release(entry.data) }
+    unsafe entry.storage?.release(entry.data)
   }
 }
 
@@ -80,6 +77,9 @@ protocol TensorBytes: AnyObject, Sendable {
 }
 
 extension MappedFile: TensorBytes {}
+
+/// Bytes, and what they are part of; nil for those that the caller of `open` keeps.
+typealias StoredBytes = (bytes: UnsafeRawBufferPointer, storage: (any TensorBytes)?)
 
 /// Elements that were decoded from a typed field.
 final class DecodedBytes: TensorBytes {

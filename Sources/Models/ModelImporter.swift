@@ -8,7 +8,6 @@ struct ImportedModel {
   var indices: [String: Int] = [:]
   var tokenizerContent: TokenizerContent?
   var scoreQuantiles: [Float]?
-  var storages: [any TensorBytes] = []
 }
 
 /// Reads one model: versions, description, tensors, tokenizer, then a look at every weight.
@@ -31,13 +30,11 @@ struct ModelImporter {
     let description = try ModelDescription(metadata: metadata)
     try checkVersions(onnx)
     var model = ImportedModel(description: description, metadata: metadata)
-    if let file { model.storages.append(file) }
-    var table = try TensorTable(onnx, limits: limits)
+    var table = try TensorTable(onnx, limits: limits, file: file)
     try table.readWeights(into: &model, from: onnx, external: &external)
     try table.readQuantiles(into: &model, from: onnx, external: &external)
     try table.readTokenizer(into: &model, from: onnx, external: &external)
     try table.finish()
-    model.storages += external.files.values.map { $0 as any TensorBytes }
     try checkGraph(onnx)
     try checkFinite(model.tensors)
     return model

@@ -8,6 +8,11 @@ extension TensorEntry {
   ///   - destination: [rows.count, rowWidth], row-major.
   @unsafe
   package func copyFloats(rows: Range<Int>, into destination: UnsafeMutablePointer<Float>) {
+    withExtendedLifetime(storage) { unsafe convert(rows: rows, into: destination) }
+  }
+
+  @unsafe
+  private func convert(rows: Range<Int>, into destination: UnsafeMutablePointer<Float>) {
     precondition(rows.lowerBound >= 0 && rows.upperBound <= (shape.extents.first ?? 1))
     let width = rowWidth
     let first = rows.lowerBound * width

@@ -2,8 +2,8 @@ package import Tensors
 
 /// One tensor of a model file, as it is stored.
 ///
-/// A view into the file: valid while the `ModelFile` it came from lives. Its data is as long as its
-/// shape and type ask for.
+/// A view into the file, which it keeps open; of a model in memory, valid while those bytes are. Its
+/// data is as long as its shape and type ask for.
 @safe
 package struct TensorEntry: @unchecked Sendable {  // nobody writes to the bytes
   package let name: String
@@ -13,14 +13,20 @@ package struct TensorEntry: @unchecked Sendable {  // nobody writes to the bytes
   @unsafe package let data: UnsafeRawBufferPointer
   /// [out], one per row of an int8 matrix; empty for other types.
   package let scales: [Float]
+  /// What `data` is part of; nil for bytes that the caller keeps.
+  let storage: (any TensorBytes)?
 
   @unsafe
-  init(name: String, dataType: DataType, shape: Shape, data: UnsafeRawBufferPointer, scales: [Float] = []) {
+  init(
+    name: String, dataType: DataType, shape: Shape, data: UnsafeRawBufferPointer,
+    storage: (any TensorBytes)?, scales: [Float] = []
+  ) {
     self.name = name
     self.dataType = dataType
     self.shape = shape
     unsafe self.data = data
     self.scales = scales
+    self.storage = storage
   }
 
   /// Extents beyond the first multiplied: the length of a row of a matrix, 1 for a vector.
@@ -30,11 +36,21 @@ package struct TensorEntry: @unchecked Sendable {  // nobody writes to the bytes
   ///
   /// One pass over the data at memory speed. Whole numbers have none.
   package func firstNotFinite() -> Int? {
-    switch dataType {
-    case .f32: unsafe data.firstNotFinite(exponent: UInt32(0x7F80_0000), lowestBit: 0x0080_0000)
-    case .f16: unsafe data.firstNotFinite(exponent: UInt16(0x7C00), lowestBit: 0x0400)
-    case .bf16: unsafe data.firstNotFinite(exponent: UInt16(0x7F80), lowestBit: 0x0080)
-    case .int8, .int32, .int64: nil
+    withExtendedLifetime(storage) {
+      switch dataType {
+      case .f32: unsafe data.firstNotFinite(exponent: UInt32(0x7F80_0000), lowestBit: 0x0080_0000)
+      case .f16: unsafe data.firstNotFinite(exponent: UInt16(0x7C00), lowestBit: 0x0400)
+      case .bf16: unsafe data.firstNotFinite(exponent: UInt16(0x7F80), lowestBit: 0x0080)
+      case .int8, .int32, .int64: nil
+      }
+    }
+  }
+
+  /// The numbers of an int64 tensor.
+  func integers() -> [Int64] {
+    precondition(dataType == .int64)
+    return withExtendedLifetime(storage) {
+      (0..<shape.elementCount).map { unsafe data.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self) }
     }
   }
 }

@@ -8,7 +8,7 @@ extension TensorTable {
     let name = "score.cdf"
     guard model.description.kind == .rater, contains(name) else { return }
     let entry = try entry(
-      name, extents: [nil], types: [.f32], in: onnx, external: &external, storages: &model.storages)
+      name, extents: [nil], types: [.f32], in: onnx, external: &external)
     guard entry.shape.elementCount > 0 else {
       throw RallyError(.invalidShape, name.quoted, expected: "at least one quantile", found: "\(entry.shape)")
     }
@@ -38,9 +38,9 @@ extension TensorTable {
     }
     let merges = try texts("tokenizer.merges", in: onnx)
     let added = try ids(
-      "tokenizer.added", below: vocabulary.count, in: onnx, external: &external, storages: &model.storages)
+      "tokenizer.added", below: vocabulary.count, in: onnx, external: &external)
     let special = try ids(
-      "tokenizer.special", below: vocabulary.count, in: onnx, external: &external, storages: &model.storages)
+      "tokenizer.special", below: vocabulary.count, in: onnx, external: &external)
     model.tokenizerContent = TokenizerContent(
       vocabulary: vocabulary, merges: merges, addedTokens: added, specialTokens: special)
   }
@@ -68,18 +68,16 @@ extension TensorTable {
   }
 
   private mutating func ids(
-    _ name: String, below count: Int, in onnx: borrowing OnnxModel, external: inout ExternalData,
-    storages: inout [any TensorBytes]
+    _ name: String, below count: Int, in onnx: borrowing OnnxModel, external: inout ExternalData
   ) throws(RallyError) -> [Int32] {
     let entry = try entry(
-      name, extents: [nil], types: [.int64], in: onnx, external: &external, storages: &storages)
+      name, extents: [nil], types: [.int64], in: onnx, external: &external)
     guard entry.shape.elementCount <= count else {
       throw RallyError(
         .invalidTokenizer, name, expected: "at most \(count) ids", found: "\(entry.shape.elementCount)")
     }
     var ids: [Int32] = []
-    for index in 0..<entry.shape.elementCount {
-      let id = unsafe entry.data.loadUnaligned(fromByteOffset: index * 8, as: Int64.self)
+    for id in entry.integers() {
       guard id >= 0, id < count, let token = Int32(exactly: id) else {
         throw RallyError(
           .invalidTokenizer, name, expected: "ids below \(count), the vocabulary's entries", found: "\(id)")

@@ -87,8 +87,7 @@ extension TensorTable {
       _ = try matrix(tensor.name, tensor.extents, into: &model, from: onnx, external: &external)
     } else {
       let entry = try entry(
-        tensor.name, extents: tensor.extents, types: Self.floats, in: onnx, external: &external,
-        storages: &model.storages)
+        tensor.name, extents: tensor.extents, types: Self.floats, in: onnx, external: &external)
       model.append(entry)
     }
   }
@@ -99,19 +98,18 @@ extension TensorTable {
     into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
   ) throws(RallyError) -> TensorEntry {
     var matrix = try entry(
-      name, extents: extents, types: Self.floats + [.int8], in: onnx, external: &external,
-      storages: &model.storages)
+      name, extents: extents, types: Self.floats + [.int8], in: onnx, external: &external)
     if matrix.dataType == .int8 {
       let scales = try entry(
-        name + ".scale", extents: [matrix.shape.extents.first], types: [.f32], in: onnx, external: &external,
-        storages: &model.storages)
+        name + ".scale", extents: [matrix.shape.extents.first], types: [.f32], in: onnx, external: &external)
       if let place = scales.firstNotFinite() {
         throw RallyError(
           .notFinite, scales.name.quoted, expected: "finite numbers",
           found: "a NaN or infinity at element \(place)")
       }
       matrix = unsafe TensorEntry(
-        name: name, dataType: .int8, shape: matrix.shape, data: matrix.data, scales: scales.floats())
+        name: name, dataType: .int8, shape: matrix.shape, data: matrix.data, storage: matrix.storage,
+        scales: scales.floats())
     }
     model.append(matrix)
     return matrix

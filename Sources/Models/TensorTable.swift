@@ -4,12 +4,15 @@ import Tensors
 struct TensorTable {
   private static let graphPrefix = "graph."
   private let limits: ModelLimits
+  /// What inline data is part of; nil for a model in memory.
+  private let file: MappedFile?
   private var order: [String] = []
   private var stored: [String: Int] = [:]
 
   /// - Throws: `duplicateTensor`.
-  init(_ onnx: borrowing OnnxModel, limits: ModelLimits) throws(RallyError) {
+  init(_ onnx: borrowing OnnxModel, limits: ModelLimits, file: MappedFile?) throws(RallyError) {
     self.limits = limits
+    self.file = file
     for index in 0..<onnx.tensorCount {
       let name = onnx.tensor(index).name
       guard stored.updateValue(index, forKey: name) == nil else {
@@ -48,7 +51,7 @@ struct TensorTable {
   ///   codes of external data; each names the tensor.
   mutating func entry(
     _ name: String, extents: [Int?], types: [DataType], in onnx: borrowing OnnxModel,
-    external: inout ExternalData, storages: inout [any TensorBytes]
+    external: inout ExternalData
   ) throws(RallyError) -> TensorEntry {
     let tensor = try take(name, from: onnx)
     guard let type = tensor.dataType, types.contains(type) else {
@@ -58,9 +61,9 @@ struct TensorTable {
     }
     let shape = try Self.shape(of: tensor, expected: extents)
     let byteCount = try byteCount(shape, type, of: tensor)
-    let data = unsafe try Self.bytes(
-      of: tensor, shape: shape, byteCount: byteCount, in: onnx, external: &external, storages: &storages)
-    return unsafe TensorEntry(name: name, dataType: type, shape: shape, data: data)
+    let (data, storage) = unsafe try bytes(
+      of: tensor, shape: shape, byteCount: byteCount, in: onnx, external: &external)
+    return unsafe TensorEntry(name: name, dataType: type, shape: shape, data: data, storage: storage)
   }
 
   private static func shape(of tensor: StoredTensor, expected: [Int?]) throws(RallyError) -> Shape {
@@ -89,10 +92,10 @@ struct TensorTable {
   }
 
   @unsafe
-  private static func bytes(
+  private func bytes(
     of tensor: StoredTensor, shape: Shape, byteCount: Int, in onnx: borrowing OnnxModel,
-    external: inout ExternalData, storages: inout [any TensorBytes]
-  ) throws(RallyError) -> UnsafeRawBufferPointer {
+    external: inout ExternalData
+  ) throws(RallyError) -> StoredBytes {
     switch tensor.source {
     case .external:
       return unsafe try external.bytes(of: tensor, byteCount: byteCount)
@@ -102,7 +105,7 @@ struct TensorTable {
           .truncatedData, tensor.name.quoted, expected: "\(byteCount) bytes",
           found: "\(unsafe tensor.data.count)")
       }
-      return unsafe tensor.data
+      return unsafe (tensor.data, file)
     case .typed:
       guard tensor.elementCount == shape.elementCount else {
         throw RallyError(
@@ -111,8 +114,7 @@ struct TensorTable {
       }
       let decoded = try DecodedBytes(byteCount: byteCount)
       unsafe try onnx.read(tensor, into: decoded.base)
-      storages.append(decoded)
-      return unsafe UnsafeRawBufferPointer(start: decoded.base, count: byteCount)
+      return unsafe (UnsafeRawBufferPointer(start: decoded.base, count: byteCount), decoded)
     case .strings, .several:
       throw RallyError(
         .corruptFile, tensor.name.quoted, expected: "its data in one field of numbers",
