@@ -188,8 +188,8 @@ void rally_model_options_init(rally_model_options *options, size_t size);
 
 /*
  * Opens the model file at `path`, checks all of it and packs the weights. External data is read from beneath the folder of the
- * file (docs/format.md). The file is memory-mapped while it is read and let go afterwards; whoever changes it in that time
- * changes what is read.
+ * file (docs/format.md). The file is memory-mapped while it is read and let go afterwards. Where another program may cut it
+ * short in that time (the system then ends this process), read it yourself and use rally_model_open_memory.
  * Memory: weight_bytes of rally_model_info, 4 bytes per parameter, and the embedding as it is stored.
  * Errors: 1, 13, 15-17 and 20-47. Any thread.
  */

@@ -1,3 +1,5 @@
+public import Tokenization
+
 /// What a model is, without its weights: the `rally.` keys of its file, typed and checked.
 ///
 /// A description that was read from a file obeys every rule of `docs/format.md` and the bounds of
@@ -214,10 +216,7 @@ extension ModelDescription {
   }
 
   public struct Tokenizer: Sendable, Equatable {
-    public enum PreTokenizer: String, Sendable, CaseIterable {
-      case gpt2, smollm
-    }
-    public var preTokenizer: PreTokenizer
+    public var preTokenizer: TokenizerConfiguration.PreTokenizer
     public var addsPrefixSpace: Bool
     public var beginningOfSequence: Int32?
     public var endOfSequence: Int32?

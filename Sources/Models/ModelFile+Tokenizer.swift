@@ -7,8 +7,8 @@ extension ModelFile {
   package func makeTokenizer() throws(RallyError) -> BytePairTokenizer? {
     guard let content = tokenizerContent, let settings = description.tokenizer else { return nil }
     var configuration = TokenizerConfiguration(
-      preTokenizer: settings.preTokenizer == .smollm ? .smollm : .gpt2,
-      addsPrefixSpace: settings.addsPrefixSpace, addedTokens: content.addedTokens,
+      preTokenizer: settings.preTokenizer, addsPrefixSpace: settings.addsPrefixSpace,
+      addedTokens: content.addedTokens,
       specialTokens: content.specialTokens, beginningOfSequence: settings.beginningOfSequence,
       endOfSequence: settings.endOfSequence,
       addsBeginningOfSequence: settings.addsBeginningOfSequence,
