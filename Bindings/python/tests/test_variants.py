@@ -43,7 +43,8 @@ def test_language_model(case: variants.Case, tmp_path: Path) -> None:
         assert model.metadata["rally.routing"] == model.info.routing
         for selection in ("threshold", "topk") if case.routed else ("threshold",):
             for cap in caps:
-                for row, found in zip(rows, model.forward(rows, selection, cap), strict=True):
+                some = rows if cap is None else rows[2:3]
+                for row, found in zip(some, model.forward(some, selection, cap), strict=True):
                     logits, depth = case.reference(row, selection, cap)
                     assert found.depth.tolist() == depth.tolist(), (selection, cap)
                     error = relative_error(found.logits, logits)
