@@ -25,7 +25,9 @@ let librarySettings: [LinkerSetting] = linksLibrary
   : []
 
 // lld, because gold warns of a `mktemp` in the Swift standard library.
-let executableSettings: [LinkerSetting] = linksLibrary ? [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--gc-sections"])] : []
+let executableSettings: [LinkerSetting] = linksLibrary
+  ? [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--gc-sections", "-Xlinker", "--strip-all"])]
+  : []
 
 let package = Package(
   name: "rally",

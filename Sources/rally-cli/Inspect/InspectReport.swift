@@ -118,7 +118,7 @@ enum InspectReport {
     return [
       ("score", "\(rater.pooling.rawValue) pooling, \(head) head, squash \(squash)"),
       ("rows", "a \(rater.packing.rawValue) each"),
-      ("provenance", rater.scoreProvenance.clipped(to: 100)),
+      ("provenance", rater.scoreProvenance.isEmpty ? "not said" : rater.scoreProvenance.clipped(to: 100)),
       ("discard", rater.discardFraction.map { "the lowest \(decimal($0 * 100, 0)) %" } ?? "no recommendation"),
     ]
   }

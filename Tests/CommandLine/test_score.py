@@ -1,0 +1,162 @@
+"""Lines in, the same lines with their scores out."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from conftest import ROOT, run
+
+TEXTS = ROOT / "Examples/texts.jsonl"
+
+
+def score(model, *arguments, code=0, **keywords):
+    result = run("score", "-m", model, *arguments, **keywords)
+    assert result.code == code, result
+    return result
+
+
+def objects(result) -> list[dict]:
+    return [json.loads(line) for line in result.lines]
+
+
+def lines(*values: dict) -> str:
+    return "".join(json.dumps(value) + "\n" for value in values)
+
+
+def test_every_line_comes_back_in_order_with_its_score(rater):
+    given = [json.loads(line) for line in TEXTS.read_text().splitlines()]
+    scored = objects(score(rater, TEXTS))
+    assert len(scored) == len(given)
+    for before, after in zip(given, scored, strict=True):
+        assert list(after) == [*before, "score", "token_count", "windows"]
+        assert {key: after[key] for key in before} == before
+        assert math.isfinite(after["score"])
+        assert after["token_count"] > 0
+        assert after["windows"] == 1
+
+
+def test_scores_repeat_and_do_not_depend_on_company(rater):
+    together = objects(score(rater, TEXTS))
+    assert together == objects(score(rater, stdin=TEXTS.read_text()))
+    assert together == objects(score(rater, "-t", 1, stdin=TEXTS.read_text()))
+    for line, expected in zip(TEXTS.read_text().splitlines(), together, strict=True):
+        assert objects(score(rater, stdin=line)) == [expected]
+
+
+def test_other_members_are_kept_as_they_were_written(rater):
+    line = '{"b":1.50,"text":"caf\\u00e9 \\ud83d\\ude00","a":[1, {"x":null}],"big":12345678901234567890,"e":1e400}'
+    (scored,) = score(rater, stdin=line).lines
+    for part in (
+        '"b": 1.50',
+        '"text": "caf\\u00e9 \\ud83d\\ude00"',
+        '"a": [1, {"x":null}]',
+        "12345678901234567890",
+        "1e400",
+    ):
+        assert part in scored
+    (plain,) = objects(score(rater, stdin=lines({"text": "café 😀"})))
+    assert json.loads(scored)["score"] == plain["score"]
+
+
+def test_a_score_that_is_there_is_replaced_and_another_field_keeps_it(rater):
+    line = lines({"text": "a boat", "score": 7})
+    assert objects(score(rater, stdin=line))[0]["score"] != 7
+    (kept,) = objects(score(rater, "--field", "other", stdin=line))
+    assert kept["score"] == 7
+    assert "other" in kept
+
+
+def test_tokens_are_taken_as_they_are(rater):
+    (scored,) = objects(score(rater, stdin=lines({"tokens": [1, 2, 3], "text": 5})))
+    assert scored["tokens"] == [1, 2, 3]
+    assert scored["token_count"] == 3
+
+
+def test_plain_lines(rater, tmp_path):
+    text = "a boat\r\n\nthe last line has no end"
+    (tmp_path / "lines.txt").write_text(text)
+    named = objects(score(rater, tmp_path / "lines.txt"))
+    assert named == objects(score(rater, "--text", stdin=text))
+    assert [line["text"] for line in named] == ["a boat", "the last line has no end"]
+    assert [line["score"] for line in named] == [
+        line["score"] for line in objects(score(rater, stdin=lines(*({"text": line["text"]} for line in named))))
+    ]
+
+
+def test_several_files_follow_each_other(rater, tmp_path):
+    (tmp_path / "a.jsonl").write_text(lines({"text": "one"}))
+    (tmp_path / "b.txt").write_text("two\n")
+    result = score(rater, tmp_path / "a.jsonl", tmp_path / "b.txt", "-", stdin=lines({"text": "three"}))
+    assert [line["text"] for line in objects(result)] == ["one", "two", "three"]
+
+
+def test_long_documents_are_scored_in_windows(rater):
+    context = json.loads(run("inspect", rater, "--json").out)["max_position_embeddings"]
+    tokens = [7 + index % 50 for index in range(2 * context + 10)]
+    parts = [tokens[:context], tokens[context : 2 * context], tokens[2 * context :]]
+    (whole,) = objects(score(rater, stdin=lines({"tokens": tokens})))
+    scores = [line["score"] for line in objects(score(rater, stdin=lines(*({"tokens": part} for part in parts))))]
+    mean = sum(value * len(part) for value, part in zip(scores, parts, strict=True)) / len(tokens)
+    assert whole["windows"] == 3
+    assert whole["token_count"] == len(tokens)
+    assert whole["score"] == pytest.approx(mean, rel=1e-6)
+
+
+def test_many_documents_keep_their_order(rater):
+    given = [{"id": index, "text": f"number {index}"} for index in range(5000)]
+    scored = objects(score(rater, stdin=lines(*given)))
+    assert [line["id"] for line in scored] == list(range(5000))
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "expected"),
+        ("[1]", "expected an object"),
+        ('{"text": 5}', "expected a string"),
+        ('{"other": "a"}', '"text" or "tokens"'),
+        ('{"text": ""}', "at least one token"),
+        ('{"tokens": []}', "at least one token"),
+        ('{"tokens": [1, 2.5]}', "whole number"),
+        ('{"tokens": [-1]}', "ids in"),
+        ('{"tokens": [1000000000000000000000]}', "whole number"),
+        ('{"text": "a"} {"text": "b"}', "the end of the line"),
+        ('{"text": "a", }', "expected a string"),
+        ('{"text": "\\x"}', "escape"),
+        ('{"text": "a", "x": 01}', "leading zero"),
+        ('{"text": "a", "x": ' + "[" * 5000 + "]" * 5000 + "}", "nesting"),
+        (b'{"text": "\xff"}', "UTF-8"),
+    ],
+)
+def test_a_bad_line_is_named(rater, tmp_path, line, reason):
+    path = tmp_path / "lines.jsonl"
+    bad = line if isinstance(line, bytes) else line.encode()
+    path.write_bytes(b'{"text": "good"}\n' + bad + b'\n{"text": "also good"}\n')
+    stopped = score(rater, path, code=5)
+    assert len(stopped.lines) == 1, "what came before is written"
+    assert stopped.err.startswith(f"rally: {path}:2: ")
+    assert reason in stopped.err
+    going = score(rater, path, "--keep-going", code=1)
+    assert [json.loads(text)["text"] for text in going.lines] == ["good", "also good"]
+    assert f"{path}:2: " in going.err
+    assert "1 line left out" in going.err
+
+
+def test_sorted_from_best_to_worst(rater):
+    scores = sorted((line["score"] for line in objects(score(rater, TEXTS))), reverse=True)
+    table = score(rater, TEXTS, "--sort").lines
+    assert table[0].split() == ["rank", "score", "tokens", "document"]
+    assert [float(line.split()[1]) for line in table[1:]] == pytest.approx(scores, abs=6e-5)
+    assert [line["score"] for line in objects(score(rater, TEXTS, "--sort", "--json"))] == scores
+
+
+def test_squash(rater):
+    squash = json.loads(run("inspect", rater, "--json", "--metadata").out)["metadata"]["rally.squash"]
+    raw = [line["score"] for line in objects(score(rater, TEXTS))]
+    squashed = [line["score"] for line in objects(score(rater, TEXTS, "--squash"))]
+    if squash == "none":
+        assert squashed == raw
+    else:
+        assert all(0 <= value <= 1 for value in squashed)
