@@ -55,7 +55,9 @@ def break_field(message: Message, index: int, random: random.Random) -> str:
         del fields[index]
         return "removed"
     if choice == 1:
-        count = random.choice([1, 1, 2, 1000])
+        # Not beyond some megabytes: a file of any size may be right.
+        size = sum(map(len, field.chunks()))
+        count = min(random.choice([1, 1, 2, 1000]), max(1, (1 << 22) // max(size, 1)))
         fields[index:index] = [field] * count
         return f"repeated {count} times"
     if choice == 2:

@@ -57,9 +57,7 @@ struct Transcript {
     tokens.append(token)
     depths.append(depth)
     logProbabilities.append(logProbability)
-    // Vocabularies are rounded up: the ids at their end have no text.
-    let decoded = Int(token) < tokenizer.tokenCount ? try decoder.push(token) : []
-    let (passed, stops) = matcher.push(decoded)
+    let (passed, stops) = matcher.push(try decoder.push(token))
     text += passed
     show(passed, depth: depth)
     isStopped = stops
