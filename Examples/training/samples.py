@@ -1,0 +1,88 @@
+"""Rater data: clean windows of documents, and the same with a corruption mixed in."""
+
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from corruptions import ALL, EXTRA, LISTED
+from prepare import MIX
+
+
+@dataclass
+class Sample:
+    """One window: its text, the corruption's name (``clean`` if none) and level."""
+
+    text: str
+    name: str
+    level: float
+
+
+class TextMix:
+    """Documents of one split, by kind."""
+
+    def __init__(self, corpus: Path, split: str, part: int = 0, parts: int = 1) -> None:
+        """Keep every ``parts``-th document from ``part`` on, so that parts are disjoint."""
+        self.texts: dict[str, list[str]] = {kind: [] for kind in MIX}
+        with (corpus / f"{split}.jsonl").open() as lines:
+            for number, line in enumerate(lines):
+                if number % parts == part:
+                    document = json.loads(line)
+                    self.texts[document["kind"]].append(document["text"])
+        self.texts = {kind: texts for kind, texts in self.texts.items() if texts}
+        # Documents are drawn by length, so that every character is equally likely.
+        self.weights = {kind: [len(t) for t in texts] for kind, texts in self.texts.items()}
+
+    def clean(self, rng: random.Random, characters: int) -> str:
+        """Draw a stretch of ``characters`` that begins at a word."""
+        kinds = list(self.texts)
+        kind = rng.choices(kinds, [MIX[k] for k in kinds])[0]
+        while True:
+            text = rng.choices(self.texts[kind], self.weights[kind])[0]
+            if len(text) > characters + 40:
+                start = rng.randrange(len(text) - characters - 40)
+                return text[text.find(" ", start, start + 40) + 1 or start :][:characters]
+
+
+def spoil(rng: random.Random, text: str, name: str, level: float) -> str:
+    """Apply the corruption ``name``."""
+    return ALL[name](rng, text, level)
+
+
+class SampleSource:
+    """Windows of ``length`` ids, a share of them corrupted."""
+
+    def __init__(self, texts: TextMix, tokenizer: Path, corrupted: float) -> None:
+        self.texts, self.corrupted = texts, corrupted
+        self.tokenizer = Tokenizer.from_file(str(tokenizer))
+
+    def draw(self, rng: random.Random, length: int, name: str | None = None, level: float | None = None) -> tuple[Sample, list[int]]:
+        """Draw one window of exactly ``length`` ids; ``name`` and ``level`` force the corruption."""
+        while True:
+            text = self.texts.clean(rng, length * 6 + 80)
+            kind, strength = name or self.choose(rng), level or rng.uniform(0.1, 1.0)
+            if kind != "clean":
+                text = spoil(rng, text, kind, strength)
+            ids = self.tokenizer.encode(text).ids[:length]
+            if len(ids) == length:
+                return Sample(text, kind, strength if kind != "clean" else 0.0), ids
+
+    def choose(self, rng: random.Random) -> str:
+        """Clean, or one of the five listed corruptions twice as often as an extra one."""
+        if rng.random() >= self.corrupted:
+            return "clean"
+        return rng.choice([*LISTED, *LISTED, *EXTRA])
+
+    def batch(self, rng: random.Random, count: int, length: int) -> tuple[list[Sample], torch.Tensor]:
+        """Draw ``count`` windows: their descriptions and ids [count, length]."""
+        drawn = [self.draw(rng, length) for _ in range(count)]
+        return [s for s, _ in drawn], torch.tensor([ids for _, ids in drawn])
+
+
+def area_under_curve(clean: list[float], corrupted: list[float]) -> float:
+    """Probability that a clean sample scores above a corrupted one; ties count half."""
+    good, bad = torch.tensor(clean)[:, None], torch.tensor(corrupted)[None]
+    return ((good > bad).double() + 0.5 * (good == bad).double()).mean().item()
