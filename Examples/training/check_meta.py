@@ -15,7 +15,13 @@ from model import LanguageModel, Shape, initialise
 
 
 def plain_outer_loss(
-    rater: nn.Module, model: LanguageModel, theta: dict, state: AdamState, rule: AdamRule, batches: list[torch.Tensor], outer: torch.Tensor
+    rater: nn.Module,
+    model: LanguageModel,
+    theta: dict,
+    state: AdamState,
+    rule: AdamRule,
+    batches: list[torch.Tensor],
+    outer: torch.Tensor,
 ) -> torch.Tensor:
     """The outer loss again, over one flat vector and sample by sample, with no shared helper but the loss."""
     names, shapes = list(theta), [v.shape for v in theta.values()]
@@ -60,7 +66,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     torch.manual_seed(parser.parse_args().seed)
     torch.set_default_dtype(torch.float64)
-    shape = Shape(vocab=32, width=16, heads=2, kv_heads=1, head_dim=8, feed_forward=24, block_layers=1, recursions=0, context=16)
+    shape = Shape(
+        vocab=32, width=16, heads=2, kv_heads=1, head_dim=8, feed_forward=24, block_layers=1, recursions=0, context=16
+    )
     model, rater, rule = LanguageModel(shape), TinyRater(32), AdamRule(rate=1e-2)
     initialise(model)
     theta = leaves(dict(model.named_parameters()))
@@ -70,17 +78,29 @@ def main() -> None:
     theta, state = inner_updates(model, theta, AdamState(), rule, uniform, [draw(6), draw(6)], graph=False)
     batches, outer = [draw(6), draw(6)], draw(5)
     ours, loss, _, _ = meta_gradient(rater, model, theta, state, rule, batches, outer)
-    plain = torch.autograd.grad(plain_outer_loss(rater, model, theta, state, rule, batches, outer), list(rater.parameters()))
+    plain = torch.autograd.grad(
+        plain_outer_loss(rater, model, theta, state, rule, batches, outer), list(rater.parameters())
+    )
     flat, reference = (torch.cat([g.flatten() for g in side]) for side in (ours, plain))
     report = {"outer_loss": loss, "norm": flat.norm().item()}
     report["double_backward"] = ((flat - reference).norm() / reference.norm()).item()
-    report["finite_difference"] = finite_difference(rater, flat, lambda: meta_loss(rater, model, theta, state, rule, batches, outer))
+    report["finite_difference"] = finite_difference(
+        rater, flat, lambda: meta_loss(rater, model, theta, state, rule, batches, outer)
+    )
     print(json.dumps(report, indent=1))
     if report["double_backward"] > 1e-9 or report["finite_difference"] > 1e-5:
         raise SystemExit("the meta-gradient is wrong")
 
 
-def meta_loss(rater: nn.Module, model: LanguageModel, theta: dict, state: AdamState, rule: AdamRule, batches: list, outer: torch.Tensor) -> float:
+def meta_loss(
+    rater: nn.Module,
+    model: LanguageModel,
+    theta: dict,
+    state: AdamState,
+    rule: AdamRule,
+    batches: list,
+    outer: torch.Tensor,
+) -> float:
     """The outer loss after the updates, as a number."""
     return meta_gradient(rater, model, theta, state, rule, batches, outer)[1]
 

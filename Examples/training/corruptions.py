@@ -39,7 +39,14 @@ def shuffled_bytes(rng: random.Random, text: str, level: float) -> str:
 def wrong_encoding(rng: random.Random, text: str, level: float) -> str:
     """Decode spans with an encoding they were not written in."""
     write, read = rng.choice(
-        (("utf-16-le", "latin-1"), ("cp037", "latin-1"), ("utf-16-be", "cp1252"), ("cp500", "cp437"), ("utf-8", "utf-16-le"), ("utf-8", "cp1252"))
+        (
+            ("utf-16-le", "latin-1"),
+            ("cp037", "latin-1"),
+            ("utf-16-be", "cp1252"),
+            ("cp500", "cp437"),
+            ("utf-8", "utf-16-le"),
+            ("utf-8", "cp1252"),
+        )
     )
     if (write, read) == ("utf-8", "cp1252"):  # mojibake needs letters outside ASCII
         accents = str.maketrans("aeiouyncs'\"-", "áéíóúýñçš’”—")
@@ -48,8 +55,9 @@ def wrong_encoding(rng: random.Random, text: str, level: float) -> str:
 
 
 CONFUSED = {
-    "m": "rn", "rn": "m", "l": "1", "i": "l", "o": "0", "O": "0", "e": "c", "c": "e", "h": "b", "b": "h", "s": "5", "S": "5",
-    "t": "f", "f": "t", "a": "o", "u": "ii", "n": "ri", "w": "vv", "d": "cl", "g": "9", "B": "8", "T": "7", "I": "|", "y": "v",
+    "m": "rn", "l": "1", "i": "l", "o": "0", "O": "0", "e": "c", "c": "e", "h": "b", "b": "h", "s": "5", "S": "5",
+    "t": "f", "f": "t", "a": "o", "u": "ii", "n": "ri", "w": "vv", "d": "cl", "g": "9", "B": "8", "T": "7", "I": "|",
+    "y": "v",
 }  # fmt: skip
 
 
@@ -132,7 +140,14 @@ def markup(rng: random.Random, text: str, level: float) -> str:
     for word in text.split(" "):
         if rng.random() < level:
             tag = rng.choice(tags)
-            attribute = rng.choice(("", f' class="c{rng.randint(0, 99)}"', f' id="{rng.choice(tags)}-{rng.randint(0, 999)}"', ' style="width:100%"'))
+            attribute = rng.choice(
+                (
+                    "",
+                    f' class="c{rng.randint(0, 99)}"',
+                    f' id="{rng.choice(tags)}-{rng.randint(0, 999)}"',
+                    ' style="width:100%"',
+                )
+            )
             word = f"<{tag}{attribute}>" + (f"{word}</{tag}>" if rng.random() < 0.5 else "")
         out.append(word)
     return " ".join(out)

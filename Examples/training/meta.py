@@ -27,7 +27,9 @@ class AdamState:
 
     def detached(self) -> "AdamState":
         """The same numbers without their graph."""
-        return AdamState({k: v.detach() for k, v in self.first.items()}, {k: v.detach() for k, v in self.second.items()}, self.step)
+        return AdamState(
+            {k: v.detach() for k, v in self.first.items()}, {k: v.detach() for k, v in self.second.items()}, self.step
+        )
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,13 @@ def sample_losses(model: LanguageModel, theta: Parameters, ids: torch.Tensor) ->
 
 
 def inner_updates(
-    model: LanguageModel, theta: Parameters, state: AdamState, rule: AdamRule, weights: list[torch.Tensor], batches: list[torch.Tensor], graph: bool = True
+    model: LanguageModel,
+    theta: Parameters,
+    state: AdamState,
+    rule: AdamRule,
+    weights: list[torch.Tensor],
+    batches: list[torch.Tensor],
+    graph: bool = True,
 ) -> tuple[Parameters, AdamState]:
     """One update per batch on the weighted SUM of sample losses; ``weights`` [B] sum to one."""
     for weight, ids in zip(weights, batches, strict=True):
@@ -74,7 +82,13 @@ def inner_updates(
 
 
 def meta_gradient(
-    rater: nn.Module, model: LanguageModel, theta: Parameters, state: AdamState, rule: AdamRule, batches: list[torch.Tensor], outer: torch.Tensor
+    rater: nn.Module,
+    model: LanguageModel,
+    theta: Parameters,
+    state: AdamState,
+    rule: AdamRule,
+    batches: list[torch.Tensor],
+    outer: torch.Tensor,
 ) -> tuple[list[torch.Tensor], float, Parameters, AdamState]:
     """Gradient of the outer loss after the inner updates, with respect to the rater.
 

@@ -142,9 +142,7 @@ class LanguageModel(nn.Module):
         self.norm = RMSNorm(shape.width, shape.eps)
         if shape.recursions:
             self.first, self.last = Layer(shape), Layer(shape)
-            self.routers = nn.ModuleList(
-                nn.Linear(shape.width, 1, bias=False) for _ in range(shape.recursions)
-            )
+            self.routers = nn.ModuleList(nn.Linear(shape.width, 1, bias=False) for _ in range(shape.recursions))
         self.block = nn.ModuleList(Layer(shape) for _ in range(shape.block_layers))
         self.register_buffer("rope", rope_table(shape, shape.context), persistent=False)
 
@@ -235,9 +233,7 @@ def initialise(model: LanguageModel) -> None:
     for name, weight in model.named_parameters():
         if weight.dim() < 2:
             continue
-        if name.startswith("embed_tokens"):
-            std = 0.02
-        elif name.startswith("routers"):
+        if name.startswith("embed_tokens") or name.startswith("routers"):
             std = 0.02
         else:
             std = 0.6 * weight.shape[1] ** -0.5

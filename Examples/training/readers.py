@@ -11,7 +11,10 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-BLOCK = r"(?i)</?(?:p|div|h[1-6]|li|ul|ol|dl|dt|dd|tr|table|br|section|title|note|item|steps|page|q|lg|l|verse|chapter|lb)\b[^>]*>"
+BLOCK = (
+    r"(?i)</?(?:p|div|h[1-6]|li|ul|ol|dl|dt|dd|tr|table|br|section|title|note|item|steps|page|q|lg|l|verse|chapter|lb)"
+    r"\b[^>]*>"
+)
 HIDDEN = r"(?is)<(script|style|head|nav|header|footer|svg|info)\b.*?</\1>"
 
 

@@ -59,7 +59,9 @@ class SampleSource:
         self.texts, self.corrupted = texts, corrupted
         self.tokenizer = Tokenizer.from_file(str(tokenizer))
 
-    def draw(self, rng: random.Random, length: int, name: str | None = None, level: float | None = None) -> tuple[Sample, list[int]]:
+    def draw(
+        self, rng: random.Random, length: int, name: str | None = None, level: float | None = None
+    ) -> tuple[Sample, list[int]]:
         """Draw one window of exactly ``length`` ids; ``name`` and ``level`` force the corruption."""
         while True:
             text = self.texts.clean(rng, length * 6 + 80)

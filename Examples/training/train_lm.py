@@ -33,9 +33,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--decay-share", type=float, default=0.3, help="share of the steps that decays to zero")
     parser.add_argument("--warmup", type=int, default=60)
     parser.add_argument("--batch", type=int, default=8, help="windows a step")
-    parser.add_argument("--rate", type=float, default=3e-3)
-    parser.add_argument("--width", type=int, default=192)
-    parser.add_argument("--feed-forward", type=int, default=512)
+    parser.add_argument("--rate", type=float, default=4e-3)
+    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--feed-forward", type=int, default=384)
     parser.add_argument("--block-layers", type=int, default=2)
     parser.add_argument("--context", type=int, default=512)
     parser.add_argument("--save-every", type=int, default=100)
@@ -93,7 +93,9 @@ def train_step(model: LanguageModel, optimiser: torch.optim.AdamW, windows: torc
 
 
 @torch.no_grad()
-def bits_per_byte(model: LanguageModel, mix: TokenMix, sizes: torch.Tensor, limit: int, threshold: bool = False) -> dict:
+def bits_per_byte(
+    model: LanguageModel, mix: TokenMix, sizes: torch.Tensor, limit: int, threshold: bool = False
+) -> dict:
     """Bits per byte of held-out text by kind, ``limit`` windows of each."""
     out = {}
     for kind in mix.ids:
@@ -112,7 +114,11 @@ def progress(step: int, steps: int, record: dict, speed: float) -> None:
     done = 24 * step // steps
     left = (steps - step) * record["seconds"] / 60
     bar = "#" * done + "." * (24 - done)
-    print(f"\r[{bar}] {step}/{steps} loss {record['loss']:.3f} {speed:.0f} tok/s {left:.0f} min left ", end="", file=sys.stderr)
+    print(
+        f"\r[{bar}] {step}/{steps} loss {record['loss']:.3f} {speed:.0f} tok/s {left:.0f} min left ",
+        end="",
+        file=sys.stderr,
+    )
 
 
 def save_state(path: Path, step: int, model: LanguageModel, optimiser: torch.optim.AdamW, elapsed: float) -> None:

@@ -48,7 +48,9 @@ def parse_arguments() -> argparse.Namespace:
 
 def inner_shape() -> Shape:
     """Sizes of an inner model: two layers, 96 wide."""
-    return Shape(width=96, heads=2, kv_heads=2, head_dim=48, feed_forward=256, block_layers=2, recursions=0, context=512)
+    return Shape(
+        width=96, heads=2, kv_heads=2, head_dim=48, feed_forward=256, block_layers=2, recursions=0, context=512
+    )
 
 
 class InnerModel:
@@ -108,7 +110,7 @@ def watch(rater: Rater, source: SampleSource, seed: int) -> tuple[float, dict[st
             scores.setdefault(sample.name, []).append(score)
     clean = scores.pop("clean")
     each = {name: round(area_under_curve(clean, values), 3) for name, values in sorted(scores.items())}
-    return area_under_curve(clean, sum(scores.values(), [])), each
+    return area_under_curve(clean, [s for values in scores.values() for s in values]), each
 
 
 def main() -> None:
@@ -131,7 +133,12 @@ def main() -> None:
     if state_file.exists():
         state = torch.load(state_file, weights_only=False)
         rater.load_state_dict(state["rater"])
-        optimiser.moments, optimiser.steps, step, elapsed = state["moments"], state["step"], state["step"], state["elapsed"]
+        optimiser.moments, optimiser.steps, step, elapsed = (
+            state["moments"],
+            state["step"],
+            state["step"],
+            state["elapsed"],
+        )
         for model, saved in zip(models, state["models"], strict=True):
             model.theta, model.adam, model.age, model.births = leaves(saved[0]), *saved[1:]
         print(f"resumed at step {step}", file=sys.stderr)
@@ -144,7 +151,9 @@ def main() -> None:
             length, count = rng.choice(WINDOWS)
             batches = [inner.batch(rng, count, length)[1] for _ in range(options.window)]
             held = outer.batch(rng, 16, 128)[1]
-            gradient, loss, model.theta, model.adam = meta_gradient(rater, skeleton, model.theta, model.adam, rule, batches, held)
+            gradient, loss, model.theta, model.adam = meta_gradient(
+                rater, skeleton, model.theta, model.adam, rule, batches, held
+            )
             gradient, norm = clipped(gradient, options.clip)
             gradients.append(gradient)
             norms.append(norm)
@@ -155,16 +164,36 @@ def main() -> None:
         optimiser.update(gradients, rate)
         step += 1
         elapsed += time.monotonic() - start
-        record = {"step": step, "outer": losses, "norm": norms, "rate": rate, "ages": [m.age for m in models], "elapsed": elapsed}
+        record = {
+            "step": step,
+            "outer": losses,
+            "norm": norms,
+            "rate": rate,
+            "ages": [m.age for m in models],
+            "elapsed": elapsed,
+        }
         if step % options.save_every == 0 or step == options.steps:
             record["auc"], record["auc_by_corruption"] = watch(rater, heldout, 1)
             saved = [({k: v.detach() for k, v in m.theta.items()}, m.adam, m.age, m.births) for m in models]
-            torch.save({"rater": rater.state_dict(), "moments": optimiser.moments, "step": step, "elapsed": elapsed, "models": saved}, state_file)
+            torch.save(
+                {
+                    "rater": rater.state_dict(),
+                    "moments": optimiser.moments,
+                    "step": step,
+                    "elapsed": elapsed,
+                    "models": saved,
+                },
+                state_file,
+            )
             save(rater, options.tokenizer, options.out)
         print(json.dumps(record), file=log, flush=True)
         bar = "#" * (24 * step // options.steps)
         left = elapsed / step * (options.steps - step) / 60
-        print(f"\r[{bar:.<24}] {step}/{options.steps} outer {sum(losses) / len(losses):.3f} {left:.0f} min left ", end="", file=sys.stderr)
+        print(
+            f"\r[{bar:.<24}] {step}/{options.steps} outer {sum(losses) / len(losses):.3f} {left:.0f} min left ",
+            end="",
+            file=sys.stderr,
+        )
     print(file=sys.stderr)
 
 
