@@ -41,6 +41,14 @@ def download(source: Source, cache: Path) -> Path:
     return target
 
 
+def version_of(source: Source, cache: Path) -> str:
+    """Read the package's version off its archive's file name."""
+    archive = next((cache / "archives" / source.package).iterdir()).name
+    if source.registry == "debian":
+        return archive.split("_")[1].replace("%3a", ":")
+    return archive.removesuffix(".tar.gz").rsplit("-", 1)[1]
+
+
 def tidy(text: str) -> str:
     """Normalise Unicode and blank space, drop control characters."""
     text = unicodedata.normalize("NFC", text).replace("\u00a0", " ").replace("\t", "    ")
@@ -109,14 +117,15 @@ def main() -> None:
     files = {s: (options.out / f"{s}.jsonl").open("w") for s in ("train", "heldout", "unseen")}
     seen: set[int] = set()
     with (options.out / "sources.tsv").open("w") as table:
-        print("package\tregistry\tlicence\tkind\tpattern\tdocuments\tbytes", file=table)
+        print("package\tversion\tregistry\tlicence\tkind\tpattern\tdocuments\tbytes", file=table)
         for source in SOURCES:
             count = size = 0
             for name, body in documents(source, download(source, options.cache), seen):
                 record = {"source": source.package, "kind": source.kind, "text": body}
                 print(json.dumps(record, ensure_ascii=False), file=files[split_of(name, source)])
                 count, size = count + 1, size + len(body.encode())
-            row = (source.package, source.registry, source.licence, source.kind, source.pattern, count, size)
+            version = version_of(source, options.cache)
+            row = (source.package, version, source.registry, source.licence, source.kind, source.pattern, count, size)
             print(*row, sep="\t", file=table, flush=True)
             print(f"{source.package:40} {count:6} {size / 1e6:8.2f} MB", file=sys.stderr)
 

@@ -12,10 +12,12 @@ from collections.abc import Callable
 Corruption = Callable[[random.Random, str, float], str]
 
 
-def spans(rng: random.Random, text: str, level: float, change: Callable[[str], str], size: int = 80) -> str:
-    """Apply ``change`` to a share ``level`` of the ``size``-character spans."""
+def spans(rng: random.Random, text: str, level: float, change: Callable[[str], str], size: int = 40) -> str:
+    """Apply ``change`` to a share ``level`` of the ``size``-character spans, to one at least."""
     cut = [text[i : i + size] for i in range(0, len(text), size)]
-    return "".join(change(s) if rng.random() < level else s for s in cut)
+    for place in rng.sample(range(len(cut)), max(1, round(level * len(cut)))):
+        cut[place] = change(cut[place])
+    return "".join(cut)
 
 
 def bytes_as_text(data: bytes) -> str:
@@ -96,7 +98,8 @@ def repeated_lines(rng: random.Random, text: str, level: float) -> str:
     start = rng.randrange(max(1, len(text) // 3))
     line = text[start : start + size].strip().replace("\n", " ") + rng.choice(("\n", " "))
     keep = int(len(text) * (1 - level))
-    return text[:keep] + line * ((len(text) - keep) // len(line) + 1)
+    at = rng.choice((keep, rng.randint(0, keep)))
+    return text[:at] + line * ((len(text) - keep) // len(line) + 1) + text[at:keep]
 
 
 def shuffled_words(rng: random.Random, text: str, level: float) -> str:

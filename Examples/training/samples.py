@@ -63,14 +63,27 @@ class SampleSource:
         self, rng: random.Random, length: int, name: str | None = None, level: float | None = None
     ) -> tuple[Sample, list[int]]:
         """Draw one window of exactly ``length`` ids; ``name`` and ``level`` force the corruption."""
+        kind, strength = name or self.choose(rng), level or rng.uniform(0.1, 1.0)
+        if kind == "clean":
+            text = self.cut(rng, length)
+            return Sample(text, kind, 0.0), self.tokenizer.encode(text).ids[:length]
+        # The text is as long as the window, so that the level is the window's; corruptions
+        # that shorten the text begin with more of it.
+        longer = length
         while True:
-            text = self.texts.clean(rng, length * 6 + 80)
-            kind, strength = name or self.choose(rng), level or rng.uniform(0.1, 1.0)
-            if kind != "clean":
-                text = spoil(rng, text, kind, strength)
+            text = spoil(rng, self.cut(rng, longer), kind, strength)
             ids = self.tokenizer.encode(text).ids[:length]
             if len(ids) == length:
-                return Sample(text, kind, strength if kind != "clean" else 0.0), ids
+                return Sample(text, kind, strength), ids
+            longer += (length + 3) // 4
+
+    def cut(self, rng: random.Random, length: int) -> str:
+        """Draw clean text that encodes to at least ``length`` ids, hardly more."""
+        while True:
+            ids = self.tokenizer.encode(self.texts.clean(rng, length * 6 + 80)).ids[:length]
+            text = self.tokenizer.decode(ids).strip("\ufffd")
+            if len(self.tokenizer.encode(text).ids) >= length:
+                return text
 
     def choose(self, rng: random.Random) -> str:
         """Clean, or one of the five listed corruptions twice as often as an extra one."""
