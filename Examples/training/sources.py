@@ -91,7 +91,7 @@ SOURCES = [
     Source("stellarium-data", "debian", "GPL-2+ / CC-BY-SA", "prose", "html", "**/description.en.utf8"),
     Source("miscfiles", "debian", PD, "prose", "text", "**/state/us-*.gz", pieces=True),
     # Reference: dictionaries and encyclopedias.
-    Source("dict-gcide", "debian", "GPL-3+", "reference", "dictionary", "**/gcide.dict.dz", pieces=True),
+    Source("dict-gcide", "debian", "GPL-1+", "reference", "dictionary", "**/gcide.dict.dz", pieces=True),
     Source("dict-wn", "debian", "WordNet (BSD-like)", "reference", "dictionary", "**/wn.dict.dz", pieces=True),
     Source("dict-devil", "debian", PD, "prose", "dictionary", "**/devil.dict.dz", pieces=True),
     Source("dict-jargon", "debian", PD, "prose", "dictionary", "**/jargon.dict.dz", pieces=True),

@@ -1,8 +1,12 @@
 """Train rally-tiny (``--model mor``) or its vanilla twin (``--model vanilla``) on one core.
 
-AdamW with a trapezoid schedule over packed windows. The state file makes an interrupted
-run resume where it was; with other ``--steps`` the trapezoid only moves its decay. Every
-``--save-every`` steps the reference checkpoint in ``--out`` is replaced.
+AdamW with a trapezoid schedule, in tokens, over packed windows. The state file makes an
+interrupted run resume where it was; with other ``--total`` the trapezoid only moves its
+decay. Every ``--save-every`` steps the reference checkpoint in ``--out`` is replaced.
+
+Several workers may share a run: start the same command with ``--worker 0``, ``--worker 1``,
+… and ``--workers``; each draws its own windows and gradients are averaged over a file
+rendezvous. All workers read the state, worker 0 alone writes.
 """
 
 import argparse
@@ -13,6 +17,7 @@ import time
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from torch.nn import functional as F
 
 import checkpoint
@@ -29,17 +34,18 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--tokens", type=Path, required=True, help="folder that prepare.py wrote")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint folder")
     parser.add_argument("--state", type=Path, required=True, help="folder for the resumable state and the log")
-    parser.add_argument("--steps", type=int, default=3200)
-    parser.add_argument("--decay-share", type=float, default=0.3, help="share of the steps that decays to zero")
-    parser.add_argument("--warmup", type=int, default=60)
+    parser.add_argument("--total", type=float, default=10.5e6, help="training tokens")
+    parser.add_argument("--decay-share", type=float, default=0.3, help="share of the tokens that decays to zero")
+    parser.add_argument("--warmup", type=float, default=0.25e6, help="tokens of linear warm-up")
+    parser.add_argument("--worker", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--batch", type=int, default=8, help="windows a step")
     parser.add_argument("--rate", type=float, default=4e-3)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--feed-forward", type=int, default=384)
     parser.add_argument("--block-layers", type=int, default=2)
     parser.add_argument("--context", type=int, default=512)
-    parser.add_argument("--save-every", type=int, default=100)
-    parser.add_argument("--seconds", type=float, default=math.inf, help="stop after this time, state saved")
+    parser.add_argument("--save-every", type=int, default=50)
     parser.add_argument("--compile", action="store_true", help="compile the layers (a minute at start, a fifth faster)")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
@@ -63,10 +69,19 @@ def build(options: argparse.Namespace) -> LanguageModel:
     return model
 
 
-def rate_at(step: int, options: argparse.Namespace) -> float:
-    """Trapezoid: linear warm-up, flat, linear decay to zero over the last share of the steps."""
-    left = (options.steps - step) / (options.decay_share * options.steps)
-    return options.rate * min(1.0, (step + 1) / options.warmup, max(left, 0.0))
+def rate_at(tokens: int, options: argparse.Namespace) -> float:
+    """Trapezoid: linear warm-up, flat, linear decay to zero over the last share of the tokens."""
+    left = (options.total - tokens) / (options.decay_share * options.total)
+    return options.rate * min(1.0, (tokens + 4096) / options.warmup, max(left, 0.0))
+
+
+def average_gradients(model: LanguageModel, workers: int) -> None:
+    """Replace every gradient by its mean over the workers."""
+    flat = torch.cat([p.grad.flatten() for p in model.parameters()])
+    dist.all_reduce(flat)
+    flat /= workers
+    for parameter, part in zip(model.parameters(), flat.split([p.numel() for p in model.parameters()]), strict=True):
+        parameter.grad.copy_(part.view_as(parameter))
 
 
 def optimiser_of(model: LanguageModel) -> torch.optim.AdamW:
@@ -77,12 +92,16 @@ def optimiser_of(model: LanguageModel) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, betas=(0.9, 0.95), eps=1e-8, fused=True)
 
 
-def train_step(model: LanguageModel, optimiser: torch.optim.AdamW, windows: torch.Tensor, rate: float) -> dict:
+def train_step(
+    model: LanguageModel, optimiser: torch.optim.AdamW, windows: torch.Tensor, rate: float, workers: int
+) -> dict:
     """One update on ``windows`` [B, T + 1]; returns its losses in nats and the routers' accuracy."""
     hidden, routes, _ = model(windows[:, :-1])
     loss = language_loss(model, hidden, windows[:, 1:])
     auxiliary = router_loss(routes) if routes else torch.zeros(())
     (loss + AUXILIARY * auxiliary).backward()
+    if workers > 1:
+        average_gradients(model, workers)
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     for group in optimiser.param_groups:
         group["lr"] = rate
@@ -109,23 +128,48 @@ def bits_per_byte(
     return out
 
 
-def progress(step: int, steps: int, record: dict, speed: float) -> None:
+def progress(total: float, record: dict) -> None:
     """Draw the progress bar on standard error."""
-    done = 24 * step // steps
-    left = (steps - step) * record["seconds"] / 60
-    bar = "#" * done + "." * (24 - done)
-    print(
-        f"\r[{bar}] {step}/{steps} loss {record['loss']:.3f} {speed:.0f} tok/s {left:.0f} min left ",
-        end="",
-        file=sys.stderr,
-    )
+    tokens, speed = record["tokens"], record["batch_tokens"] / record["seconds"]
+    done, left = int(24 * min(1, tokens / total)), (total - tokens) / speed / 60
+    text = f"{tokens / 1e6:.2f}M tokens, loss {record['loss']:.3f}, {speed:.0f} tok/s, {left:.0f} min left "
+    print(f"\r[{'#' * done:.<24}] {text}", end="", file=sys.stderr)
 
 
-def save_state(path: Path, step: int, model: LanguageModel, optimiser: torch.optim.AdamW, elapsed: float) -> None:
+class Position:
+    """How far a run has come."""
+
+    def __init__(self) -> None:
+        self.step = self.tokens = 0
+        self.elapsed = 0.0  # seconds in training steps, over all resumed parts
+
+
+def save_state(path: Path, position: Position, model: LanguageModel, optimiser: torch.optim.AdamW) -> None:
     """Replace the resumable state."""
-    state = {"step": step, "model": model.state_dict(), "optimiser": optimiser.state_dict(), "elapsed": elapsed}
+    state = vars(position) | {"model": model.state_dict(), "optimiser": optimiser.state_dict()}
     torch.save(state, path.with_suffix(".partial"))
     path.with_suffix(".partial").replace(path)
+
+
+def load_state(path: Path, model: LanguageModel, optimiser: torch.optim.AdamW) -> Position:
+    """Read the state if there is one."""
+    position = Position()
+    if path.exists():
+        state = torch.load(path)
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        position.step, position.tokens, position.elapsed = state["step"], state["tokens"], state["elapsed"]
+        print(f"resumed at step {position.step}", file=sys.stderr)
+    return position
+
+
+def join(options: argparse.Namespace) -> None:
+    """Meet the other workers at a file beside the state."""
+    if options.workers > 1:
+        meeting = (options.state / "meeting").resolve()
+        dist.init_process_group(
+            "gloo", init_method=f"file://{meeting}", rank=options.worker, world_size=options.workers
+        )
 
 
 def main() -> None:
@@ -133,40 +177,38 @@ def main() -> None:
     options = parse_arguments()
     torch.set_num_threads(1)
     options.state.mkdir(parents=True, exist_ok=True)
-    model, tokenizer = build(options), options.tokens / "tokenizer.json"
-    optimiser, step, elapsed = optimiser_of(model), 0, 0.0
-    state_file = options.state / "state.pt"
-    if state_file.exists():
-        state = torch.load(state_file)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        step, elapsed = state["step"], state["elapsed"]
-        print(f"resumed at step {step}", file=sys.stderr)
+    model, tokenizer, leads = build(options), options.tokens / "tokenizer.json", options.worker == 0
+    optimiser, state_file = optimiser_of(model), options.state / "state.pt"
+    position = load_state(state_file, model, optimiser)
     if options.compile:
         for layer in [m for m in model.modules() if type(m).__name__ == "Layer"]:
             layer.compile(dynamic=False)
+    join(options)
     train, heldout = TokenMix(options.tokens, "train"), TokenMix(options.tokens, "heldout")
     sizes, log = token_bytes(tokenizer), (options.state / "log.jsonl").open("a")
-    print(f"{sum(p.numel() for p in model.parameters())} parameters", file=sys.stderr)
-    begin = time.monotonic()
-    while step < options.steps and time.monotonic() - begin < options.seconds:
+    batch_tokens = options.batch * options.context * options.workers
+    while position.tokens < options.total:
         start = time.monotonic()
-        windows = train.windows(options.batch, options.context + 1, (options.seed, step))
-        record = train_step(model, optimiser, windows, rate_at(step, options))
-        step += 1
-        record |= {"step": step, "tokens": step * options.batch * options.context, "rate": rate_at(step - 1, options)}
-        record["seconds"] = time.monotonic() - start
-        elapsed += record["seconds"]
-        record["elapsed"] = elapsed
-        if step % options.save_every == 0 or step == options.steps:
-            record["heldout"] = bits_per_byte(model, heldout, sizes, 8)
-            save_state(state_file, step, model, optimiser, elapsed)
+        key = (options.seed, position.step, options.worker)
+        windows = train.windows(options.batch, options.context + 1, key)
+        rate = rate_at(position.tokens, options)
+        record = train_step(model, optimiser, windows, rate, options.workers)
+        seconds = time.monotonic() - start
+        position.step += 1
+        position.tokens += batch_tokens
+        position.elapsed += seconds
+        if not leads:
+            continue
+        record |= {"rate": rate, "seconds": seconds, "batch_tokens": batch_tokens, **vars(position)}
+        last = position.tokens >= options.total
+        if position.step % options.save_every == 0 or last:
+            if position.step % (4 * options.save_every) == 0 or last:
+                record["heldout"] = bits_per_byte(model, heldout, sizes, 8)
+            save_state(state_file, position, model, optimiser)
             checkpoint.save(model, tokenizer, options.out)
-        if step % 10 == 0 or "heldout" in record:
+        if position.step % 10 == 0 or last:
             print(json.dumps(record), file=log, flush=True)
-            progress(step, options.steps, record, options.batch * options.context / record["seconds"])
-    save_state(state_file, step, model, optimiser, elapsed)
-    checkpoint.save(model, tokenizer, options.out)
+            progress(options.total, record)
     print(file=sys.stderr)
 
 
