@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
-from corruptions import ALL, EXTRA, LISTED
+from corruptions import ALL, SHARES
 from prepare import MIX
 
 
@@ -53,17 +53,20 @@ def spoil(rng: random.Random, text: str, name: str, level: float) -> str:
 
 
 class SampleSource:
-    """Windows of ``length`` ids, a share of them corrupted."""
+    """Windows of ``length`` ids, a share of them corrupted.
 
-    def __init__(self, texts: TextMix, tokenizer: Path, corrupted: float) -> None:
-        self.texts, self.corrupted = texts, corrupted
+    Levels lie in [0.1, 1], uniformly for ``steep`` 1, towards the upper end for more.
+    """
+
+    def __init__(self, texts: TextMix, tokenizer: Path, corrupted: float, steep: float = 1.0) -> None:
+        self.texts, self.corrupted, self.steep = texts, corrupted, steep
         self.tokenizer = Tokenizer.from_file(str(tokenizer))
 
     def draw(
         self, rng: random.Random, length: int, name: str | None = None, level: float | None = None
     ) -> tuple[Sample, list[int]]:
         """Draw one window of exactly ``length`` ids; ``name`` and ``level`` force the corruption."""
-        kind, strength = name or self.choose(rng), level or rng.uniform(0.1, 1.0)
+        kind, strength = name or self.choose(rng), level or 0.1 + 0.9 * rng.betavariate(self.steep, 1)
         if kind == "clean":
             text = self.cut(rng, length)
             return Sample(text, kind, 0.0), self.tokenizer.encode(text).ids[:length]
@@ -86,10 +89,10 @@ class SampleSource:
                 return text
 
     def choose(self, rng: random.Random) -> str:
-        """Clean, or one of the five listed corruptions twice as often as an extra one."""
+        """Clean, or a corruption in the proportions of ``SHARES``."""
         if rng.random() >= self.corrupted:
             return "clean"
-        return rng.choice([*LISTED, *LISTED, *EXTRA])
+        return rng.choices(list(SHARES), list(SHARES.values()))[0]
 
     def batch(self, rng: random.Random, count: int, length: int) -> tuple[list[Sample], torch.Tensor]:
         """Draw ``count`` windows: their descriptions and ids [count, length]."""

@@ -28,7 +28,7 @@ PD = "public domain"
 SOURCES = [
     # Stories and prose: novels, essays, sermons, plays, scripture, stories.
     Source("r-cran-janeaustenr", "debian", PD, "story", "r_strings", "**/data/Rdata.rdb", pieces=True),
-    Source("anarchism", "debian", "GFDL-1.1+ / GPL-2+", "prose", "html", "**/html/*.html"),
+    Source("anarchism", "debian", "GPL-2+", "prose", "html", "**/html/*.html"),
     Source("sword-comm-tdavid", "debian", PD, "prose", "sword", "**/tdavid/*.czs", pieces=True),
     Source("sword-comm-mhcc", "debian", PD, "prose", "sword", "**/mhcc/*.bzs", pieces=True),
     Source("sword-text-web", "debian", PD, "prose", "sword", "**/*.bzs", pieces=True),

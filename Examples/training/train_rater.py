@@ -22,7 +22,15 @@ from model import LanguageModel, Shape, initialise
 from rater import Rater, RaterShape, save
 from samples import SampleSource, TextMix, area_under_curve
 
-WINDOWS = ((64, 32), (128, 16), (128, 16), (256, 8), (512, 5))  # (length, samples) of an inner batch
+WINDOWS = (
+    (64, 32),
+    (64, 32),
+    (64, 32),
+    (128, 16),
+    (128, 16),
+    (256, 8),
+    (512, 5),
+)  # (length, samples) of an inner batch
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -119,7 +127,7 @@ def main() -> None:
     torch.set_num_threads(1)
     options.state.mkdir(parents=True, exist_ok=True)
     # Inner and outer data are disjoint parts of the training split.
-    inner = SampleSource(TextMix(options.corpus, "train", 0, 2), options.tokenizer, corrupted=0.5)
+    inner = SampleSource(TextMix(options.corpus, "train", 0, 2), options.tokenizer, corrupted=0.5, steep=2.0)
     outer = SampleSource(TextMix(options.corpus, "train", 1, 2), options.tokenizer, corrupted=0.0)
     heldout = SampleSource(TextMix(options.corpus, "heldout"), options.tokenizer, corrupted=0.5)
     torch.manual_seed(options.seed)
