@@ -85,7 +85,7 @@ def control(rater: Rater, inner: SampleSource, heldout: SampleSource, steps: int
     states: dict[str, tuple[Parameters, AdamState]] = {name: (start, AdamState()) for name in arms}
     shuffle, curve, kept = torch.Generator().manual_seed(seed), [], {name: [] for name in arms}
     for step in range(steps + 1):
-        if step % 50 == 0:
+        if step % 25 == 0:
             with torch.no_grad():
                 point = {name: sample_losses(model, theta, clean).mean().item() for name, (theta, _) in states.items()}
             curve.append({"step": step, **point})
