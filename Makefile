@@ -65,7 +65,7 @@ build: deps
 ## demo    a language model tells a story and shows its depths; a rater orders texts
 demo: build
 	$(call say,A story by $(MODELS)/rally-tiny.onnx; beside each token the recursions it took)
-	@$(RALLY) generate -m $(MODELS)/rally-tiny.onnx -p "Once upon a time" -n 64 --show-depth
+	@$(RALLY) generate -m $(MODELS)/rally-tiny.onnx -p "Once upon a time" -n 64 --temp 0.7 --seed 7 --show-depth
 	$(call say,Texts from best to worst by $(MODELS)/rally-rater-tiny.onnx)
 	@$(RALLY) score -m $(MODELS)/rally-rater-tiny.onnx Examples/texts.jsonl --sort
 	$(call next,$(RALLY) --help; the quick starts in README.md)
