@@ -65,17 +65,31 @@ def mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def control(rater: Rater, inner: SampleSource, heldout: SampleSource, steps: int, seed: int) -> dict:
-    """Train fresh models on half-corrupted batches with three weightings; report clean loss.
+def dealt(score: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """The same scores [B], dealt to other samples."""
+    return score[torch.randperm(len(score), generator=generator)]
 
-    ``rater``: softmax of its scores. ``shuffled``: the same weights dealt to other samples
-    of the batch. ``uniform``: 1/B. Same initial weights, same batches.
+
+def better_half(score: torch.Tensor) -> torch.Tensor:
+    """Weights [B] of the batch filter at discard fraction one half: even over the kept."""
+    keep = len(score) // 2
+    return torch.zeros_like(score).scatter_(0, score.topk(keep).indices, 1 / keep)
+
+
+def control(rater: Rater, inner: SampleSource, heldout: SampleSource, steps: int, seed: int) -> dict:
+    """Train fresh models on half-corrupted batches with five weightings; report clean loss.
+
+    ``rater``: softmax of its scores. ``rater_shuffled``: the same weights dealt to other
+    samples of the batch. ``filter``: the better half by score, evenly. ``filter_shuffled``:
+    a random half. ``uniform``: 1/B. Same initial weights, same batches.
     """
     rng = random.Random(seed)
     clean = torch.cat([heldout.batch(rng, 16, 128)[1] for _ in range(8)])
     arms: dict[str, Callable[[torch.Tensor, torch.Generator], torch.Tensor]] = {
         "rater": lambda score, _: torch.softmax(score, 0),
-        "shuffled": lambda score, g: torch.softmax(score[torch.randperm(len(score), generator=g)], 0),
+        "rater_shuffled": lambda score, g: torch.softmax(dealt(score, g), 0),
+        "filter": lambda score, _: better_half(score),
+        "filter_shuffled": lambda score, g: better_half(dealt(score, g)),
         "uniform": lambda score, _: torch.full_like(score, 1 / len(score)),
     }
     torch.manual_seed(seed)
