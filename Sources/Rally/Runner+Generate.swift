@@ -9,7 +9,7 @@ extension Runner {
   ///   - timeout: seconds after which what is unfinished counts as cancelled; 0 for never.
   ///   - onPromptToken: called with each prompt token's request, index and depth.
   ///   - onToken: called with each generated token, request by request within a step.
-  /// - Throws: `wrongKind`; `emptyInput`, `contextExceeded`, `invalidToken`, `invalidArgument`;
+  /// - Throws: `wrongKind`; `unsupported` for a hybrid cache; `emptyInput`, `contextExceeded`, `invalidToken`, `invalidArgument`;
   ///   `outOfMemory`. Cancelling is not an error: it is the finish reason of what was unfinished.
   /// - Complexity: allocates nothing per token once the prompts have run.
   public func generate(
@@ -19,6 +19,12 @@ extension Runner {
   ) throws(RallyError) {
     try require(.languageModel, for: "generate")
     guard let head else { return }
+    guard !forward.needsWholeRows(under: .threshold) else {
+      throw RallyError(
+        .unsupported, "generate", expected: "a cache that can be kept, recursion or shared",
+        found: "kv_cache hybrid, whose keys and values live for one pass over a whole row",
+        remedy: "run whole rows")
+    }
     let batch = RowBatch(requests.map(\.tokens))
     try check(batch)
     var job = try GenerationJob(requests, runner: self, head: head)
