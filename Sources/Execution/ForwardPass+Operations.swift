@@ -10,16 +10,12 @@ extension ForwardPass {
   /// a short prompt.
   private static var rowsPerTask: Int { 16 }
 
-  /// Calls `body` with stretches of rows, on all workers. It captures nothing and finds what it needs
-  /// in `context`, so that no closure is allocated.
-  private func forRows<Context>(
-    _ count: Int, _ context: Context, _ body: @escaping (Context, Range<Int>) -> Void
-  ) {
-    let taskCount = (count + Self.rowsPerTask - 1) / Self.rowsPerTask
-    workers.parallelFor(taskCount, with: (context, count, body)) { job, task, _ in
-      let (context, count, body) = job
-      body(context, task * Self.rowsPerTask..<min(count, (task + 1) * Self.rowsPerTask))
-    }
+  /// Stretches that `count` rows make. A loop over them hands its closure all that it needs as one
+  /// context, so that nothing is captured and nothing allocated.
+  private static func taskCount(_ count: Int) -> Int { (count + rowsPerTask - 1) / rowsPerTask }
+
+  private static func rows(of task: Int, count: Int) -> Range<Int> {
+    task * rowsPerTask..<min(count, (task + 1) * rowsPerTask)
   }
 
   // MARK: Products
@@ -33,8 +29,9 @@ extension ForwardPass {
       into: output.base, stride: output.stride)
     guard let bias = projection.bias else { return }
     let range = outputs ?? 0..<projection.matrix.outputs
-    forRows(output.rowCount, (output, bias, range)) { job, rows in
+    workers.parallelFor(Self.taskCount(output.rowCount), with: (output, bias, range)) { job, task, _ in
       let (output, bias, range) = job
+      let rows = Self.rows(of: task, count: output.rowCount)
       unsafe Rows.addBias(
         bias.base + range.lowerBound, to: output.pointer(row: rows.lowerBound), stride: output.stride,
         rows: rows.count, width: range.count)
@@ -45,8 +42,9 @@ extension ForwardPass {
 
   /// `output` may be `input`.
   func normalize(_ input: FloatRows, _ norm: NormWeights, into output: FloatRows) {
-    forRows(input.rowCount, (input, norm, output)) { job, rows in
+    workers.parallelFor(Self.taskCount(input.rowCount), with: (input, norm, output)) { job, task, _ in
       let (input, norm, output) = job
+      let rows = Self.rows(of: task, count: input.rowCount)
       let x = unsafe input.pointer(row: rows.lowerBound)
       let y = unsafe output.pointer(row: rows.lowerBound)
       switch norm.kind {
@@ -66,8 +64,10 @@ extension ForwardPass {
   func activate(_ inner: FloatRows) -> FloatRows {
     let result = inner.columns(0..<description.feedForwardSize)
     let activation = Activation(description.feedForward.activation)
-    forRows(inner.rowCount, (result, activation, description.feedForward.isGated)) { job, rows in
+    let isGated = description.feedForward.isGated
+    workers.parallelFor(Self.taskCount(inner.rowCount), with: (result, activation, isGated)) { job, task, _ in
       let (inner, activation, isGated) = job
+      let rows = Self.rows(of: task, count: inner.rowCount)
       let x = unsafe inner.pointer(row: rows.lowerBound)
       if isGated {
         unsafe activation.applyGated(
@@ -81,8 +81,9 @@ extension ForwardPass {
 
   /// stream += sublayer; both dense.
   func add(_ sublayer: FloatRows, to stream: FloatRows) {
-    forRows(stream.rowCount, (sublayer, stream)) { job, rows in
+    workers.parallelFor(Self.taskCount(stream.rowCount), with: (sublayer, stream)) { job, task, _ in
       let (sublayer, stream) = job
+      let rows = Self.rows(of: task, count: stream.rowCount)
       unsafe Rows.add(
         sublayer.pointer(row: rows.lowerBound), to: stream.pointer(row: rows.lowerBound),
         count: rows.count * stream.width)
@@ -134,19 +135,23 @@ extension ForwardPass {
   /// has them.
   func embed(_ step: Step) {
     let hidden = workspace.hidden
-    forRows(step.tokenCount, (weights.embedding, step.tokens, hidden)) { job, rows in
-      let (table, tokens, hidden) = job
-      for row in rows { unsafe table.copyRow(Int(tokens[row]), to: hidden.pointer(row: row)) }
-    }
+    look(up: step.tokens, in: weights.embedding, into: hidden)
     if let positions = weights.positions {
       let offsets = workspace.projected(step.tokenCount)
-      forRows(step.tokenCount, (positions, step.rows.positions, offsets)) { job, rows in
-        let (table, positions, offsets) = job
-        for row in rows { unsafe table.copyRow(Int(positions[row]), to: offsets.pointer(row: row)) }
-      }
+      look(up: step.rows.positions, in: positions, into: offsets)
       add(offsets, to: hidden)
     }
     if let norm = weights.embeddingNorm { normalize(hidden, norm, into: hidden) }
+  }
+
+  /// output[i] = table[indices[i]].
+  private func look(up indices: [Int32], in table: EmbeddingTable, into output: FloatRows) {
+    workers.parallelFor(Self.taskCount(indices.count), with: (indices, table, output)) { job, task, _ in
+      let (indices, table, output) = job
+      for row in Self.rows(of: task, count: indices.count) {
+        unsafe table.copyRow(Int(indices[row]), to: output.pointer(row: row))
+      }
+    }
   }
 }
 

@@ -19,10 +19,17 @@ final class HandleTable<Object: AnyObject & Sendable>: Sendable {
   }
 
   private let noun: String
+  /// Tells the handles of one table from those of another.
+  private let tag: UInt
   private let slots = ForkSafe(Slots())
 
-  /// - Parameter noun: what the handle is called in messages.
-  init(_ noun: String) { self.noun = noun }
+  /// - Parameters:
+  ///   - noun: what the handle is called in messages.
+  ///   - tag: below 16, its own for each table.
+  init(_ noun: String, tag: UInt) {
+    self.noun = noun
+    self.tag = tag
+  }
 
   /// - Throws: `limitExceeded` when a million handles are open.
   func insert(_ object: Object) throws(RallyError) -> OpaquePointer? {
@@ -33,7 +40,7 @@ final class HandleTable<Object: AnyObject & Sendable>: Sendable {
       slots.all[index].generation += 1
       slots.all[index].process = getpid()
       slots.all[index].object = object
-      return unsafe OpaquePointer(bitPattern: Self.bits(index, slots.all[index].generation))
+      return unsafe OpaquePointer(bitPattern: bits(index, slots.all[index].generation))
     }
     guard let handle = unsafe handle else {
       throw RallyError(
@@ -51,7 +58,7 @@ final class HandleTable<Object: AnyObject & Sendable>: Sendable {
     let bits = UInt(bitPattern: handle)
     let found = slots.withLock { slots -> Slot? in
       let index = Self.index(bits)
-      guard index < slots.all.count, Self.bits(index, slots.all[index].generation) == bits else { return nil }
+      guard index < slots.all.count, self.bits(index, slots.all[index].generation) == bits else { return nil }
       return slots.all[index]
     }
     guard let found, let object = found.object else {
@@ -72,7 +79,7 @@ final class HandleTable<Object: AnyObject & Sendable>: Sendable {
     let bits = UInt(bitPattern: handle)
     return slots.withLock { slots in
       let index = Self.index(bits)
-      guard index < slots.all.count, Self.bits(index, slots.all[index].generation) == bits,
+      guard index < slots.all.count, self.bits(index, slots.all[index].generation) == bits,
         slots.all[index].process == getpid(), let object = slots.all[index].object
       else { return nil }
       slots.all[index].object = nil
@@ -81,10 +88,10 @@ final class HandleTable<Object: AnyObject & Sendable>: Sendable {
     }
   }
 
-  // Slot and generation share a word above four zero bits, which look aligned and are never NULL.
+  // Generation, slot and tag share a word. Generations begin at 1: no handle is NULL.
   private static var indexBitCount: UInt { 20 }
-  private static func bits(_ index: Int, _ generation: UInt) -> UInt {
-    (generation << indexBitCount | UInt(index)) << 4
+  private func bits(_ index: Int, _ generation: UInt) -> UInt {
+    (generation << Self.indexBitCount | UInt(index)) << 4 | tag
   }
   private static func index(_ bits: UInt) -> Int { Int(bits >> 4 & (1 << indexBitCount - 1)) }
 }

@@ -5,7 +5,7 @@ import Synchronization
 
 /// What a `rally_model *` stands for: the model, and its texts as C strings that live as long.
 final class ModelHandle: Sendable {
-  static let table = HandleTable<ModelHandle>("model")
+  static let table = HandleTable<ModelHandle>("model", tag: 0)
 
   let model: Model
   let metadata: [(key: CText, value: CText)]
@@ -20,7 +20,7 @@ final class ModelHandle: Sendable {
 
 /// What a `rally_runner *` stands for: a runner that one call at a time may use.
 final class RunnerHandle: @unchecked Sendable {  // the runner belongs to whoever holds `isBusy`
-  static let table = HandleTable<RunnerHandle>("runner")
+  static let table = HandleTable<RunnerHandle>("runner", tag: 1)
 
   let interruption: Interruption
   let memory: RunnerMemory
@@ -63,7 +63,7 @@ final class RunnerHandle: @unchecked Sendable {  // the runner belongs to whoeve
 
 /// What a `rally_decoder *` stands for.
 final class DecoderHandle: Sendable {
-  static let table = HandleTable<DecoderHandle>("decoder")
+  static let table = HandleTable<DecoderHandle>("decoder", tag: 2)
 
   private let decoder: Mutex<StreamDecoder>
 
