@@ -133,6 +133,12 @@ private struct GenerationSink {
       _ = try unsafe required(tokens, "generation.tokens")
       _ = try unsafe required(counts, "generation.token_counts")
     }
+    let (places, overflow) = unsafe arrays.stride.multipliedReportingOverflow(by: requests.count)
+    guard !overflow, places >= 0, places <= Int.max / MemoryLayout<Int32>.stride else {
+      throw RallyError(
+        .invalidArgument, "generation.stride", expected: "\(requests.count) times of it fit this machine",
+        found: "\(unsafe UInt(bitPattern: arrays.stride))")
+    }
     for (index, request) in requests.enumerated() {
       try checkStride(request, "requests[\(index)].max_tokens")
     }

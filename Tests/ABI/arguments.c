@@ -109,6 +109,12 @@ static void test_request_numbers(rally_runner *runner) {
   rally_request request = make_request(2); /* more than the stride has room for */
   CHECK_STATUS(rally_generate(runner, &request, 1, NULL, NULL, &generation, NULL), RALLY_BUFFER_TOO_SMALL);
   request = make_request(1);
+  rally_request three[3] = {request, request, request}; /* whose places no memory has */
+  generation.stride = SIZE_MAX / 4;
+  CHECK_STATUS(rally_generate(runner, three, 3, NULL, NULL, &generation, NULL), RALLY_INVALID_ARGUMENT);
+  generation.stride = SIZE_MAX;
+  CHECK_STATUS(rally_generate(runner, &request, 1, NULL, NULL, &generation, NULL), RALLY_INVALID_ARGUMENT);
+  generation.stride = 1;
   request.token_count = 0;
   CHECK_STATUS(rally_generate(runner, &request, 1, NULL, NULL, &generation, NULL), RALLY_EMPTY_INPUT);
   request = make_request(1);
