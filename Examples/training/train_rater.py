@@ -45,7 +45,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--window", type=int, default=2, help="inner updates that are differentiated")
     parser.add_argument("--lifetime", type=int, default=400, help="meta-updates until an inner model starts anew")
     parser.add_argument("--inner-rate", type=float, default=2e-3)
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--warmup", type=int, default=20)
     parser.add_argument("--weight-decay", type=float, default=0.1)
     parser.add_argument("--clip", type=float, default=0.01, help="global norm of a meta-gradient")
