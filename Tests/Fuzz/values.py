@@ -23,7 +23,7 @@ DATA_TYPES = [*range(24), 255, 2**31, -1]
 # Places of external data; `run` makes some of them.
 PATHS = """
     . .. / /etc/passwd /dev/zero ../model.onnx model.onnx weights.data out out/passwd pipe folder folder/weights.data
-    ./weights.data a/../weights.data loop dangling é
+    ./weights.data a/../weights.data loop dangling missing.data é
 """.split()  # noqa: SIM905
 PATHS += ["", "weights.data\0x", "\0", "x" * 5000]
 
