@@ -271,6 +271,7 @@ def test_timeouts(endless: rally.Model) -> None:
 INTERRUPTED = """
 import os, signal, sys, threading
 import rally
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with SIGINT ignored
 model = rally.Model(sys.argv[1], threads=1)
 rows = [[index % 250 for index in range(30_000)]] * 50
 calls = {
