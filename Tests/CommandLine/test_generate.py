@@ -122,10 +122,18 @@ def test_no_piece_splits_a_character(lm):
     assert len(pieces) > 10, "the text is streamed"
 
 
+def default_interrupt():
+    """For the child: a suite that runs in the background has the signal ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_keeps_what_there_is(lm):
     arguments = ["-n", "-1", "--ignore-eos", "--temp", "1"] + ["-p", PROMPT] * 100
     process = subprocess.Popen(
-        [COMMAND, "generate", "-m", lm, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [COMMAND, "generate", "-m", lm, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=default_interrupt,
     )
     first = os.read(process.stdout.fileno(), 4096)
     while first.decode().count(PROMPT) == 0 or len(first) < 60:
@@ -139,7 +147,9 @@ def test_ctrl_c_keeps_what_there_is(lm):
 
 
 def test_ctrl_c_while_waiting_for_input_ends(rater):
-    process = subprocess.Popen([COMMAND, "score", "-m", rater], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [COMMAND, "score", "-m", rater], stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=default_interrupt
+    )
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(timeout=2)
     process.send_signal(signal.SIGINT)
