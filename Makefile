@@ -74,7 +74,7 @@ demo: build
 test: build
 	@Tests/run $(SUITES)
 
-## fuzz    broken model files and hostile arguments; the host must live
+## fuzz    thousands of broken model files; the host must live
 fuzz: build
 	@Tests/Fuzz/run
 
