@@ -16,7 +16,6 @@ package struct CacheLayout: Sendable, Equatable {
   var sharesKeys: Bool
   /// One more slot for keys and values that live for a step only (`kv_cache = hybrid`).
   var hasScratchSlot: Bool
-
 }
 
 extension CacheLayout {

@@ -11,8 +11,13 @@ extension ForwardPass {
     for recursion in 0..<layout.recursionCount {
       workspace.active.removeAll { step.maximumDepth[Int($0)] <= recursion }
       try scoreActive(routing, recursion: recursion)
+      let scoredCount = workspace.active.count
       select(routing, recursion: recursion, step)
       guard !workspace.active.isEmpty else { return }
+      // Where all were selected, the block's stream holds them already.
+      if workspace.active.count < scoredCount {
+        gather(workspace.hidden, at: workspace.active, into: workspace.block(workspace.active.count))
+      }
       try runSelected(routing, recursion: recursion, &step)
     }
   }
@@ -48,12 +53,12 @@ extension ForwardPass {
     workspace.reduceActiveToKept(scores: true)
   }
 
+  /// Runs the block on the active tokens, whose stream it holds, and adds what comes out.
   private func runSelected(
     _ routing: ModelDescription.ExpertRouting, recursion: Int, _ step: inout Step
   ) throws(RallyError) {
     let stream = workspace.block(workspace.active.count)
     workspace.rows.assign(from: step.rows, at: workspace.active)
-    gather(workspace.hidden, at: workspace.active, into: stream)
     try runBlock(recursion: recursion, on: stream, &workspace.rows, step.caches)
     for row in workspace.active { workspace.depths[Int(row)] += 1 }
     switch routing.router.gating {

@@ -92,7 +92,7 @@ package final class ForwardPass {
       let target = KeyTarget(slot: firstSlot + index, use: .store)
       try run(layer, on: workspace.hidden, step.rows, step.caches, target)
     }
-    for run in step.rows.runs { step.caches[run.sequence].extend(stage: stage, by: run.count) }
+    extend(stage, by: step.rows, step.caches)
   }
 }
 
@@ -130,7 +130,10 @@ extension ForwardPass {
   /// Counts the entries that `rows` stored at `recursion`.
   func storeEntries(of recursion: Int, _ rows: RowSet, _ caches: [SequenceCache]) {
     guard keyUse(recursion: recursion) == .store else { return }
-    let stage = layout.blockStage(recursion: recursion)
+    extend(layout.blockStage(recursion: recursion), by: rows, caches)
+  }
+
+  private func extend(_ stage: Int, by rows: RowSet, _ caches: [SequenceCache]) {
     for run in rows.runs { caches[run.sequence].extend(stage: stage, by: run.count) }
   }
 

@@ -67,8 +67,8 @@ extension WeightLoader {
       for index in 0..<description.layers.blockCount {
         layers.append(
           try layer { suffix in
-            let shared = "block.\(index).\(suffix)"
-            return file.tensor(named: shared) != nil ? shared : "block.\(recursion).\(index).\(suffix)"
+            file.blockTensor(recursion: recursion, layer: index, suffix: suffix)?.entry.name
+              ?? "block.\(index).\(suffix)"
           })
       }
       recursions.append(layers)

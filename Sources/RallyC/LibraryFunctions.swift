@@ -22,10 +22,6 @@ private func name(of status: rally_status) -> String {
   guard let raw = Int32(exactly: status.rawValue), let code = RallyError.Code(rawValue: raw) else {
     return "RALLY_UNKNOWN_STATUS"
   }
-  switch code {
-  case .deadlineExceeded: return "RALLY_DEADLINE_EXCEEDED"
-  default: break
-  }
   var name = "RALLY_"
   for character in "\(code)" {
     if character.isUppercase { name += "_" }
