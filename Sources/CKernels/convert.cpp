@@ -47,6 +47,37 @@ void ToBf16(const float *HWY_RESTRICT x, uint16_t *HWY_RESTRICT out, size_t n) {
   }
 }
 
+float LargestMagnitude(const float *HWY_RESTRICT x, size_t n) {
+  const F d;
+  const size_t N = hn::Lanes(d);
+  V largest = hn::Zero(d);
+  size_t i = 0;
+  for (; i + N <= n; i += N) largest = hn::Max(largest, hn::Abs(hn::LoadU(d, x + i)));
+  if (i < n) largest = hn::Max(largest, hn::Abs(LoadTail(d, x + i, n - i)));
+  return hn::GetLane(hn::MaxOfLanes(d, largest));
+}
+
+float QuantizeRow(const float *HWY_RESTRICT x, int8_t *HWY_RESTRICT out, size_t n) {
+  const F d;
+  const hn::Rebind<int8_t, F> narrow;
+  const size_t N = hn::Lanes(d);
+  const float fraction = LargestMagnitude(x, n) / 127.0f;
+  const float scale = fraction > 0.0f ? fraction : 1.0f;
+  const V divisor = hn::Set(d, scale), bound = hn::Set(d, 127.0f);
+  // A subnormal scale has few digits: the quotient may lie beyond 127.
+  const auto quantize = [&](V v) {
+    const V quotient = hn::Max(hn::Neg(bound), hn::Min(bound, hn::Div(v, divisor)));
+    return hn::DemoteTo(narrow, hn::NearestInt(quotient));
+  };
+  size_t i = 0;
+  for (; i + N <= n; i += N) hn::StoreU(quantize(hn::LoadU(d, x + i)), narrow, out + i);
+  if (i < n) {
+    HWY_ALIGN int8_t lanes[HWY_MAX_BYTES / sizeof(float)];
+    hn::Store(quantize(LoadTail(d, x + i, n - i)), narrow, lanes);
+    memcpy(out + i, lanes, n - i);
+  }
+  return scale;
+}
 
 }  // namespace HWY_NAMESPACE
 }  // namespace rally
@@ -57,6 +88,7 @@ namespace rally {
 HWY_EXPORT(FromBf16);
 HWY_EXPORT(FromF16);
 HWY_EXPORT(ToBf16);
+HWY_EXPORT(QuantizeRow);
 }  // namespace rally
 
 using namespace rally;
@@ -71,5 +103,9 @@ extern "C" void rk_f16_to_f32(const uint16_t *x, float *out, size_t n) {
 
 extern "C" void rk_f32_to_bf16(const float *x, uint16_t *out, size_t n) {
   HWY_DYNAMIC_DISPATCH(ToBf16)(x, out, n);
+}
+
+extern "C" float rk_quantize_row(const float *x, int8_t *out, size_t n) {
+  return HWY_DYNAMIC_DISPATCH(QuantizeRow)(x, out, n);
 }
 #endif

@@ -16,4 +16,11 @@ public enum Conversion {
   public static func f32(_ x: UnsafePointer<Float>, toBF16 out: UnsafeMutablePointer<UInt16>, count: Int) {
     unsafe rk_f32_to_bf16(x, out, count)
   }
+
+  /// One row of an int8 matrix: the rule of `docs/format.md`, for weights that are stored and for those that are
+  /// made at open. Finite numbers only.
+  /// - Returns: the scale of the row, `max |x| / 127`, or 1 for a row of zeros.
+  public static func f32(_ x: UnsafePointer<Float>, toInt8 out: UnsafeMutablePointer<Int8>, count: Int) -> Float {
+    unsafe rk_quantize_row(x, out, count)
+  }
 }

@@ -36,6 +36,7 @@ import Testing
       NormTests().rmsMatchesTwin(width: width)
       NormTests().layerMatchesTwin(width: width, hasBias: true)
       RowsTests().dotMatchesTwin(count: width)
+      RowsTests().int8RowsMatchTheTwin(count: width)
       SamplingTests().logSumExpSoftmaxAndArgmax(count: width)
     }
     for activation in Activation.allCases {

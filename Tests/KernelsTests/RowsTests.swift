@@ -113,6 +113,30 @@ import Testing
     #expect(zip(zip(all, back), out).allSatisfy { $1.isNaN || $0.0 == $0.1 })
   }
 
+  @Test(arguments: tails)
+  func int8RowsMatchTheTwin(count: Int) {
+    var random = Random(seed: UInt64(count))
+    // Ties: 127 sets the scale to 1.
+    let ties = (0..<count).map { $0 == 0 ? 127 : Float($0 % 40) - 19.5 }
+    var rows: [[Float]] = [.init(repeating: 0, count: count), ties]
+    // The smallest scales are subnormal, or too small for f32.
+    for magnitude: Float in [1, 0x1p-140, 0x1p-148, 0x1p126] {
+      rows.append(random.floats(count).map { $0 * magnitude })
+    }
+    for x in rows {
+      let fraction = (x.map(abs).max() ?? 0) / 127
+      let scale: Float = fraction > 0 ? fraction : 1
+      let expected = x.map { value -> Int8 in
+        let quotient = (value / scale).rounded(.toNearestOrEven)
+        return Int8(max(-127, min(127, quotient)))
+      }
+      var out = [Int8](repeating: 99, count: count + 1)
+      let found = unsafe Conversion.f32(x, toInt8: &out, count: count)
+      #expect(found == scale, "seed \(count)")
+      #expect(out == expected + [99], "seed \(count)")
+    }
+  }
+
   @Test func bf16RoundsToNearestEven() {
     let x: [Float] = [1 + 0x1p-8, 1 + 0x1p-8 + 0x1p-20, 1 + 3 * 0x1p-8, .nan, .greatestFiniteMagnitude]
     var out = [UInt16](repeating: 0, count: x.count)

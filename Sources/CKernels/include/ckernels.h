@@ -145,6 +145,11 @@ void rk_f16_to_f32(const uint16_t *x, float *out, size_t n);
 /// f32 to bfloat16 bits, round to nearest, ties to even; NaN stays a (quiet) NaN.
 void rk_f32_to_bf16(const float *x, uint16_t *out, size_t n);
 
+/// The rule of int8 weights, for one row of finite numbers: returns scale = max|x| / 127, or 1 where
+/// that is 0, and sets out[i] = x[i] / scale, rounded to nearest, ties to even, in −127 … 127.
+/// Every step is one correctly rounded operation: the same bits on every instruction set.
+float rk_quantize_row(const float *x, int8_t *out, size_t n);
+
 #pragma mark Matrix product without oneDNN
 
 /// Outputs that one column panel of `rk_matmul_pack` holds.
