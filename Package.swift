@@ -58,8 +58,8 @@ let package = Package(
     .target(name: "Kernels", dependencies: ["Tensors", "CKernels", "COneDNN"], swiftSettings: swift),
     .target(name: "Tokenization", dependencies: ["Tensors"], swiftSettings: swift),
     .target(name: "Models", dependencies: ["Tensors", "Kernels", "Tokenization", "COnnx"], swiftSettings: swift),
-    .target(name: "Execution", dependencies: ["Tensors", "Kernels", "Models"], swiftSettings: swift),
     .target(name: "Scheduling", swiftSettings: swift),
+    .target(name: "Execution", dependencies: ["Tensors", "Kernels", "Models", "Scheduling"], swiftSettings: swift),
     .target(
       name: "Rally", dependencies: ["Tensors", "Kernels", "Tokenization", "Models", "Execution", "Scheduling"],
       swiftSettings: swift),
@@ -75,7 +75,7 @@ let package = Package(
     .testTarget(
       name: "KernelsTests", dependencies: ["Kernels", "Tensors", "CKernels", "COneDNN"], swiftSettings: swift),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"], swiftSettings: swift),
-    .testTarget(name: "ExecutionTests", dependencies: ["Tensors", "Models", "Execution"], swiftSettings: swift),
+    .testTarget(name: "ExecutionTests", dependencies: ["Tensors", "Models", "Scheduling", "Execution"], swiftSettings: swift),
     .testTarget(name: "RallyTests", dependencies: ["Rally"], swiftSettings: swift),
     .testTarget(name: "TokenizationTests", dependencies: ["Tensors", "Tokenization"], swiftSettings: swift),
   ],

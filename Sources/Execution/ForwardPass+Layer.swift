@@ -2,33 +2,20 @@ import Kernels
 import Models
 import Tensors
 
-/// What a layer does with the keys and values of its rows.
-struct KeyTarget {
-  enum Use {
-    /// Stores them as new entries of the slot.
-    case store
-    /// Computes none; the slot has an entry for every token already.
-    case read
-    /// Takes the slot's entries with those of its rows replaced, for this layer only.
-    case replace
-  }
-  var slot: Int
-  var use: Use
-}
-
 extension ForwardPass {
   /// One transformer layer on `stream` [N, D], in place.
   ///
   /// Pre-norm: x += Attention(norm(x)); x += MLP(norm(x)).
   /// Post-norm: x = norm(x + Attention(x)); x = norm(x + MLP(x)).
-  func run(
-    _ layer: LayerWeights, on stream: FloatRows, _ rows: RowSet, _ caches: [SequenceCache],
-    _ target: KeyTarget
-  ) throws(RallyError) {
-    let normed = workspace.normed(rows.count)
-    let projected = workspace.projected(rows.count)
+  ///
+  /// - Parameters:
+  ///   - place, index: where the layer stands in the model.
+  ///   - stream: of the workspace's rows.
+  func run(_ layer: LayerWeights, _ place: Place, _ index: Int, on stream: FloatRows) throws(RallyError) {
+    let normed = workspace.normed(stream.rowCount)
+    let projected = workspace.projected(stream.rowCount)
     if description.norm.position == .post {
-      try attention(layer, stream, into: projected, rows, caches, target)
+      try attention(layer, place, index, stream, into: projected)
       add(projected, to: stream)
       normalize(stream, layer.inputNorm, into: stream)
       try feedForward(layer, stream, into: projected)
@@ -36,7 +23,7 @@ extension ForwardPass {
       normalize(stream, layer.postNorm, into: stream)
     } else {
       normalize(stream, layer.inputNorm, into: normed)
-      try attention(layer, normed, into: projected, rows, caches, target)
+      try attention(layer, place, index, normed, into: projected)
       add(projected, to: stream)
       normalize(stream, layer.postNorm, into: normed)
       try feedForward(layer, normed, into: projected)
@@ -46,17 +33,20 @@ extension ForwardPass {
 
   /// out = W_o · softmax(q·kᵀ / √K) · v, [N, D].
   private func attention(
-    _ layer: LayerWeights, _ input: FloatRows, into output: FloatRows, _ rows: RowSet,
-    _ caches: [SequenceCache], _ target: KeyTarget
+    _ layer: LayerWeights, _ place: Place, _ index: Int, _ input: FloatRows, into output: FloatRows
   ) throws(RallyError) {
-    let qkv = workspace.qkv(rows.count)
-    let attended = workspace.attended(rows.count)
+    let qkv = workspace.qkv(input.rowCount)
+    let attended = workspace.attended(input.rowCount)
+    // Rows that store keys come first; the others need queries only.
+    let storing = 0..<workspace.rows.storingCount(layout, place)
+    let reading = storing.count..<input.rowCount
     let queries = layer.attentionInput.matrix.sources[0]
-    try project(
-      input, layer.attentionInput, outputs: target.use == .read ? queries : nil, into: qkv)
-    rotate(qkv, rows, keys: target.use != .read)
-    let slot = try placeKeys(of: qkv, rows, caches, target)
-    attend(qkv, into: attended, rows, caches, slot: slot)
+    try project(input.rows(storing), layer.attentionInput, into: qkv.rows(storing))
+    try project(input.rows(reading), layer.attentionInput, outputs: queries, into: qkv.rows(reading))
+    rotate(qkv.rows(storing), firstRow: 0, keys: true)
+    rotate(qkv.rows(reading), firstRow: storing.count, keys: false)
+    storeKeys(of: qkv, place, index)
+    attend(qkv, into: attended, place, index)
     try project(attended, layer.attentionOutput, into: output)
   }
 

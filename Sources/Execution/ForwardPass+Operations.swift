@@ -22,11 +22,14 @@ extension ForwardPass {
 
   /// out = W x + b of each row; of `outputs` only, a run of the stacked parts.
   func project(
-    _ input: FloatRows, _ projection: Projection, outputs: Range<Int>? = nil, into output: FloatRows
+    _ input: FloatRows, _ projection: Projection, outputs: Range<Int>? = nil, into output: FloatRows,
+    countedAs part: Profile.Part = .products
   ) throws(RallyError) {
+    let start = profile.start()
     unsafe try matMul.multiply(
       input.base, stride: input.stride, rows: input.rowCount, by: projection.matrix, outputs: outputs,
       into: output.base, stride: output.stride)
+    profile.add(part, since: start)
     guard let bias = projection.bias else { return }
     let range = outputs ?? 0..<projection.matrix.outputs
     workers.parallelFor(Self.taskCount(output.rowCount), with: (output, bias, range)) { job, task, _ in
@@ -42,6 +45,8 @@ extension ForwardPass {
 
   /// `output` may be `input`.
   func normalize(_ input: FloatRows, _ norm: NormWeights, into output: FloatRows) {
+    let start = profile.start()
+    defer { profile.add(.elementwise, since: start) }
     workers.parallelFor(Self.taskCount(input.rowCount), with: (input, norm, output)) { job, task, _ in
       let (input, norm, output) = job
       let rows = Self.rows(of: task, count: input.rowCount)
@@ -62,6 +67,8 @@ extension ForwardPass {
 
   /// act(gate) · up, or act(up), in place; [n, F], with the stride of `inner`.
   func activate(_ inner: FloatRows) -> FloatRows {
+    let start = profile.start()
+    defer { profile.add(.elementwise, since: start) }
     let result = inner.columns(0..<description.feedForwardSize)
     let activation = Activation(description.feedForward.activation)
     let isGated = description.feedForward.isGated
@@ -81,6 +88,8 @@ extension ForwardPass {
 
   /// stream += sublayer; both dense.
   func add(_ sublayer: FloatRows, to stream: FloatRows) {
+    let start = profile.start()
+    defer { profile.add(.elementwise, since: start) }
     workers.parallelFor(Self.taskCount(stream.rowCount), with: (sublayer, stream)) { job, task, _ in
       let (sublayer, stream) = job
       let rows = Self.rows(of: task, count: stream.rowCount)
@@ -94,6 +103,8 @@ extension ForwardPass {
 
   /// output[i] = input[indices[i]].
   func gather(_ input: FloatRows, at indices: [Int32], into output: FloatRows) {
+    let start = profile.start()
+    defer { profile.add(.elementwise, since: start) }
     unsafe indices.withUnsafeBufferPointer { indices in
       guard let base = indices.baseAddress else { return }
       unsafe Rows.gather(
@@ -104,6 +115,8 @@ extension ForwardPass {
 
   /// output[indices[i]] = input[i].
   func scatter(_ input: FloatRows, to indices: [Int32], of output: FloatRows) {
+    let start = profile.start()
+    defer { profile.add(.elementwise, since: start) }
     unsafe indices.withUnsafeBufferPointer { indices in
       guard let base = indices.baseAddress else { return }
       unsafe Rows.scatter(
@@ -114,6 +127,8 @@ extension ForwardPass {
 
   /// output[indices[i]] += gains[i] · input[i]; without gains, input as it is.
   func scatterAdd(_ input: FloatRows, gains: [Float]?, to indices: [Int32], of output: FloatRows) {
+    let start = profile.start()
+    defer { profile.add(.elementwise, since: start) }
     unsafe indices.withUnsafeBufferPointer { indices in
       guard let base = indices.baseAddress else { return }
       func add(_ gains: UnsafePointer<Float>?) {
@@ -131,14 +146,13 @@ extension ForwardPass {
 
   // MARK: Embedding
 
-  /// hidden = embedding of each token, with learned positions added and normalised where the model
-  /// has them.
-  func embed(_ step: Step) {
-    let hidden = workspace.hidden
-    look(up: step.tokens, in: weights.embedding, into: hidden)
+  /// hidden = embedding of each token of the workspace's rows, with learned positions added and normalised where the
+  /// model has them.
+  func embed(_ tokens: [Int32], into hidden: FloatRows) {
+    look(up: tokens, in: weights.embedding, into: hidden)
     if let positions = weights.positions {
-      let offsets = workspace.projected(step.tokenCount)
-      look(up: step.rows.positions, in: positions, into: offsets)
+      let offsets = workspace.projected(tokens.count)
+      look(up: workspace.rows.positions, in: positions, into: offsets)
       add(offsets, to: hidden)
     }
     if let norm = weights.embeddingNorm { normalize(hidden, norm, into: hidden) }

@@ -31,11 +31,6 @@ extension ForwardPass {
     }
   }
 
-  /// hidden[row] += gain · stream[index].
-  func addRow(_ index: Int, of stream: FloatRows, times gain: Float, to row: Int, of hidden: FloatRows) {
-    for column in 0..<stream.width { hidden[row, column] += gain * stream[index, column] }
-  }
-
   private func copy(_ stream: FloatRows, dividedBy divisor: Float, to output: FloatRows) {
     for row in 0..<stream.rowCount {
       for column in 0..<stream.width { output[row, column] = stream[row, column] / divisor }

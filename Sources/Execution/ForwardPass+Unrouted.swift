@@ -2,45 +2,36 @@ import Kernels
 import Models
 import Tensors
 
+// Vanilla models, plain Recursive models and raters: every token runs every recursion, or as many as its budget allows;
+// nothing is gated.
+
 extension ForwardPass {
-  /// Vanilla models, plain Recursive models and raters: every token runs every recursion, or as
-  /// many as its budget allows; nothing is gated.
-  func runUnrouted(_ step: inout Step) throws(RallyError) {
-    let recursionCount = layout.recursionCount
-    workspace.setDepths { min(step.maximumDepth[$0], Int32(recursionCount)) }
-    if !description.layers.repeatsWholeBlock {
-      for layer in 0..<layout.blockLayerCount {
-        for recursion in 0..<recursionCount {
-          try runUnrouted(layers: layer..<layer + 1, at: recursion, &step)
-        }
-      }
-    } else {
-      for recursion in 0..<recursionCount {
-        try runUnrouted(layers: 0..<layout.blockLayerCount, at: recursion, &step)
-      }
+  func fixDepths(items: Range<Int>) {
+    for index in items {
+      let depth = min(flight.items[index].policy.limit, Int32(layout.recursionCount))
+      for row in flight.items[index].rows { flight.depths[row] = depth }
+      narrowByDepth(index)
     }
   }
 
-  /// Runs the layers on the tokens whose depth exceeds `recursion`.
-  private func runUnrouted(
-    layers: Range<Int>, at recursion: Int, _ step: inout Step
-  ) throws(RallyError) {
-    workspace.active.removeAll(keepingCapacity: true)
-    for row in 0..<step.tokenCount where workspace.depths[row] > recursion {
-      workspace.active.append(Int32(row))
+  /// One layer after the other, each at all recursions, as `sequence` and `middle_sequence` share them: a single pass that
+  /// brings every token through the block.
+  func runLayerByLayer() throws(RallyError) {
+    for layer in 0..<layout.blockLayerCount {
+      for recursion in 0..<layout.recursionCount {
+        workspace.beginRows()
+        for index in flight.items.indices where flight.items[index].activeCount > 0 {
+          workspace.append(flight, item: index, recursion: recursion) { flight.depths[$0] > recursion }
+        }
+        guard workspace.rows.count > 0 else { continue }
+        let stream = workspace.block(workspace.rows.count)
+        gather(workspace.resident, at: workspace.places, into: stream)
+        workspace.rows.locate(in: flight.caches, layout, .block, isCausal: description.kind != .rater)
+        try run(weights.block[recursion][layer], .block, layer, on: stream)
+        scatter(stream, to: workspace.places, of: workspace.resident)
+        if layer + 1 == layout.blockLayerCount { workspace.rows.extend(flight.caches, layout, .block) }
+      }
     }
-    guard !workspace.active.isEmpty else { return }
-    let isLast = layers.upperBound == layout.blockLayerCount
-    if workspace.active.count == step.tokenCount {
-      try run(layers: layers, at: recursion, on: workspace.hidden, &step.rows, step.caches)
-      if isLast { storeEntries(of: recursion, step.rows, step.caches) }
-    } else {
-      workspace.rows.assign(from: step.rows, at: workspace.active)
-      let stream = workspace.block(workspace.active.count)
-      gather(workspace.hidden, at: workspace.active, into: stream)
-      try run(layers: layers, at: recursion, on: stream, &workspace.rows, step.caches)
-      scatter(stream, to: workspace.active, of: workspace.hidden)
-      if isLast { storeEntries(of: recursion, workspace.rows, step.caches) }
-    }
+    for index in flight.items.indices { flight.narrow(index) { _ in false } }
   }
 }

@@ -1,22 +1,44 @@
 package import Kernels
 package import Models
+package import Scheduling
 package import Tensors
 
 /// The transformer, from token ids to the residual stream that the head sees.
 ///
-/// One driver at a time; the workspace is reused by every step. A row's result depends on its own
-/// sequence alone.
+/// Tokens `enter` through the first layers, `advance` through the block once per recursion, and `leave` through the last
+/// layers. One pass of the block runs the tokens of all sequences, whatever their recursion: they share its weights. A
+/// row's result depends on its own sequence alone. One driver at a time.
 package final class ForwardPass {
   package let weights: ModelWeights
   package let layout: CacheLayout
-  let workers: WorkerPool
+  package let workers: WorkerPool
+  /// Time by part of the work.
+  package let profile = Profile()
   let workspace: Workspace
   let matMul: MatMul
   let attentionShape: AttentionShape
   /// One stretch of `attentionScratchCount` floats per worker.
   let attentionScratch: FloatStorage
   let attentionScratchCount: Int
+  var flight = Flight()
+  /// All recursions run the same layers.
+  private let sharesBlock: Bool
   private var ropeTable: RopeTable?
+  private var leaverCount = 0
+
+  /// What one item brought out of the model.
+  package struct Departure {
+    package var key: Int
+    /// Its rows in `hidden` and `depths`.
+    package var rows: Range<Int>
+  }
+  /// The items of the last `leave`, in the order of entering.
+  package private(set) var departures: [Departure] = []
+
+  /// Recursions that each token of the last `leave` ran, [n].
+  package private(set) var depths: [Int32] = []
+  /// The residual stream behind the last layers of the tokens of the last `leave`, [n, D].
+  package var hidden: FloatRows { workspace.edge(leaverCount) }
 
   var description: ModelDescription { weights.description }
 
@@ -25,6 +47,7 @@ package final class ForwardPass {
     self.weights = weights
     self.workers = workers
     layout = CacheLayout(weights.description)
+    sharesBlock = weights.block.dropFirst().allSatisfy { zip($0, weights.block[0]).allSatisfy { $0.isSame(as: $1) } }
     workspace = try Workspace(description: weights.description)
     matMul = try MatMul(pool: workers)
     let description = weights.description
@@ -35,11 +58,15 @@ package final class ForwardPass {
     attentionScratch = try FloatStorage(count: attentionScratchCount * workers.threadCount)
   }
 
-  /// Makes room for steps of `rowCount` tokens at positions below `positionCount`; a step within
-  /// these bounds allocates nothing.
+  /// Makes room for `rowCount` tokens on their way, at positions below `positionCount`; within these bounds nothing is
+  /// allocated. Nothing may be on its way.
   /// - Throws: `outOfMemory`.
   package func reserve(rowCount: Int, positionCount: Int) throws(RallyError) {
+    precondition(flight.isEmpty)
     try workspace.prepare(rowCount: rowCount)
+    flight.reserve(rowCount)
+    depths.reserveCapacity(rowCount)
+    departures.reserveCapacity(rowCount)
     guard case .rope(let theta) = description.positions else { return }
     guard positionCount > ropeTable?.positionCount ?? 0 else { return }
     ropeTable = try RopeTable(
@@ -56,89 +83,181 @@ package final class ForwardPass {
 
   /// Rotations of all positions so far reserved; nil without RoPE.
   var rope: RopeTable? { ropeTable }
+}
 
-  /// Runs a step and moves its caches forward.
-  ///
-  /// Afterwards `hidden` holds the residual stream, [N, D], before the final norm, and `depths` the
-  /// recursions that each token ran, [N]; both are valid until the next step.
-  ///
-  /// - Parameter step: within what was reserved; whole rows only, under top-k selection, with a hybrid cache and in raters.
+// MARK: The way of a token
+
+extension ForwardPass {
+  /// All of it for the tokens of one step, in order. Nothing else may be on its way.
+  /// - Parameter step: whole rows only, under top-k selection, with a hybrid cache and in raters.
   /// - Throws: `outOfMemory`; the caches of the step must then be cleared.
-  package func run(_ step: inout Step) throws(RallyError) {
-    try workspace.prepare(rowCount: step.tokenCount)
-    embed(step)
-    try runEdge(weights.first, stage: layout.firstStage, firstSlot: layout.firstSlot(layer: 0), &step)
-    switch description.routing {
-    case .expert(let routing): try runExpertChoice(routing, &step)
-    case .token(let routing): try runTokenChoice(routing, &step)
-    case .none: try runUnrouted(&step)
+  package func run(_ step: Step) throws(RallyError) {
+    precondition(flight.isEmpty)
+    do throws(RallyError) {
+      try enter(step)
+      while hasActive { try advance() }
+      try leave { _ in true }
+    } catch {
+      flight.removeAll()
+      throw error
     }
-    try runEdge(weights.last, stage: layout.lastStage, firstSlot: layout.lastSlot(layer: 0), &step)
-    for run in step.rows.runs { step.caches[run.sequence].tokenCount += run.count }
   }
 
-  /// The residual stream of the last step, [N, D].
-  package var hidden: FloatRows { workspace.hidden }
-  /// Recursions that each token of the last step ran, [N].
-  package var depths: [Int32] { workspace.depths }
-
-  /// The layers before or behind the block: all tokens, once.
-  private func runEdge(
-    _ layers: [LayerWeights], stage: Int, firstSlot: Int, _ step: inout Step
-  ) throws(RallyError) {
-    guard !layers.isEmpty else { return }
-    step.rows.appendCausally(to: stage, of: step.caches)
-    for (index, layer) in layers.enumerated() {
-      let target = KeyTarget(slot: firstSlot + index, use: .store)
-      try run(layer, on: workspace.hidden, step.rows, step.caches, target)
+  /// Embeds the tokens of a step, runs the first layers, and routes for the first recursion.
+  package func enter(_ step: Step) throws(RallyError) {
+    guard !step.isEmpty else { return }
+    let first = flight.items.count
+    for part in step.parts {
+      part.cache.locate()
+      flight.append(part)
     }
-    extend(stage, by: step.rows, step.caches)
+    collect(items: first..<flight.items.count)
+    let stream = workspace.edge(step.tokenCount)
+    embed(step.tokens, into: stream)
+    try runEdge(weights.first, .first, on: stream)
+    scatter(stream, to: workspace.places, of: workspace.resident)
+    switch description.routing {
+    case .expert(let routing): try route(routing, recursion: 0)
+    case .token(let routing): try chooseDepths(routing, items: first..<flight.items.count, stream)
+    case .none: fixDepths(items: first..<flight.items.count)
+    }
+  }
+
+  /// One pass of the block over all tokens that still run, each at its own recursion; then routes them.
+  package func advance() throws(RallyError) {
+    guard description.layers.repeatsWholeBlock else { return try runLayerByLayer() }
+    if sharesBlock {
+      try advance(recursions: 0..<layout.recursionCount)
+    } else {
+      for recursion in 0..<layout.recursionCount { try advance(recursions: recursion..<recursion + 1) }
+    }
+    flight.advance()
+    switch description.routing {
+    case .expert(let routing):
+      for recursion in 1...layout.recursionCount { try route(routing, recursion: recursion) }
+    case .token, .none:
+      for index in flight.items.indices { narrowByDepth(index) }
+    }
+  }
+
+  /// Runs the last layers on the items that `leaves` names by their keys, whose tokens are all through the block, and lets
+  /// them go. Afterwards `hidden` and `depths` hold what came out, in the order of entering.
+  package func leave(_ leaves: (_ key: Int) -> Bool) throws(RallyError) {
+    workspace.beginRows()
+    departures.removeAll(keepingCapacity: true)
+    for index in flight.items.indices where leaves(flight.items[index].key) {
+      let first = workspace.rows.count
+      workspace.append(flight, item: index)
+      departures.append(Departure(key: flight.items[index].key, rows: first..<workspace.rows.count))
+    }
+    leaverCount = workspace.rows.count
+    depths.removeAll(keepingCapacity: true)
+    for row in workspace.active { depths.append(flight.depths[Int(row)]) }
+    let stream = workspace.edge(leaverCount)
+    gather(workspace.resident, at: workspace.places, into: stream)
+    try runEdge(weights.last, .last, on: stream)
+    var index = 0
+    while index < flight.items.count {
+      if leaves(flight.items[index].key) {
+        flight.caches[index].blocks.finish(tokens: flight.items[index].rows.count)
+        flight.remove(at: index)
+      } else {
+        index += 1
+      }
+    }
+  }
+
+  /// Lets an item go, wherever it is; what it stored must be cleared.
+  package func abandon(key: Int) {
+    if let index = flight.index(of: key) { flight.remove(at: index) }
+  }
+
+  package func abandonAll() { flight.removeAll() }
+
+  /// Tokens inside the block: rows of the next pass.
+  package var activeCount: Int { flight.items.reduce(0) { $0 + $1.activeCount } }
+  package var hasActive: Bool { flight.items.contains { $0.activeCount > 0 } }
+
+  /// Whether all tokens of an item are through the block.
+  package func isThrough(key: Int) -> Bool {
+    guard let index = flight.index(of: key) else { return false }
+    return flight.items[index].activeCount == 0
   }
 }
 
-// MARK: The block
+// MARK: What weights a pass reads
 
 extension ForwardPass {
-  /// Runs all layers of the block at `recursion` on `stream`, in place, residuals included.
-  func runBlock(
-    recursion: Int, on stream: FloatRows, _ rows: inout RowSet, _ caches: [SequenceCache]
-  ) throws(RallyError) {
-    try run(layers: 0..<layout.blockLayerCount, at: recursion, on: stream, &rows, caches)
-    storeEntries(of: recursion, rows, caches)
+  /// Bytes of the layers before and behind the block.
+  package var edgeByteCount: Int { (weights.first + weights.last).reduce(0) { $0 + $1.byteCount } }
+  /// Bytes of one pass of the block.
+  package var blockByteCount: Int { weights.block.first?.reduce(0) { $0 + $1.byteCount } ?? 0 }
+}
+
+extension LayerWeights {
+  fileprivate var byteCount: Int {
+    attentionInput.matrix.byteCount + attentionOutput.matrix.byteCount + feedForwardInput.matrix.byteCount
+      + feedForwardOutput.matrix.byteCount
   }
 
-  /// Some layers of the block; `storeEntries` must follow once the last of them has run.
-  func run(
-    layers: Range<Int>, at recursion: Int, on stream: FloatRows, _ rows: inout RowSet,
-    _ caches: [SequenceCache]
-  ) throws(RallyError) {
-    let use = keyUse(recursion: recursion)
-    let stage = layout.blockStage(recursion: recursion)
-    if use != .store {
-      rows.readByPosition()
-    } else if description.kind == .rater {
-      rows.appendBidirectionally(to: stage, of: caches)
-    } else {
-      rows.appendCausally(to: stage, of: caches)
+  /// Whether both are the same objects in memory.
+  fileprivate func isSame(as other: LayerWeights) -> Bool {
+    inputNorm.gain === other.inputNorm.gain && postNorm.gain === other.postNorm.gain
+      && inputNorm.bias === other.inputNorm.bias && postNorm.bias === other.postNorm.bias
+      && attentionInput.matrix === other.attentionInput.matrix && attentionInput.bias === other.attentionInput.bias
+      && attentionOutput.matrix === other.attentionOutput.matrix && attentionOutput.bias === other.attentionOutput.bias
+      && feedForwardInput.matrix === other.feedForwardInput.matrix
+      && feedForwardInput.bias === other.feedForwardInput.bias
+      && feedForwardOutput.matrix === other.feedForwardOutput.matrix
+      && feedForwardOutput.bias === other.feedForwardOutput.bias
+  }
+}
+
+// MARK: Parts of the way
+
+extension ForwardPass {
+  /// The workspace's rows become those of some items.
+  func collect(items: Range<Int>) {
+    workspace.beginRows()
+    for index in items { workspace.append(flight, item: index) }
+  }
+
+  /// The layers before or behind the block, on the workspace's rows.
+  private func runEdge(_ layers: [LayerWeights], _ place: Place, on stream: FloatRows) throws(RallyError) {
+    guard !layers.isEmpty, stream.rowCount > 0 else { return }
+    workspace.rows.locate(in: flight.caches, layout, place)
+    for (index, layer) in layers.enumerated() { try run(layer, place, index, on: stream) }
+    workspace.rows.extend(flight.caches, layout, place)
+  }
+
+  /// The whole block on the active tokens at some recursions, whose weights are the same.
+  private func advance(recursions: Range<Int>) throws(RallyError) {
+    workspace.beginRows()
+    for recursion in recursions { workspace.appendActive(flight, at: recursion) }
+    guard workspace.rows.count > 0 else { return }
+    let stream = workspace.block(workspace.rows.count)
+    gather(workspace.resident, at: workspace.places, into: stream)
+    workspace.rows.locate(in: flight.caches, layout, .block, isCausal: description.kind != .rater)
+    for (index, layer) in weights.block[recursions.lowerBound].enumerated() {
+      try run(layer, .block, index, on: stream)
     }
-    for layer in layers {
-      let target = KeyTarget(slot: layout.blockSlot(recursion: recursion, layer: layer), use: use)
-      try run(weights.block[recursion][layer], on: stream, rows, caches, target)
+    workspace.rows.extend(flight.caches, layout, .block)
+    take(stream)
+  }
+
+  /// What came out of the block becomes the tokens' streams.
+  private func take(_ stream: FloatRows) {
+    switch description.routing {
+    case .expert(let routing): addGated(stream, routing.router.gating)
+    case .token(let routing): replace(by: stream, routing.router.gating)
+    case .none: scatter(stream, to: workspace.places, of: workspace.resident)
     }
   }
 
-  /// Counts the entries that `rows` stored at `recursion`.
-  func storeEntries(of recursion: Int, _ rows: RowSet, _ caches: [SequenceCache]) {
-    guard keyUse(recursion: recursion) == .store else { return }
-    extend(layout.blockStage(recursion: recursion), by: rows, caches)
-  }
-
-  private func extend(_ stage: Int, by rows: RowSet, _ caches: [SequenceCache]) {
-    for run in rows.runs { caches[run.sequence].extend(stage: stage, by: run.count) }
-  }
-
-  private func keyUse(recursion: Int) -> KeyTarget.Use {
-    guard layout.sharesKeys && recursion > 0 else { return .store }
-    return layout.hasScratchSlot ? .replace : .read
+  /// A token of the item is active while its depth exceeds the recursions behind it.
+  func narrowByDepth(_ index: Int) {
+    let depths = flight.depths
+    let recursion = flight.items[index].recursion
+    flight.narrow(index) { row in Int(depths[row]) > recursion }
   }
 }

@@ -46,9 +46,12 @@ package final class LanguageHead {
   package func logits(_ hidden: FloatRows) throws(RallyError) -> FloatRows {
     try reserve(rowCount: hidden.rowCount)
     let result = logits.rows(hidden.rowCount, width: forward.description.vocabularySize)
-    try forward.project(hidden, projection, into: result)
+    try forward.project(hidden, projection, into: result, countedAs: .head)
     return result
   }
+
+  /// Bytes of weights that each batch of rows reads.
+  package var weightByteCount: Int { projection.matrix.byteCount }
 
   /// log softmax(logits)[token] of one row.
   package func logProbability(_ logits: FloatRows, row: Int, of token: Int32) -> Float {

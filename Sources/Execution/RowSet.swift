@@ -1,14 +1,16 @@
 import Kernels
+import Scheduling
 import Tensors
 
 /// Which tokens a buffer's rows stand for: position in the text and owning sequence of each row.
 ///
-/// Rows of one sequence are adjacent and in the order of the text. A row set is refilled for each
-/// recursion of each step and keeps its memory.
+/// Rows of one sequence are adjacent and in the order of the text. A row set is refilled for each pass and
+/// keeps its memory.
 struct RowSet {
-  /// Rows `start ..< start + count` belong to one sequence of the step.
+  /// Rows `start ..< start + count` belong to one sequence and are at one recursion.
   struct Run {
     var sequence: Int
+    var recursion: Int
     var start: Int
     var count: Int
   }
@@ -18,8 +20,6 @@ struct RowSet {
 
   /// Absolute positions, [N].
   private(set) var positions: [Int32] = []
-  /// Index of each row's sequence among the step's caches, [N].
-  private(set) var sequences: [Int32] = []
   /// Maximal stretches of one sequence.
   private(set) var runs: [Run] = []
   /// The runs, cut into stretches of at most `rowsPerTile` rows.
@@ -33,7 +33,6 @@ struct RowSet {
 
   mutating func reserveCapacity(_ rows: Int) {
     positions.reserveCapacity(rows)
-    sequences.reserveCapacity(rows)
     runs.reserveCapacity(rows)
     tiles.reserveCapacity(rows)
     visible.reserveCapacity(rows)
@@ -42,35 +41,26 @@ struct RowSet {
 
   mutating func removeAll() {
     positions.removeAll(keepingCapacity: true)
-    sequences.removeAll(keepingCapacity: true)
     runs.removeAll(keepingCapacity: true)
     tiles.removeAll(keepingCapacity: true)
     visible.removeAll(keepingCapacity: true)
     entries.removeAll(keepingCapacity: true)
   }
 
-  mutating func append(position: Int32, sequence: Int32) {
-    Self.extend(&runs, sequence: Int(sequence), row: count, limit: .max)
-    Self.extend(&tiles, sequence: Int(sequence), row: count, limit: Self.rowsPerTile)
+  /// - Parameter sequence: its index among the caches that the rows run with.
+  mutating func append(position: Int32, sequence: Int, recursion: Int = 0) {
+    Self.extend(&runs, Run(sequence: sequence, recursion: recursion, start: count, count: 1), limit: .max)
+    Self.extend(&tiles, Run(sequence: sequence, recursion: recursion, start: count, count: 1), limit: Self.rowsPerTile)
     positions.append(position)
-    sequences.append(sequence)
     visible.append(0)
     entries.append(0)
   }
 
-  /// Becomes the rows of `other` at `indices`, in that order.
-  mutating func assign(from other: RowSet, at indices: [Int32]) {
-    removeAll()
-    for index in indices {
-      append(position: other.positions[Int(index)], sequence: other.sequences[Int(index)])
-    }
-  }
-
-  private static func extend(_ runs: inout [Run], sequence: Int, row: Int, limit: Int) {
-    if let last = runs.last, last.sequence == sequence, last.count < limit {
+  private static func extend(_ runs: inout [Run], _ row: Run, limit: Int) {
+    if let last = runs.last, last.sequence == row.sequence, last.count < limit {
       runs[runs.count - 1].count += 1
     } else {
-      runs.append(Run(sequence: sequence, start: row, count: 1))
+      runs.append(row)
     }
   }
 }
@@ -78,31 +68,34 @@ struct RowSet {
 // MARK: What rows store and see
 
 extension RowSet {
-  /// Every row stores an entry behind those of its sequence in `stage`, and attends to all entries
-  /// up to its own.
-  mutating func appendCausally(to stage: Int, of caches: [SequenceCache]) {
+  /// Sets, for the layers of `place`, which entry each row stores and which ones it attends to.
+  ///
+  /// A row that stores keys stands behind the entries of its sequence and attends to all up to its own, or, without
+  /// causality, to all rows of its sequence. One that reads the keys of recursion 0 attends to the entries of all tokens up
+  /// to its own position, which are stored already.
+  mutating func locate(in caches: [SequenceCache], _ layout: CacheLayout, _ place: Place, isCausal: Bool = true) {
     for run in runs {
-      let length = caches[run.sequence].lengths[stage]
+      let stores = layout.keyUse(place, recursion: run.recursion) == .store
+      let length = Int32(caches[run.sequence].blocks.lengths[layout.stage(place, recursion: run.recursion)])
       for offset in 0..<run.count {
-        entries[run.start + offset] = length + Int32(offset)
-        visible[run.start + offset] = length + Int32(offset) + 1
+        let row = run.start + offset
+        entries[row] = stores ? length + Int32(offset) : positions[row]
+        visible[row] = isCausal ? entries[row] + 1 : Int32(run.count)
       }
     }
   }
 
-  /// Every row stores an entry and attends to all rows of its sequence, before and behind.
-  mutating func appendBidirectionally(to stage: Int, of caches: [SequenceCache]) {
-    appendCausally(to: stage, of: caches)
-    for run in runs {
-      for row in run.start..<run.start + run.count { visible[row] = Int32(run.count) }
-    }
+  /// Rows at the front whose keys are stored: those of recursion 0 come first.
+  func storingCount(_ layout: CacheLayout, _ place: Place) -> Int {
+    var count = 0
+    for run in runs where layout.keyUse(place, recursion: run.recursion) != .read { count += run.count }
+    return count
   }
 
-  /// Rows attend to the entries of all tokens up to their own position, which are stored already.
-  mutating func readByPosition() {
-    for row in 0..<count {
-      entries[row] = positions[row]
-      visible[row] = positions[row] + 1
+  /// Counts the entries that the layers of `place` stored.
+  func extend(_ caches: [SequenceCache], _ layout: CacheLayout, _ place: Place) {
+    for run in runs where layout.keyUse(place, recursion: run.recursion) == .store {
+      caches[run.sequence].blocks.extend(stage: layout.stage(place, recursion: run.recursion), by: run.count)
     }
   }
 }

@@ -1,4 +1,5 @@
 import Kernels
+package import Scheduling
 package import Tensors
 
 /// Keys and values of one sequence, for every layer and recursion that stores them.
@@ -7,84 +8,70 @@ package import Tensors
 /// stage, which is its rank among the selected tokens, not its position in the text.
 @safe
 package final class SequenceCache {
-  let layout: CacheLayout
+  package let blocks: BlockTable
   private let pool: PagePool
   private let pagesPerSlot: Int
-  /// [slotCount, pagesPerSlot] addresses; the first `pageCounts[slot]` of a slot are set.
+  /// Addresses of the blocks' pages, [slotCount, pagesPerSlot]; of a slot those that `locate` has seen.
   private let table: AlignedStorage<UnsafePointer<Float>?>
-  private var pageCounts: [Int]
-  /// Entries per stage.
-  private(set) var lengths: [Int32]
-  /// Tokens that went through the model: the position of the next one.
-  package var tokenCount = 0
 
-  /// Room for `maximumTokenCount` tokens; pages are taken as they are needed.
+  var layout: CacheLayout { blocks.layout }
+  package var tokenCount: Int { blocks.tokenCount }
+
+  /// The memory of `blocks`, which are of the pool, for at most `maximumTokenCount` tokens.
   /// - Throws: `outOfMemory`.
-  package init(layout: CacheLayout, pool: PagePool, maximumTokenCount: Int) throws(RallyError) {
-    self.layout = layout
+  package init(blocks: BlockTable, pool: PagePool, maximumTokenCount: Int) throws(RallyError) {
+    self.blocks = blocks
     self.pool = pool
-    pagesPerSlot = (maximumTokenCount + PagePool.entriesPerPage - 1) / PagePool.entriesPerPage
-    unsafe table = try AlignedStorage(count: layout.slotCount * pagesPerSlot)
-    pageCounts = Array(repeating: 0, count: layout.slotCount)
-    lengths = Array(repeating: 0, count: layout.stageCount)
+    pagesPerSlot = CacheLayout.blockCount(entries: maximumTokenCount)
+    unsafe table = try AlignedStorage(zeroed: blocks.layout.slotCount * pagesPerSlot)
   }
 
-  deinit { clear() }
-
-  /// Returns all pages and starts an empty sequence.
-  package func clear() {
-    for slot in 0..<layout.slotCount {
-      for page in 0..<pageCounts[slot] {
-        if let address = unsafe table.base[slot * pagesPerSlot + page] {
-          unsafe pool.giveBack(UnsafeMutablePointer(mutating: address))
-        }
-      }
-      pageCounts[slot] = 0
-    }
-    for stage in lengths.indices { lengths[stage] = 0 }
-    tokenCount = 0
-  }
-
-  /// Makes room for `entries` entries in `slot`.
+  /// A new sequence of at most `maximumTokenCount` tokens; blocks are taken as they are needed.
   /// - Throws: `outOfMemory`.
-  func ensure(slot: Int, entries: Int) throws(RallyError) {
-    let needed = (entries + PagePool.entriesPerPage - 1) / PagePool.entriesPerPage
-    precondition(needed <= pagesPerSlot)
-    while pageCounts[slot] < needed {
-      unsafe table.base[slot * pagesPerSlot + pageCounts[slot]] = UnsafePointer(try pool.take())
-      pageCounts[slot] += 1
-    }
+  package convenience init(layout: CacheLayout, pool: PagePool, maximumTokenCount: Int) throws(RallyError) {
+    try self.init(
+      blocks: BlockTable(layout: layout, pool: pool.blocks, maximumTokenCount: maximumTokenCount), pool: pool,
+      maximumTokenCount: maximumTokenCount)
   }
 
-  /// Counts `count` more entries in `stage`.
-  func extend(stage: Int, by count: Int) {
-    lengths[stage] += Int32(count)
+  /// Takes the blocks for `tokens` more tokens, from new memory where the pool has none left.
+  /// - Throws: `outOfMemory`.
+  package func reserve(tokens: Int) throws(RallyError) {
+    guard !blocks.reserve(tokens: tokens) else { return }
+    try pool.reserve(blocks.missingBlockCount(tokens: tokens))
+    precondition(blocks.reserve(tokens: tokens))
+  }
+
+  /// Looks up the pages of all blocks that the sequence holds: before a step, after its blocks were taken.
+  package func locate() {
+    for slot in 0..<layout.slotCount {
+      for (index, block) in blocks.blocks(slot: slot).enumerated() {
+        unsafe table.base[slot * pagesPerSlot + index] = UnsafePointer(pool.page(block))
+      }
+    }
   }
 
   /// The pages of `slot`, for the attention kernel.
   func pages(slot: Int) -> KeyValuePages {
     unsafe KeyValuePages(
-      pages: UnsafePointer(table.base + slot * pagesPerSlot), pageTokens: PagePool.entriesPerPage)
+      pages: UnsafePointer(table.base + slot * pagesPerSlot), pageTokens: CacheLayout.entriesPerBlock)
   }
 
-  /// Where the key of `entry` is; its value stands `entriesPerPage · entryWidth` floats behind it.
+  /// Where the key of `entry` is; its value stands `entriesPerBlock · entryWidth` floats behind it.
   @unsafe
   func key(slot: Int, entry: Int) -> UnsafeMutablePointer<Float> {
-    let (index, place) = entry.quotientAndRemainder(dividingBy: PagePool.entriesPerPage)
-    guard let page = unsafe table.base[slot * pagesPerSlot + index] else {
-      preconditionFailure("ensure() comes first")
+    let (index, place) = entry.quotientAndRemainder(dividingBy: CacheLayout.entriesPerBlock)
+    guard index < pagesPerSlot, let page = unsafe table.base[slot * pagesPerSlot + index] else {
+      preconditionFailure("reserve() and locate() come first")
     }
     return unsafe UnsafeMutablePointer(mutating: page) + place * pool.entryWidth
   }
 
   /// Copies the entries of `slot` to the scratch slot.
-  /// - Throws: `outOfMemory`.
-  func copyToScratch(slot: Int) throws(RallyError) {
-    try ensure(slot: layout.scratchSlot, entries: pageCounts[slot] * PagePool.entriesPerPage)
-    for page in 0..<pageCounts[slot] {
-      let first = page * PagePool.entriesPerPage
-      unsafe key(slot: layout.scratchSlot, entry: first)
-        .update(from: key(slot: slot, entry: first), count: pool.pageFloatCount)
+  func copyToScratch(slot: Int) {
+    let count = min(blocks.blocks(slot: slot).count, blocks.blocks(slot: layout.scratchSlot).count)
+    for page in 0..<count {
+      pool.copy(blocks.blocks(slot: slot)[page], to: blocks.blocks(slot: layout.scratchSlot)[page])
     }
   }
 }

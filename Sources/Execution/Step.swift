@@ -8,19 +8,35 @@ public enum Selection: Sendable {
   case topK
 }
 
-/// Tokens that run through the model together: for each sequence the next few of its tokens.
-package struct Step {
-  /// Ids of all tokens, [N].
-  private(set) var tokens: [Int32] = []
-  var rows = RowSet()
-  private(set) var caches: [SequenceCache] = []
+/// How far tokens may go.
+package struct DepthPolicy: Sendable {
   package var selection = Selection.threshold
   /// Recursions a token may run, at least 1.
-  package var maximumDepth: [Int32] = []
+  package var limit: Int32
+  /// Added to what a router's score must reach for the token to go on; see `DepthSteering`.
+  package var threshold: Float = 0
+
+  package init(limit: Int32) { self.limit = limit }
+}
+
+/// Tokens that enter the model together: for each sequence the next few of its tokens.
+package struct Step {
+  /// One sequence's part.
+  struct Part {
+    /// The caller's number for it.
+    var key: Int
+    var cache: SequenceCache
+    var tokens: Range<Int>
+    var policy: DepthPolicy
+  }
+
+  /// Ids of all tokens, [N].
+  private(set) var tokens: [Int32] = []
+  private(set) var parts: [Part] = []
 
   package init(capacity: Int = 0) {
     tokens.reserveCapacity(capacity)
-    rows.reserveCapacity(capacity)
+    parts.reserveCapacity(capacity)
   }
 
   package var tokenCount: Int { tokens.count }
@@ -28,23 +44,16 @@ package struct Step {
 
   package mutating func removeAll() {
     tokens.removeAll(keepingCapacity: true)
-    rows.removeAll()
-    caches.removeAll(keepingCapacity: true)
-    maximumDepth.removeAll(keepingCapacity: true)
+    parts.removeAll(keepingCapacity: true)
   }
 
-  /// Appends the next `newTokens` of `cache`'s sequence. A cache takes part once in a step.
+  /// Appends the next `newTokens` of `cache`'s sequence, whose blocks are reserved. A sequence has one part in the model
+  /// at a time.
   package mutating func append(
-    _ newTokens: some Collection<Int32>, of cache: SequenceCache, maximumDepth depth: Int32
+    _ newTokens: ArraySlice<Int32>, of cache: SequenceCache, key: Int, policy: DepthPolicy
   ) {
-    let sequence = Int32(caches.count)
-    var position = Int32(cache.tokenCount)
-    for token in newTokens {
-      tokens.append(token)
-      rows.append(position: position, sequence: sequence)
-      maximumDepth.append(depth)
-      position += 1
-    }
-    caches.append(cache)
+    let start = tokens.count
+    tokens.append(contentsOf: newTokens)
+    parts.append(Part(key: key, cache: cache, tokens: start..<tokens.count, policy: policy))
   }
 }

@@ -1,13 +1,14 @@
 package import Models
 package import Tensors
 
-/// The buffers of one forward pass, grown to the largest step so far and reused by every other.
+/// The buffers of a forward pass, grown to the largest step so far and reused by every other.
 package final class Workspace {
   private let widths: Widths
   private var capacity = 0
-  private var rowCount = 0
 
-  private var hiddenStorage: FloatStorage
+  private var residentStorage: FloatStorage
+  private var originStorage: FloatStorage
+  private var edgeStorage: FloatStorage
   private var blockStorage: FloatStorage
   private var normedStorage: FloatStorage
   private var projectedStorage: FloatStorage
@@ -16,73 +17,76 @@ package final class Workspace {
   private var innerStorage: FloatStorage
   private var routerStorage: FloatStorage
 
-  /// Rows of the step that are still inside the block, ascending, and what is known of each of them.
+  /// Rows of the flight that run together, and what is known of each of them.
   var active: [Int32] = []
-  /// z of the active tokens; under token-choice [N, R] probabilities of all tokens.
+  /// Where their streams are kept.
+  var places: [Int32] = []
+  /// z of the active tokens; under token-choice [n, R] probabilities.
   var scores: [Float] = []
   var auxiliaryScores: [Float] = []
   /// Whether each active token goes on.
   var keep: [Bool] = []
-  /// Indices among the active tokens of those that go on.
-  var kept: [Int32] = []
   var gains: [Float] = []
-  /// The tokens of the block's stream.
   var rows = RowSet()
-  /// Recursions that each token of the step runs, [N].
-  var depths: [Int32] = []
 
   /// - Throws: `outOfMemory`.
   package init(description: ModelDescription) throws(RallyError) {
     widths = Widths(description)
-    hiddenStorage = try FloatStorage(count: 0)
-    blockStorage = hiddenStorage
-    normedStorage = hiddenStorage
-    projectedStorage = hiddenStorage
-    qkvStorage = hiddenStorage
-    attendedStorage = hiddenStorage
-    innerStorage = hiddenStorage
-    routerStorage = hiddenStorage
+    let empty = try FloatStorage(count: 0)
+    residentStorage = empty
+    originStorage = empty
+    edgeStorage = empty
+    blockStorage = empty
+    normedStorage = empty
+    projectedStorage = empty
+    qkvStorage = empty
+    attendedStorage = empty
+    innerStorage = empty
+    routerStorage = empty
   }
 
-  /// Makes room for a step of `rowCount` tokens.
+  /// Makes room for `rowCount` tokens on their way; what was in the buffers is lost when they grow.
   /// - Throws: `outOfMemory`.
   func prepare(rowCount: Int) throws(RallyError) {
-    if rowCount > capacity {
-      capacity = 0
-      hiddenStorage = try FloatStorage(count: rowCount * widths.hidden)
-      blockStorage = try FloatStorage(count: rowCount * widths.hidden)
-      normedStorage = try FloatStorage(count: rowCount * widths.hidden)
-      projectedStorage = try FloatStorage(count: rowCount * widths.hidden)
-      qkvStorage = try FloatStorage(count: rowCount * widths.qkv)
-      attendedStorage = try FloatStorage(count: rowCount * widths.query)
-      innerStorage = try FloatStorage(count: rowCount * widths.inner)
-      routerStorage = try FloatStorage(count: rowCount * widths.router)
-      reserveLists(rowCount)
-      capacity = rowCount
-    }
-    self.rowCount = rowCount
+    guard rowCount > capacity else { return }
+    capacity = 0
+    residentStorage = try FloatStorage(count: rowCount * widths.hidden)
+    originStorage = try FloatStorage(count: rowCount * widths.origin)
+    edgeStorage = try FloatStorage(count: rowCount * widths.hidden)
+    blockStorage = try FloatStorage(count: rowCount * widths.hidden)
+    normedStorage = try FloatStorage(count: rowCount * widths.hidden)
+    projectedStorage = try FloatStorage(count: rowCount * widths.hidden)
+    qkvStorage = try FloatStorage(count: rowCount * widths.qkv)
+    attendedStorage = try FloatStorage(count: rowCount * widths.query)
+    innerStorage = try FloatStorage(count: rowCount * widths.inner)
+    routerStorage = try FloatStorage(count: rowCount * widths.router)
+    reserveLists(rowCount)
+    capacity = rowCount
   }
 
   private func reserveLists(_ rowCount: Int) {
     active.reserveCapacity(rowCount)
+    places.reserveCapacity(rowCount)
     scores.reserveCapacity(rowCount * widths.routerOutputs)
     auxiliaryScores.reserveCapacity(rowCount)
     keep.reserveCapacity(rowCount)
-    kept.reserveCapacity(rowCount)
     gains.reserveCapacity(rowCount)
-    depths.reserveCapacity(rowCount)
     rows.reserveCapacity(rowCount)
   }
 
-  /// Floats that each token of a step takes.
+  /// Floats that each token on its way takes.
   package static func floatCount(_ description: ModelDescription) -> Int { Widths(description).total }
 }
 
 // MARK: Views
 
 extension Workspace {
-  /// The residual stream of all tokens of the step, [N, D].
-  var hidden: FloatRows { hiddenStorage.rows(rowCount, width: widths.hidden) }
+  /// The residual streams of the tokens on their way, each at its place, [capacity, D].
+  var resident: FloatRows { residentStorage.rows(capacity, width: widths.hidden) }
+  /// What the router saw of them, under token-choice, [capacity, D].
+  var origin: FloatRows { originStorage.rows(capacity, width: widths.origin) }
+  /// The stream of the tokens that enter or leave, [n, D].
+  func edge(_ count: Int) -> FloatRows { edgeStorage.rows(count, width: widths.hidden) }
   /// The stream of the tokens inside the block, [n, D].
   func block(_ count: Int) -> FloatRows { blockStorage.rows(count, width: widths.hidden) }
   /// A normalised copy of a stream, [n, D].
@@ -97,43 +101,45 @@ extension Workspace {
   func inner(_ count: Int) -> FloatRows { innerStorage.rows(count, width: widths.inner) }
   /// The hidden layer of an MLP router, [n, 2D].
   func router(_ count: Int) -> FloatRows { routerStorage.rows(count, width: widths.router) }
-
-  /// The rows in `projected` become the block's stream.
-  func swapBlockAndProjected() { swap(&blockStorage, &projectedStorage) }
 }
 
-// MARK: Active tokens
+// MARK: Rows
 
 extension Workspace {
-  func activateAll(_ count: Int) {
+  /// Starts a new set of rows.
+  func beginRows() {
+    rows.removeAll()
     active.removeAll(keepingCapacity: true)
-    active.append(contentsOf: 0..<Int32(count))
+    places.removeAll(keepingCapacity: true)
   }
 
-  /// Keeps the active tokens that are flagged, and their scores.
-  func reduceActiveToKept(scores keepsScores: Bool) {
-    var next = 0
-    for index in active.indices where keep[index] {
-      active[next] = active[index]
-      if keepsScores { scores[next] = scores[index] }
-      next += 1
+  /// Appends the rows of an item that `isIncluded` names.
+  /// - Parameter recursion: at which they run; nil for the item's own.
+  func append(_ flight: Flight, item index: Int, recursion: Int? = nil, where isIncluded: (Int) -> Bool = { _ in true }) {
+    let item = flight.items[index]
+    for row in item.rows where isIncluded(row) {
+      rows.append(position: flight.positions[row], sequence: index, recursion: recursion ?? item.recursion)
+      active.append(Int32(row))
+      places.append(flight.places[row])
     }
-    active.removeLast(active.count - next)
-    if keepsScores { scores.removeLast(scores.count - next) }
   }
 
-  func setDepths(_ depth: (Int) -> Int32) {
-    depths.removeAll(keepingCapacity: true)
-    for row in 0..<rowCount { depths.append(depth(row)) }
+  /// Appends the active rows of the items at `recursion`.
+  func appendActive(_ flight: Flight, at recursion: Int) {
+    for index in flight.items.indices
+    where flight.items[index].recursion == recursion && flight.items[index].activeCount > 0 {
+      append(flight, item: index) { flight.isActive[$0] }
+    }
   }
 }
 
 /// Floats per token of each buffer.
 private struct Widths {
-  let hidden, qkv, query, inner, router, routerOutputs: Int
+  let hidden, origin, qkv, query, inner, router, routerOutputs: Int
 
   init(_ description: ModelDescription) {
     hidden = description.hiddenSize
+    if case .token = description.routing { origin = hidden } else { origin = 0 }
     query = description.headCount * description.headWidth
     qkv = query + 2 * description.keyValueHeadCount * description.headWidth
     inner = description.feedForwardSize * (description.feedForward.isGated ? 2 : 1)
@@ -141,5 +147,5 @@ private struct Widths {
     routerOutputs = description.layers.recursionCount
   }
 
-  var total: Int { 4 * hidden + qkv + query + inner + router }
+  var total: Int { 5 * hidden + origin + qkv + query + inner + router }
 }

@@ -69,6 +69,15 @@ public struct Sampler: ~Copyable, Sendable {
     return unsafe draw(logits, largest, kept, parameters.temperature, uniform(parameters.seed, index)) ?? best
   }
 
+  /// Calls `body` with the `count` tokens of the largest logits, the largest first, the lower id on ties.
+  public mutating func forEachLargest(
+    _ count: Int, of logits: UnsafePointer<Float>, _ body: (_ token: Int) -> Void
+  ) {
+    var heap = unsafe TokenHeap(logits, candidates.base)
+    heap.collect(vocabularySize, atLeast: -.infinity)
+    for _ in 0..<min(count, heap.count) { body(Int(heap.popLargest())) }
+  }
+
   /// Leaves the tokens that pass the filters in `candidates[0 ..< result]`.
   private mutating func filter(
     _ logits: UnsafePointer<Float>, _ largest: Float, _ parameters: SamplingParameters

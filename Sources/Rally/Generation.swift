@@ -7,12 +7,25 @@ public struct GenerationRequest: Sendable {
   /// Tokens to generate; nil until the context is full.
   public var maximumTokenCount: Int?
   public var sampling = SamplingParameters()
+  public var penalties = Penalties()
+  /// Added to the logits of single tokens, behind the penalties.
+  public var logitBias: [(token: Int32, bias: Float)] = []
   /// Tokens that end the text; they are reported as its last token.
   public var stopTokens: [Int32] = []
+  /// Texts that end the text; the token that completes one is reported as the last.
+  public var stopStrings: [String] = []
   /// The model's end-of-sequence token ends the text too.
   public var stopsAtEndOfSequence = true
   /// Recursions that a token may run; nil for the model's own number.
   public var maximumDepth: Int?
+  /// Mean depth that the router is steered to; nil for what it does by itself. See `RunOptions.targetDepth`.
+  public var targetDepth: Double?
+  /// Most probable tokens to report beside each generated one, at most `Self.topTokenLimit`.
+  public var topTokenCount = 0
+  /// Higher goes first; equal ones in the order of submission.
+  public var priority = 0
+
+  public static let topTokenLimit = 64
 
   public init(tokens: [Int32]) {
     self.tokens = tokens
@@ -20,19 +33,39 @@ public struct GenerationRequest: Sendable {
   }
 }
 
+/// Makes tokens that occurred less likely.
+public struct Penalties: Sendable, Equatable {
+  /// Divides the positive logits of tokens of the prompt and the text, and multiplies the negative ones; 1 does nothing.
+  public var repetition: Float = 1
+  /// Subtracted from the logits of tokens that were generated.
+  public var presence: Float = 0
+  /// The same for every time that they were generated.
+  public var frequency: Float = 0
+
+  public init() {}
+
+  var isActive: Bool { repetition != 1 || presence != 0 || frequency != 0 }
+}
+
 public enum FinishReason: Sendable {
-  /// A stop token.
+  /// A stop token or a stop string.
   case stop
   /// As many tokens as were asked for.
   case limit
-  /// As many as the model's context holds.
+  /// As many as the model's context, or the engine's cache, holds.
   case contextFull
   case cancelled
 }
 
+/// A token and its log-probability under the model, before penalties, temperature and cuts.
+public struct TokenProbability: Sendable, Equatable {
+  public var token: Int32
+  public var logProbability: Float
+}
+
 /// One generated token.
 public struct TokenEvent: Sendable {
-  /// Index of the request.
+  /// Number of the request.
   public var request: Int
   /// Index among the tokens generated for the request.
   public var index: Int
@@ -40,10 +73,14 @@ public struct TokenEvent: Sendable {
   public var token: Int32?
   /// Recursions that the token this one was predicted from ran through.
   public var depth: Int32
-  /// Of the token under the model, before temperature and cuts.
+  /// Of the token under the model, before penalties, temperature and cuts.
   public var logProbability: Float
+  /// The most probable tokens, most probable first, as many as were asked for.
+  public var topTokens: [TokenProbability] = []
   /// nil while the sequence goes on.
   public var finishReason: FinishReason?
+  /// Which stop string was completed.
+  public var stopString: Int?
 }
 
 public enum EventReply: Sendable {

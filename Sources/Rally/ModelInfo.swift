@@ -1,6 +1,7 @@
 public import Models
 public import Tensors
 import Execution
+import Scheduling
 
 /// What there is to know about a model at a glance.
 public struct ModelInfo: Sendable {
@@ -35,6 +36,9 @@ public struct ModelInfo: Sendable {
   /// Keys and values that a token of full depth stores; 0 for raters.
   public let keyValueByteCountPerToken: Int
 
+  /// Mean depth that the capacities stand for; R without a router.
+  package let naturalDepth: Double
+
   public enum Routing: Sendable { case none, expert, token }
 }
 
@@ -48,6 +52,12 @@ extension ModelInfo {
       case .none: .none
       case .expert: .expert
       case .token: .token
+      }
+    naturalDepth =
+      switch description.routing {
+      case .none: Double(description.layers.recursionCount)
+      case .expert(let routing): routing.capacities.reduce(0, +)
+      case .token: Double(description.layers.recursionCount + 1) / 2
       }
     dataType = .f32
     vocabularySize = description.vocabularySize

@@ -13,12 +13,12 @@ extension Runner {
   public func rate(
     _ batch: RowBatch, squash: Bool = false, timeout: Double = 0
   ) throws(RallyError) -> [Float] {
-    try require(.rater, for: "rate")
+    try model.require(.rater, for: "rate")
     try check(batch)
     guard let head = raterHead, let rater = model.description.rater else { return [] }
     var scores: [Float] = []
     scores.reserveCapacity(batch.rowCount)
-    try runSteps(batch, wholeRows: true, depth: 1, timeout: timeout) { (pieces) throws(RallyError) in
+    try runSteps(batch, wholeRows: true, RowPolicy(limit: 1), timeout: timeout) { (pieces) throws(RallyError) in
       var start = 0
       for piece in pieces {
         let rows = start..<start + piece.tokens.count

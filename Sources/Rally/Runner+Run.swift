@@ -8,6 +8,11 @@ public struct RunOptions: Sendable {
   public var selection = Selection.threshold
   /// Recursions that a token may run; nil for the model's own number.
   public var maximumDepth: Int?
+  /// Mean depth that the router is steered to, in [1, R]; nil for what it does by itself. Threshold selection only.
+  ///
+  /// Each row is steered by itself: behind every 64 of its tokens the score that lets a token go on is moved against the
+  /// deviation of all depths so far. A row's result depends on its own tokens alone.
+  public var targetDepth: Double?
   /// Seconds after which the call gives up; 0 for never.
   public var timeout = 0.0
 
@@ -44,14 +49,17 @@ extension Runner {
   public func run(
     _ batch: RowBatch, options: RunOptions = RunOptions(), outputs: RunOutputs
   ) throws(RallyError) {
-    try require(.languageModel, for: "run")
+    try model.require(.languageModel, for: "run")
     try check(batch)
     try check(outputs, batch)
-    let depth = try depthLimit(options.maximumDepth)
+    let depth = try model.info.depthLimit(options.maximumDepth)
+    let steering = try model.info.depthSteering(options.targetDepth)
+    if steering != nil, options.selection == .topK { throw .steeredTopK }
     let wholeRows = forward.needsWholeRows(under: options.selection)
     guard let head else { return }
     var writer = OutputWriter(batch, outputs, head: head)
-    try runSteps(batch, wholeRows: wholeRows, depth: depth, options.selection, timeout: options.timeout) {
+    let policy = RowPolicy(options.selection, limit: depth, steering)
+    try runSteps(batch, wholeRows: wholeRows, policy, timeout: options.timeout) {
       (pieces) throws(RallyError) in
       try writer.write(pieces, forward)
     }
@@ -59,27 +67,29 @@ extension Runner {
 
   /// Cuts the rows into steps, runs one after the other and calls `body` behind each.
   func runSteps(
-    _ batch: RowBatch, wholeRows: Bool, depth: Int32, _ selection: Selection = .threshold,
-    timeout: Double, body: ([StepPlan.Piece]) throws(RallyError) -> Void
+    _ batch: RowBatch, wholeRows: Bool, _ rowPolicy: RowPolicy, timeout: Double,
+    body: ([StepPlan.Piece]) throws(RallyError) -> Void
   ) throws(RallyError) {
     let plan = StepPlan(
-      offsets: batch.offsets, stepTokenCount: stepTokenCount, wholeRows: wholeRows)
+      offsets: batch.offsets, stepTokenCount: stepTokenCount, wholeRows: wholeRows,
+      window: rowPolicy.steering == nil ? nil : DepthSteering.window)
     try reserve(plan, batch)
     interruption.begin(timeout: timeout)
     var step = Step(capacity: plan.largestStep)
-    step.selection = selection
-    var cache: (row: Int, cache: SequenceCache)?
+    var current: (row: Int, cache: SequenceCache, policy: RowPolicy)?
     for pieces in plan.steps {
       try interruption.check()
       step.removeAll()
       for piece in pieces {
-        if cache?.row != piece.row {
-          cache = (piece.row, try makeCache(tokenCount: batch.length(of: piece.row)))
+        if current?.row != piece.row {
+          current = (piece.row, try makeCache(tokenCount: batch.length(of: piece.row)), rowPolicy)
         }
-        guard let current = cache?.cache else { continue }
-        step.append(batch.tokens[piece.tokens], of: current, maximumDepth: depth)
+        guard let (_, cache, policy) = current else { continue }
+        try cache.reserve(tokens: piece.tokens.count)
+        step.append(batch.tokens[piece.tokens], of: cache, key: piece.row, policy: policy.next)
       }
-      try forward.run(&step)
+      try forward.run(step)
+      current?.policy.observe(forward.depths)
       try body(pieces)
       try report(done: pieces.last?.tokens.upperBound ?? 0, of: batch.tokenCount)
     }
@@ -89,12 +99,45 @@ extension Runner {
   private func reserve(_ plan: StepPlan, _ batch: RowBatch) throws(RallyError) {
     try forward.reserve(rowCount: plan.largestStep, positionCount: batch.longestRow)
     try head?.reserve(rowCount: plan.largestStep)
-    try pages.reserve(memory.pageCount(plan, offsets: batch.offsets))
+    try pages.reserve(memory.blockCount(plan, offsets: batch.offsets))
   }
 
   private func report(done: Int, of total: Int) throws(RallyError) {
     guard let progress, !progress(done, total) else { return }
     throw RallyError(.cancelled, "call", found: "the progress callback ended it")
+  }
+}
+
+/// How far the tokens of a row may go, from its beginning to its end.
+struct RowPolicy {
+  private var policy: DepthPolicy
+  private(set) var steering: DepthSteering?
+
+  init(_ selection: Selection = .threshold, limit: Int32, _ steering: DepthSteering? = nil) {
+    policy = DepthPolicy(limit: limit)
+    policy.selection = selection
+    self.steering = steering
+  }
+
+  /// Of the next piece.
+  var next: DepthPolicy {
+    var next = policy
+    next.threshold = steering?.threshold ?? 0
+    return next
+  }
+
+  /// Takes in the depths of a piece; with steering a step is one piece.
+  mutating func observe(_ depths: [Int32]) {
+    guard steering != nil else { return }
+    for depth in depths { steering?.observe(depth) }
+  }
+}
+
+extension RallyError {
+  fileprivate static var steeredTopK: RallyError {
+    RallyError(
+      .invalidArgument, "target_depth", expected: "selection by threshold", found: "selection topk",
+      remedy: "topk runs as many tokens as the capacities say")
   }
 }
 
@@ -104,18 +147,6 @@ extension Runner {
   func check(_ batch: RowBatch) throws(RallyError) {
     try batch.check(
       vocabularySize: model.info.vocabularySize, contextLength: model.info.contextLength)
-  }
-
-  /// The number of recursions a token may run.
-  func depthLimit(_ wanted: Int?) throws(RallyError) -> Int32 {
-    let own = model.info.recursionCount
-    guard let wanted else { return Int32(own) }
-    guard wanted >= 1 else {
-      throw RallyError(
-        .invalidArgument, "max_depth", expected: "at least 1, or 0 for the model's own number",
-        found: "\(wanted)")
-    }
-    return Int32(min(wanted, own))
   }
 
   private func check(_ outputs: RunOutputs, _ batch: RowBatch) throws(RallyError) {

@@ -46,11 +46,7 @@ public final class Runner {
     forward = try ForwardPass(
       weights: weights, workers: WorkerPool(threadCount: threads == 0 ? nil : threads))
     pages = PagePool(entryWidth: forward.layout.entryWidth)
-    if let norm = weights.finalNorm, let projection = weights.languageHead {
-      head = try LanguageHead(forward: forward, norm: norm, projection: projection)
-    } else {
-      head = nil
-    }
+    head = try LanguageHead(forward)
     if let rater = model.description.rater, let head = weights.raterHead {
       raterHead = try RaterHead(forward: forward, rater: rater, weights: head)
     } else {
@@ -63,11 +59,14 @@ public final class Runner {
     try SequenceCache(layout: forward.layout, pool: pages, maximumTokenCount: tokenCount)
   }
 
+}
+
+extension Model {
   func require(_ kind: ModelDescription.Kind, for operation: String) throws(RallyError) {
-    guard model.description.kind != kind else { return }
+    guard description.kind != kind else { return }
     throw RallyError(
       .wrongKind, operation, expected: "a \(kind.noun)",
-      found: "'\(model.description.name)', a \(model.description.kind.noun)",
+      found: "'\(description.name)', a \(description.kind.noun)",
       remedy: kind == .rater ? "only raters score rows" : "only language models predict tokens")
   }
 }

@@ -24,28 +24,28 @@ public struct RunnerMemory: Sendable {
     let plan = StepPlan(offsets: offsets, stepTokenCount: batchTokenCount, wholeRows: true)
     let isGenerating = newTokens > 0
     let stepCount = isGenerating ? min(offsets[lengths.count], batchTokenCount) : plan.largestStep
-    let pages =
+    let blocks =
       isGenerating
-      ? lengths.reduce(Int128(0)) { $0 + pageCount(tokens: Int128($1) + Int128(newTokens)) }
-      : Int128(pageCount(plan, offsets: offsets))
-    let pageFloats = Int128(2 * PagePool.entriesPerPage * layout.entryWidth)
+      ? lengths.reduce(Int128(0)) { $0 + blockCount(tokens: Int128($1) + Int128(newTokens)) }
+      : Int128(blockCount(plan, offsets: offsets))
+    let blockFloats = Int128(2 * CacheLayout.entriesPerBlock * layout.entryWidth)
     let tileRows = min(max(stepCount, lengths.count), LanguageHead.tileRowCount)
     let headFloats = description.kind == .rater ? 0 : Int128(tileRows) * Int128(description.vocabularySize)
-    let floats = pages * pageFloats + Int128(stepCount) * Int128(Workspace.floatCount(description)) + headFloats
+    let floats = blocks * blockFloats + Int128(stepCount) * Int128(Workspace.floatCount(description)) + headFloats
     guard let bytes = Int(exactly: floats * Int128(MemoryLayout<Float>.stride)) else {
       throw RallyError(.limitExceeded, "memory", expected: "a number of bytes below 2⁶³", found: "more")
     }
     return bytes
   }
 
-  /// Pages of the rows that one step of the plan touches, at most.
-  func pageCount(_ plan: StepPlan, offsets: [Int]) -> Int {
+  /// Blocks of the rows that one step of the plan touches, at most.
+  func blockCount(_ plan: StepPlan, offsets: [Int]) -> Int {
     plan.steps.reduce(0) { most, step in
-      max(most, step.reduce(0) { $0 + layout.pageCount(tokenCount: offsets[$1.row + 1] - offsets[$1.row]) })
+      max(most, step.reduce(0) { $0 + layout.blockCount(tokenCount: offsets[$1.row + 1] - offsets[$1.row]) })
     }
   }
 
-  private func pageCount(tokens: Int128) -> Int128 {
-    Int128(layout.pageCount(tokenCount: Int(min(tokens, Int128(description.maximumTokenCount)))))
+  private func blockCount(tokens: Int128) -> Int128 {
+    Int128(layout.blockCount(tokenCount: Int(min(tokens, Int128(description.maximumTokenCount)))))
   }
 }

@@ -20,8 +20,30 @@ public struct StepPlan: Sendable, Equatable {
   ///   - offsets: row i is `offsets[i] ..< offsets[i + 1]`; ascending from 0.
   ///   - stepTokenCount: tokens of a step, ≥ 1.
   ///   - wholeRows: whether a row must not be cut; a longer row then has a step of its own.
-  public init(offsets: [Int], stepTokenCount: Int, wholeRows: Bool) {
+  ///   - window: each step is one piece, which ends at the latest at a multiple of so many of its row's tokens.
+  public init(offsets: [Int], stepTokenCount: Int, wholeRows: Bool, window: Int? = nil) {
     precondition(stepTokenCount > 0)
+    if let window {
+      fill(offsets, stepTokenCount: stepTokenCount, window: window)
+    } else {
+      fill(offsets, stepTokenCount: stepTokenCount, wholeRows: wholeRows)
+    }
+  }
+
+  private mutating func fill(_ offsets: [Int], stepTokenCount: Int, window: Int) {
+    for row in 0..<max(0, offsets.count - 1) {
+      var start = offsets[row]
+      while start < offsets[row + 1] {
+        let untilWindow = window - (start - offsets[row]) % window
+        let end = min(start + min(untilWindow, stepTokenCount), offsets[row + 1])
+        var step = [Piece(row: row, tokens: start..<end, isLast: end == offsets[row + 1])]
+        close(&step)
+        start = end
+      }
+    }
+  }
+
+  private mutating func fill(_ offsets: [Int], stepTokenCount: Int, wholeRows: Bool) {
     var step: [Piece] = []
     var room = stepTokenCount
     for row in 0..<max(0, offsets.count - 1) {

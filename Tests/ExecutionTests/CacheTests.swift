@@ -1,3 +1,4 @@
+import Scheduling
 import Tensors
 import Testing
 
@@ -25,32 +26,33 @@ struct CacheTests {
     #expect(layout.scratchSlot == 4)
   }
 
+  private func cache(_ pool: PagePool, tokens: Int) throws -> SequenceCache {
+    let cache = try SequenceCache(layout: Self.layout, pool: pool, maximumTokenCount: tokens)
+    try cache.reserve(tokens: tokens)
+    cache.locate()
+    return cache
+  }
+
   @Test func pagesComeBack() throws {
     let pool = PagePool(entryWidth: Self.layout.entryWidth)
-    do {
-      let cache = try SequenceCache(layout: Self.layout, pool: pool, maximumTokenCount: 100)
-      for slot in 0..<Self.layout.slotCount { try cache.ensure(slot: slot, entries: 100) }
-    }
+    _ = try cache(pool, tokens: 100)
     let bytes = pool.byteCount
-    let cache = try SequenceCache(layout: Self.layout, pool: pool, maximumTokenCount: 100)
-    for slot in 0..<Self.layout.slotCount { try cache.ensure(slot: slot, entries: 100) }
+    let second = try cache(pool, tokens: 100)
+    #expect(second.blocks.blockCount == 4 * Self.layout.slotCount)
     #expect(pool.byteCount == bytes, "the second sequence takes the pages of the first")
   }
 
   @Test func entriesDoNotOverlap() throws {
     let pool = PagePool(entryWidth: Self.layout.entryWidth)
-    let first = try SequenceCache(layout: Self.layout, pool: pool, maximumTokenCount: 70)
-    let second = try SequenceCache(layout: Self.layout, pool: pool, maximumTokenCount: 70)
-    for cache in [first, second] {
-      for slot in 0..<Self.layout.slotCount { try cache.ensure(slot: slot, entries: 70) }
-    }
+    let caches = [try cache(pool, tokens: 70), try cache(pool, tokens: 70)]
     var addresses: Set<UInt> = []
-    for cache in [first, second] {
+    for cache in caches {
       for slot in 0..<Self.layout.slotCount {
         for entry in 0..<70 { addresses.insert(unsafe UInt(bitPattern: cache.key(slot: slot, entry: entry))) }
       }
     }
-    #expect(addresses.count == 2 * Self.layout.slotCount * 70)
+    let count = addresses.count
+    #expect(count == 2 * Self.layout.slotCount * 70)
   }
 
   @Test func aSizeBeyondMemoryIsAnError() {

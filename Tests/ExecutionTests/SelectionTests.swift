@@ -1,51 +1,43 @@
+import Scheduling
 import Testing
 
 @testable import Execution
 @testable import Models
 
-/// Rows of two sequences, 5 and 3 tokens.
-private func twoSequences() -> RowSet {
-  var rows = RowSet()
-  for position in 0..<5 { rows.append(position: Int32(position), sequence: 0) }
-  for position in 0..<3 { rows.append(position: Int32(position), sequence: 1) }
-  return rows
-}
-
 struct SelectionTests {
-  @Test func topKTakesTheCapacityOfTheWholeSequence() {
-    let scores: [Float] = [0.1, 0.9, -1, 0.5, 0.4, 7, 8, 9]
-    var keep: [Bool] = []
-    selectTopK(capacity: 0.667, scores: scores, active: Array(0..<8), rows: twoSequences(), into: &keep)
-    // k = Int(0.667 · 5) = 3 and Int(0.667 · 3) = 2.
-    #expect(keep == [false, true, false, true, true, false, true, true])
+  @Test func topKTakesTheLargest() {
+    var keep = [true]
+    selectTopK(3, [0.1, 0.9, -1, 0.5, 0.4][...], into: &keep)
+    #expect(keep == [true, false, true, false, true, true], "behind what is there already")
   }
 
   @Test func tiesGoToTheEarlierToken() {
     var keep: [Bool] = []
-    selectTopK(
-      capacity: 0.4, scores: [1, 2, 2, 2, 1, 0, 0, 0], active: Array(0..<8), rows: twoSequences(), into: &keep)
-    #expect(keep == [false, true, true, false, false, true, false, false])
+    selectTopK(2, [1, 2, 2, 2, 1][...], into: &keep)
+    #expect(keep == [false, true, true, false, false])
   }
 
-  @Test func atLeastOneTokenGoesOn() {
+  @Test func onlyTheSliceCompetes() {
     var keep: [Bool] = []
-    selectTopK(capacity: 0.01, scores: [3, 1, 2], active: [1, 3, 6], rows: twoSequences(), into: &keep)
-    #expect(keep == [true, false, true])
-  }
-
-  @Test func onlyActiveTokensCompete() {
-    var keep: [Bool] = []
-    selectTopK(capacity: 0.2, scores: [1, 5], active: [0, 4], rows: twoSequences(), into: &keep)
+    selectTopK(1, [9, 1, 5, 9][1..<3], into: &keep)
     #expect(keep == [false, true])
   }
 
   @Test(arguments: [ModelDescription.ExpertRouting.Function.sigmoid, .tanh, .none])
   func thresholdIsHalf(function: ModelDescription.ExpertRouting.Function) {
     var keep: [Bool] = []
-    selectByThreshold(function, capacity: 0.5, scores: [-0.5, 0, 0.5, .nan], into: &keep)
+    selectByThreshold(function, capacity: 0.5, [-0.5, 0, 0.5, .nan][...], into: &keep)
     #expect(keep == [false, true, true, false])
-    selectByThreshold(function, capacity: 1, scores: [-9, .nan], into: &keep)
+    keep = []
+    selectByThreshold(function, capacity: 1, [-9, .nan][...], into: &keep)
     #expect(keep == [true, true])
+  }
+
+  @Test func steeringMovesTheThreshold() {
+    var keep: [Bool] = []
+    selectByThreshold(.sigmoid, capacity: 0.5, [0.5, 1.5][...], threshold: 1, into: &keep)
+    selectByThreshold(.sigmoid, capacity: 0.5, [-0.5, -1.5][...], threshold: -1, into: &keep)
+    #expect(keep == [false, true, true, false])
   }
 }
 
@@ -56,17 +48,58 @@ struct RowSetTests {
     #expect(rows.runs.map(\.count) == [35, 5])
     #expect(rows.tiles.allSatisfy { $0.count <= RowSet.rowsPerTile })
     #expect(rows.tiles.reduce(0) { $0 + $1.count } == 40)
-    for tile in rows.tiles {
-      #expect(rows.sequences[tile.start..<tile.start + tile.count].allSatisfy { Int($0) == tile.sequence })
-    }
+    for tile in rows.tiles { #expect((tile.start + tile.count <= 35) == (tile.sequence == 0)) }
   }
 
-  @Test func aSubsetKeepsPositions() {
-    var subset = RowSet()
-    subset.assign(from: twoSequences(), at: [1, 4, 6])
-    #expect(subset.positions == [1, 4, 1])
-    #expect(subset.sequences == [0, 0, 1])
-    subset.readByPosition()
-    #expect(subset.visible == [2, 5, 2])
+  /// One sequence at recursion 0 and one at recursion 1, under shared keys.
+  @Test func rowsOfLaterRecursionsReadByPosition() throws {
+    var layout = CacheLayout(
+      firstLayerCount: 1, blockLayerCount: 2, lastLayerCount: 1, recursionCount: 3, entryWidth: 4, sharesKeys: true,
+      hasScratchSlot: false)
+    let pool = PagePool(entryWidth: 4)
+    var rows = RowSet()
+    func caches() throws -> [SequenceCache] {
+      try (0..<2).map { _ in
+        let cache = try SequenceCache(layout: layout, pool: pool, maximumTokenCount: 40)
+        try cache.reserve(tokens: 40)
+        cache.blocks.extend(stage: 1, by: 7)
+        return cache
+      }
+    }
+    rows.append(position: 7, sequence: 0, recursion: 0)
+    rows.append(position: 8, sequence: 0, recursion: 0)
+    rows.append(position: 3, sequence: 1, recursion: 1)
+    try rows.locate(in: caches(), layout, .block)
+    #expect(rows.entries == [7, 8, 3])
+    #expect(rows.visible == [8, 9, 4])
+    #expect(rows.storingCount(layout, .block) == 2)
+
+    layout.sharesKeys = false
+    try rows.locate(in: caches(), layout, .block)
+    #expect(rows.entries == [7, 8, 0], "recursion 1 has a stage of its own")
+    #expect(rows.storingCount(layout, .block) == 3)
+  }
+}
+
+struct SteeringTests {
+  @Test func theThresholdMovesBehindEachWindow() {
+    var steering = DepthSteering(target: 2, natural: 2, gain: 4)
+    for _ in 0..<DepthSteering.window - 1 { steering.observe(3) }
+    #expect(steering.threshold == 0)
+    steering.observe(3)
+    #expect(steering.threshold == 4, "too deep by 1")
+    for _ in 0..<DepthSteering.window { steering.observe(1) }
+    #expect(steering.threshold == 0)
+  }
+
+  @Test func itStartsFromTheCapacities() {
+    #expect(DepthSteering(target: 1, natural: 2, gain: 4).threshold == 4)
+    #expect(DepthSteering(target: 3, natural: 2, gain: 4).threshold == -4)
+  }
+
+  @Test func itStaysBounded() {
+    var steering = DepthSteering(target: 1, natural: 3, gain: 4)
+    for _ in 0..<100 * DepthSteering.window { steering.observe(3) }
+    #expect(steering.threshold == 40)
   }
 }

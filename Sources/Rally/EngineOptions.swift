@@ -1,0 +1,22 @@
+public import Scheduling
+
+/// How an engine shares out its time and memory.
+public struct EngineOptions: Sendable {
+  /// Worker threads; 0 for as many as this process may use.
+  public var threads = 0
+  /// Tokens on their way through the model together, prompts and generated ones; at least 1.
+  ///
+  /// 512 rows keep every product at the arithmetic's ceiling; more make a long prompt delay the others for longer.
+  public var stepTokenCount = 512
+  /// Sequences that are continued at the same time, at least 1; others queue.
+  public var sequenceLimit = 64
+  /// Memory for keys and values in bytes; 0 for the smaller of 1 GiB and what all sequences can fill, at least one of full
+  /// length.
+  public var cacheByteCount = 0
+  /// Sequence-wise batching is for comparison.
+  public var batching = Scheduler.Batching.depthWise
+  /// Sequences with the same beginning share its keys and values, also with the last that finished.
+  public var sharesPrefixes = true
+
+  public init() {}
+}

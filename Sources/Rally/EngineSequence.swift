@@ -1,0 +1,134 @@
+import Execution
+import Kernels
+import Scheduling
+import Tensors
+import Tokenization
+
+/// One request on its way through an engine.
+final class EngineSequence {
+  let number: Int
+  let request: GenerationRequest
+  let scheduled: ScheduledRequest
+  /// Tokens to generate.
+  let limit: Int
+  /// Where the keys and values of `scheduled.blocks` are, from the first time that it runs.
+  private(set) var cache: SequenceCache?
+  /// Prompt tokens whose depths were reported.
+  var reportedPromptCount = 0
+  /// The prediction at hand.
+  var pick = Pick()
+  private var policy: DepthPolicy
+  private let initialSteering: DepthSteering?
+  private var steering: DepthSteering?
+  private var stopStrings: StopStrings?
+  private(set) var history: TokenHistory?
+
+  init(_ submission: Inbox.Submission, model: Model, pages: PagePool, layout: CacheLayout) throws(RallyError) {
+    number = submission.number
+    request = submission.request
+    limit = submission.limit
+    policy = DepthPolicy(limit: try model.info.depthLimit(request.maximumDepth))
+    initialSteering = try model.info.depthSteering(request.targetDepth)
+    steering = initialSteering
+    let tokenLimit = request.tokens.count + limit
+    scheduled = ScheduledRequest(
+      id: UInt64(number), prompt: request.tokens, tokenLimit: tokenLimit, priority: request.priority,
+      window: steering == nil ? 0 : DepthSteering.window, prefixKey: request.prefixKey(policy.limit),
+      blocks: BlockTable(layout: layout, pool: pages.blocks, maximumTokenCount: tokenLimit - 1))
+    if let tokenizer = model.tokenizer, !request.stopStrings.isEmpty {
+      stopStrings = StopStrings(request.stopStrings, tokenizer: tokenizer)
+    }
+    if request.penalties.isActive { history = TokenHistory(request.tokens, limit: limit) }
+    pick.top.reserveCapacity(request.topTokenCount)
+  }
+
+  /// The cache, and how far the tokens of the next piece may go.
+  /// - Throws: `outOfMemory`.
+  func prepare(pages: PagePool) throws(RallyError) -> (SequenceCache, DepthPolicy) {
+    catchUpSteering()
+    policy.threshold = steering?.threshold ?? 0
+    if let cache { return (cache, policy) }
+    let cache = try SequenceCache(
+      blocks: scheduled.blocks, pool: pages, maximumTokenCount: scheduled.tokenLimit - 1)
+    self.cache = cache
+    return (cache, policy)
+  }
+
+  /// Lets the steering see the depths that it has not seen: those of the last piece, or of a prefix that was adopted.
+  private func catchUpSteering() {
+    guard let current = steering else { return }
+    var next = current.count <= scheduled.depths.count ? current : initialSteering ?? current
+    for depth in scheduled.depths[next.count...] { next.observe(Int32(depth)) }
+    steering = next
+  }
+
+  /// Takes in a generated token: the index of the stop string that it completes.
+  func take(_ token: Int32) -> Int? {
+    history?.append(token)
+    return stopStrings?.match(token)
+  }
+
+  /// Why the text ends with the next token; nil when it goes on.
+  func finishReason(after token: Int32, endOfSequence: Int32?, stopString: Int?) -> FinishReason? {
+    if stopString != nil || request.stopTokens.contains(token) { return .stop }
+    if request.stopsAtEndOfSequence, token == endOfSequence { return .stop }
+    guard scheduled.generatedCount + 1 == limit else { return nil }
+    return limit == request.maximumTokenCount ? .limit : .contextFull
+  }
+}
+
+extension GenerationRequest {
+  /// Requests with the same key have the same keys and values for the same tokens.
+  fileprivate func prefixKey(_ depth: Int32) -> UInt64 {
+    UInt64(depth) << 32 | UInt64(Float(targetDepth ?? 0).bitPattern)
+  }
+}
+
+/// How often tokens occurred, for the penalties.
+struct TokenHistory {
+  /// Times that each known token was generated.
+  private(set) var counts: [Int32: Int32]
+
+  init(_ prompt: [Int32], limit: Int) {
+    counts = Dictionary(minimumCapacity: prompt.count + min(limit, 4096))
+    for token in prompt { counts[token] = 0 }
+  }
+
+  mutating func append(_ token: Int32) { counts[token, default: 0] += 1 }
+}
+
+/// Looks for texts in the text of a stream of tokens.
+private struct StopStrings {
+  private let strings: [[UInt8]]
+  private let longest: Int
+  private var decoder: StreamDecoder
+  /// The end of the text so far, shorter than the longest string.
+  private var tail: [UInt8] = []
+
+  init(_ strings: [String], tokenizer: BytePairTokenizer) {
+    self.strings = strings.map { Array($0.utf8) }
+    longest = self.strings.reduce(0) { max($0, $1.count) }
+    decoder = StreamDecoder(tokenizer: tokenizer, skipsSpecialTokens: false)
+  }
+
+  /// The first string that the token completes.
+  mutating func match(_ token: Int32) -> Int? {
+    guard let piece = try? decoder.push(token) else { return nil }
+    tail += piece
+    defer { tail.removeFirst(max(0, tail.count - longest + 1)) }
+    return strings.firstIndex { tail.span.contains($0.span) }
+  }
+}
+
+extension Span<UInt8> {
+  fileprivate func contains(_ other: Span<UInt8>) -> Bool {
+    var start = 0
+    while start + other.count <= count {
+      var matched = 0
+      while matched < other.count, self[start + matched] == other[matched] { matched += 1 }
+      if matched == other.count { return true }
+      start += 1
+    }
+    return false
+  }
+}
