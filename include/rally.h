@@ -3,6 +3,7 @@
  *
  *   A model   is a file that was opened: weights, configuration, tokenizer. Immutable; any number of threads share it.
  *   A runner  computes with a model: worker threads and workspaces. One caller at a time; open one per thread that needs one.
+ *   An engine continues any number of sequences together, which come and go at every step.
  *   Rows      are sequences of token ids of any lengths, laid end to end in `tokens`; row i is
  *             tokens[row_offsets[i]] ... tokens[row_offsets[i + 1] - 1]. Never padded.
  *
@@ -99,6 +100,7 @@ typedef enum rally_status {
   RALLY_CONTEXT_EXCEEDED = 4,   /* a row longer than the model's max_position_embeddings */
   RALLY_WRONG_KIND = 5,         /* a rater asked to generate, a language model asked to rate */
   RALLY_BUFFER_TOO_SMALL = 6,   /* the message says how much is needed */
+  RALLY_WRONG_MODEL = 7,        /* a saved state that another model, dtype or depth budget computed */
 
   /* The state of a handle or of the machine. */
   RALLY_CLOSED = 10,
@@ -362,9 +364,17 @@ typedef struct rally_run_options {
   rally_selection selection; /* RALLY_SELECT_THRESHOLD */
   uint32_t max_depth;        /* recursions a token may run; 0 (default): the model's own number */
   double timeout_seconds;    /* 0 (default): none */
+  double target_depth;       /* mean depth that the router is steered to, in [1, num_recursion]; 0 (default): none */
 } rally_run_options;
 
 void rally_run_options_init(rally_run_options *options, size_t size);
+
+/*
+ * Steering to a mean depth (target_depth of rally_run_options and rally_request) needs a router and RALLY_SELECT_THRESHOLD.
+ * Behind every 64 tokens of a row the score that lets a token go on is moved against the deviation of all its depths so far;
+ * within them it is fixed. A row's result depends on its own tokens alone, so all that is said of same bits holds; a long row
+ * comes close to the target, a short one less so.
+ */
 
 /*
  * What rally_run shall compute: set the pointers that are wanted, leave the others NULL. N is the number of tokens of all rows,
@@ -432,27 +442,42 @@ typedef struct rally_request {
   size_t stop_token_count;
   rally_switch stop_at_eos;                  /* DEFAULT is ON: the model's eos_token_id ends the text too */
   uint32_t max_depth;                        /* recursions a token may run; 0 (default): the model's own number */
+  double target_depth;                       /* mean depth that the router is steered to; 0 (default): none */
+  float repetition_penalty;    /* 1 (default): none. Tokens of prompt and text: positive logits are divided by it, others multiplied */
+  float presence_penalty;      /* 0 (default). Subtracted from the logits of tokens that were generated */
+  float frequency_penalty;     /* 0 (default). The same, for each time that they were */
+  const int32_t *bias_tokens;  /* [bias_count] tokens whose logits are changed, behind the penalties */
+  const float *bias_values;    /* [bias_count] what is added; -INFINITY forbids a token */
+  size_t bias_count;
+  const char *const *stop_strings; /* [stop_string_count] texts that end the text; the token that completes one is the last */
+  size_t stop_string_count;
+  uint32_t top_logprobs;       /* most probable tokens reported with each token, at most 64; 0 (default): none */
+  int32_t priority;            /* 0 (default). Engines: higher goes first, equal ones in the order of submission */
 } rally_request;
 
 void rally_request_init(rally_request *request, size_t size);
 
 typedef enum rally_finish_reason {
   RALLY_NOT_FINISHED = 0,
-  RALLY_FINISH_STOP = 1,         /* a stop token, or eos */
+  RALLY_FINISH_STOP = 1,         /* a stop token, a stop string, or eos */
   RALLY_FINISH_LIMIT = 2,        /* max_tokens */
-  RALLY_FINISH_CONTEXT_FULL = 3, /* max_position_embeddings */
-  RALLY_FINISH_CANCELLED = 4     /* by a callback, rally_runner_cancel, or the timeout */
+  RALLY_FINISH_CONTEXT_FULL = 3, /* max_position_embeddings, or all that the engine's cache_bytes hold */
+  RALLY_FINISH_CANCELLED = 4     /* by a callback, a cancel function, or the timeout */
 } rally_finish_reason;
 
 /* One generated token, or (token = -1) the end of a sequence that was cancelled between two tokens. */
 typedef struct rally_event {
   size_t struct_size;
-  size_t request;                    /* index of the request */
+  size_t request;                    /* index of the request, or the engine's number for it */
   size_t index;                      /* of the token among those generated for the request, from 0 */
   int32_t token;
   int32_t depth;                     /* recursions that the token this one was predicted from ran through */
-  float logprob;                     /* of the token under the model, before temperature and cuts; natural logarithm */
+  float logprob;                     /* of the token under the model, before penalties, temperature and cuts; natural logarithm */
   rally_finish_reason finish_reason; /* RALLY_NOT_FINISHED while the sequence goes on */
+  int32_t stop_string;               /* index of the stop string that was completed; -1: none */
+  size_t top_count;                  /* as many as top_logprobs asked for */
+  const int32_t *top_tokens;         /* [top_count] most probable first; valid during the callback */
+  const float *top_logprobs;         /* [top_count] */
 } rally_event;
 
 /* Return 0 to go on, 1 to end this sequence, 2 to end all. */
@@ -482,6 +507,102 @@ void rally_generation_init(rally_generation *generation, size_t size);
  */
 rally_status rally_generate(rally_runner *runner, const rally_request *requests, size_t request_count,
                             rally_event_callback on_token, void *user, rally_generation *generation, rally_error *error);
+
+/* ------------------------------------------------------------------------------------------------------------------------
+ * Engine: continuous batching
+ *
+ * Submit requests at any time, from any thread; step until nothing is left:
+ *
+ *     rally_engine *engine = NULL; int32_t busy = 1;
+ *     if (rally_engine_open(model, NULL, &engine, &error)) return 1;
+ *     for (size_t i = 0; i < count; i++)
+ *       if (rally_engine_submit(engine, &requests[i], NULL, &error)) return 1;
+ *     while (busy)                                    // others may submit and cancel meanwhile
+ *       if (rally_engine_step(engine, on_event, user, &busy, &error)) return 1;
+ *     rally_engine_close(engine);
+ *
+ * A step lets those that are through the model's block go on to their next token, lets others enter, and runs the block once for
+ * the tokens of all sequences, prompts and generated ones, each at its own recursion: its weights are read once for all of them.
+ * Leavers wait up to three steps for company where that saves time. Keys and values live in blocks of 32 entries within
+ * cache_bytes. When the blocks run out the youngest sequence gives up its own and is computed anew later; sequences with the
+ * same beginning share blocks. None of this changes a bit of what a sequence generates.
+ * --------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct rally_engine rally_engine;
+
+typedef enum rally_batching {
+  RALLY_BATCH_DEPTH = 0,   /* tokens of all recursions run together */
+  RALLY_BATCH_SEQUENCE = 1 /* all sequences finish their token before the next ones start; for comparison */
+} rally_batching;
+
+typedef struct rally_engine_options {
+  size_t struct_size;
+  uint32_t threads;            /* 0 (default): as many as this process may use; at most 256 */
+  uint32_t max_step_tokens;    /* tokens on their way together, prompts and generated ones; 0 (default): 512 */
+  uint32_t max_sequences;      /* continued at the same time; others queue. 0 (default): 64 */
+  uint64_t cache_bytes;        /* keys and values; 0 (default): what all sequences can fill, at most 1 GiB or one of full length */
+  rally_batching batching;     /* RALLY_BATCH_DEPTH */
+  rally_switch share_prefixes; /* DEFAULT is ON: also with the last 32 that finished, while nobody needs their blocks */
+} rally_engine_options;
+
+void rally_engine_options_init(rally_engine_options *options, size_t size);
+
+/* The bytes that an engine takes when it is opened, beside the model's own weight_bytes. Any thread. */
+rally_status rally_engine_memory(const rally_model *model, const rally_engine_options *options, uint64_t *bytes,
+                                 rally_error *error);
+
+/* Starts the worker threads and takes the memory. Errors: RALLY_WRONG_KIND for a rater, 1, 10, 15-17. Any thread. */
+rally_status rally_engine_open(const rally_model *model, const rally_engine_options *options, rally_engine **engine,
+                               rally_error *error);
+
+/* Waits for the step in progress and frees everything; requests that are unfinished end without an event. Any thread. */
+void rally_engine_close(rally_engine *engine);
+
+/*
+ * Puts a request into the queue; its arrays and strings are copied. id, or NULL: its number in events, 0, 1, 2, ...
+ * Errors: 1-4, 10, 12, 17; RALLY_LIMIT_EXCEEDED when cache_bytes cannot hold prompt and max_tokens. Any thread.
+ */
+rally_status rally_engine_submit(rally_engine *engine, const rally_request *request, size_t *id, rally_error *error);
+
+/* Ends one request, or all, at the next step: an event says RALLY_FINISH_CANCELLED. Unknown or finished: nothing. Any thread. */
+void rally_engine_cancel(rally_engine *engine, size_t id);
+void rally_engine_cancel_all(rally_engine *engine);
+
+/*
+ * One step. on_event, or NULL: called with each generated token and the end of each request; it may submit and cancel.
+ * busy, or NULL: set to 1 while any request is unfinished, else 0. On RALLY_OUT_OF_MEMORY nothing is lost: the next step starts
+ * the sequences anew from their tokens. Errors: 10-12, 15. One caller.
+ */
+rally_status rally_engine_step(rally_engine *engine, rally_event_callback on_event, void *user, int32_t *busy,
+                               rally_error *error);
+
+/* Steps until no request is left. Errors and thread as rally_engine_step. */
+rally_status rally_engine_run(rally_engine *engine, rally_event_callback on_event, void *user, rally_error *error);
+
+/*
+ * Counters: what the engine did and holds, as numbers with names, such as "passes_total", "tokens_depth_2_total",
+ * "blocks_used", "preemptions_total", "seconds_products_total". Names ending in _total only grow. Count and names: any thread,
+ * names live as long as the engine is open (NULL beyond the count). values: [capacity], all of them at once. One caller.
+ */
+size_t rally_engine_counter_count(const rally_engine *engine);
+const char *rally_engine_counter_name(const rally_engine *engine, size_t index);
+rally_status rally_engine_counters(rally_engine *engine, double *values, size_t capacity, rally_error *error);
+
+/*
+ * Saves what an unfinished request has computed: its tokens, depths, keys and values, with the model's fingerprint and a checksum.
+ * The request goes on. data: [capacity] bytes, or NULL with capacity 0 to learn the size. size: bytes needed or written.
+ * Errors: RALLY_INVALID_ARGUMENT for an id that is unknown or finished, RALLY_BUFFER_TOO_SMALL, 10-12. One caller.
+ */
+rally_status rally_engine_save(rally_engine *engine, size_t id, void *data, size_t capacity, size_t *size, rally_error *error);
+
+/*
+ * Continues a saved request, in this engine or another on the same model: bit for bit as if it had never been interrupted.
+ * request: how to go on (sampling, limits); its tokens must be empty, and max_tokens counts what was generated before. Events
+ * count on from there. Errors: RALLY_CORRUPT_FILE, RALLY_UNSUPPORTED_VERSION, RALLY_WRONG_MODEL, RALLY_LIMIT_EXCEEDED when the
+ * blocks or the place that it needs are not free now (step, then try again), and those of rally_engine_submit. One caller.
+ */
+rally_status rally_engine_restore(rally_engine *engine, const void *data, size_t size, const rally_request *request, size_t *id,
+                                  rally_error *error);
 
 #ifdef __cplusplus
 }

@@ -48,6 +48,27 @@ final class Inbox: Sendable {
     }
   }
 
+  /// A submission for a saved sequence, with a number of its own.
+  func continuation(of saved: SavedSequence, _ request: GenerationRequest) throws(RallyError) -> Submission {
+    var request = request
+    request.tokens = saved.tokens
+    // Also the generated tokens must be the model's.
+    try request.check("saved sequence", model.info)
+    request.tokens = Array(saved.tokens[..<saved.promptCount])
+    let limit = try tokenLimit(request)
+    let generated = saved.tokens.count - saved.promptCount
+    guard generated < limit else {
+      throw RallyError(
+        .invalidArgument, "request, max_tokens", expected: "more than the \(generated) that were generated before",
+        found: "\(limit)")
+    }
+    let number = state.withLock { state in
+      defer { state.nextNumber += 1 }
+      return state.nextNumber
+    }
+    return Submission(number: number, request: request, limit: limit)
+  }
+
   func cancel(_ number: Int) { state.withLock { $0.letters.cancellations.append(number) } }
 
   func cancelAll() {

@@ -36,65 +36,10 @@ private func readRequests(
   for index in 0..<count {
     let address = unsafe UnsafeRawPointer(first) + index * size
     let request = unsafe address.assumingMemoryBound(to: rally_request.self)
-    list.append(try unsafe GenerationRequest(rally_request.read(request, "requests[\(index)]"), index))
+    list.append(
+      try unsafe GenerationRequest(rally_request.read(request, "requests[\(index)]"), "requests[\(index)]"))
   }
   return list
-}
-
-extension GenerationRequest {
-  fileprivate init(_ request: rally_request, _ index: Int) throws(RallyError) {
-    let name = "requests[\(index)]"
-    self.init(
-      tokens: try unsafe Array(buffer(request.tokens, request.token_count, "\(name).tokens")))
-    if unsafe request.max_tokens != 0 { unsafe maximumTokenCount = Int(clamping: UInt(bitPattern: request.max_tokens)) }
-    unsafe sampling.temperature = request.temperature
-    unsafe sampling.topK = Int(request.top_k)
-    unsafe sampling.topP = request.top_p
-    unsafe sampling.minP = request.min_p
-    unsafe sampling.seed = request.seed
-    stopTokens = try unsafe Array(buffer(request.stop_tokens, request.stop_token_count, "\(name).stop_tokens"))
-    stopsAtEndOfSequence = try unsafe request.stop_at_eos.choice("\(name).stop_at_eos") ?? true
-    maximumDepth = unsafe request.max_depth == 0 ? nil : Int(request.max_depth)
-  }
-}
-
-/// The caller's function that sees each token.
-@safe
-private struct EventCallback {
-  @unsafe let function: rally_event_callback?
-  @unsafe let user: UnsafeMutableRawPointer?
-
-  func callAsFunction(_ event: TokenEvent) -> EventReply {
-    guard let function = unsafe function else { return .goOn }
-    var value = rally_event.defaults
-    value.struct_size = MemoryLayout<rally_event>.size
-    value.request = event.request
-    value.index = event.index
-    value.token = event.token ?? -1
-    value.depth = event.depth
-    value.logprob = event.logProbability
-    value.finish_reason = rally_finish_reason(event.finishReason)
-    return unsafe withUnsafePointer(to: value) { pointer in
-      switch unsafe function(user, pointer) {
-      case 0: .goOn
-      case 1: .endSequence
-      default: .endAll
-      }
-    }
-  }
-}
-
-extension rally_finish_reason {
-  fileprivate init(_ reason: FinishReason?) {
-    self =
-      switch reason {
-      case nil: RALLY_NOT_FINISHED
-      case .stop: RALLY_FINISH_STOP
-      case .limit: RALLY_FINISH_LIMIT
-      case .contextFull: RALLY_FINISH_CONTEXT_FULL
-      case .cancelled: RALLY_FINISH_CANCELLED
-      }
-  }
 }
 
 /// The caller's arrays that collect the tokens.

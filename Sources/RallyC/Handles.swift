@@ -18,16 +18,47 @@ final class ModelHandle: Sendable {
   }
 }
 
+/// Lends something to one call at a time.
+final class Loan: Sendable {
+  private let noun: String
+  private let isBusy = Atomic<Bool>(false)
+  /// The thread that holds `isBusy`.
+  private let owner = Atomic<UInt>(0)
+
+  init(_ noun: String) { self.noun = noun }
+
+  /// - Throws: `busy` while another call has it, and what `body` throws.
+  func use(_ body: () throws(RallyError) -> Void) throws(RallyError) {
+    guard !isBusy.exchange(true, ordering: .acquiring) else {
+      throw RallyError(
+        .busy, noun, expected: "no call in progress", found: "one",
+        remedy: "open one for each thread; callbacks may not call their own")
+    }
+    owner.store(UInt(pthread_self()), ordering: .relaxed)
+    defer {
+      owner.store(0, ordering: .relaxed)
+      isBusy.store(false, ordering: .releasing)
+    }
+    try body()
+  }
+
+  /// Calls `hurry` until the call in progress has ended; a callback that closes its own object does not wait for itself.
+  func waitUntilFree(_ hurry: () -> Void) {
+    while isBusy.load(ordering: .acquiring) && owner.load(ordering: .relaxed) != UInt(pthread_self()) {
+      hurry()
+      usleep(200)
+    }
+  }
+}
+
 /// What a `rally_runner *` stands for: a runner that one call at a time may use.
-final class RunnerHandle: @unchecked Sendable {  // the runner belongs to whoever holds `isBusy`
+final class RunnerHandle: @unchecked Sendable {  // the runner belongs to whoever has the loan
   static let table = HandleTable<RunnerHandle>("runner", tag: 1)
 
   let interruption: Interruption
   let memory: RunnerMemory
   private let runner: Runner
-  private let isBusy = Atomic<Bool>(false)
-  /// The thread that holds `isBusy`.
-  private let owner = Atomic<UInt>(0)
+  private let loan = Loan("runner")
 
   init(_ runner: sending Runner) {
     interruption = runner.interruption
@@ -35,30 +66,37 @@ final class RunnerHandle: @unchecked Sendable {  // the runner belongs to whoeve
     self.runner = runner
   }
 
-  /// Lends the runner to one call.
-  /// - Throws: `busy` while another has it, and what `body` throws.
   func use(_ body: (Runner) throws(RallyError) -> Void) throws(RallyError) {
-    guard !isBusy.exchange(true, ordering: .acquiring) else {
-      throw RallyError(
-        .busy, "runner", expected: "no call in progress", found: "one",
-        remedy: "open a runner for each thread; callbacks may not call their own")
-    }
-    owner.store(UInt(pthread_self()), ordering: .relaxed)
-    defer {
-      owner.store(0, ordering: .relaxed)
-      isBusy.store(false, ordering: .releasing)
-    }
-    try body(runner)
+    try loan.use { () throws(RallyError) in try body(runner) }
   }
 
-  /// Cancels the call in progress and waits for its end; a callback that closes its own runner does
-  /// not wait for itself.
-  func stop() {
-    while isBusy.load(ordering: .acquiring) && owner.load(ordering: .relaxed) != UInt(pthread_self()) {
-      interruption.cancel()
-      usleep(200)
-    }
+  /// Cancels the call in progress and waits for its end.
+  func stop() { loan.waitUntilFree { interruption.cancel() } }
+}
+
+/// What a `rally_engine *` stands for: an engine that one call at a time may drive, and any thread may write to.
+final class EngineHandle: @unchecked Sendable {  // the engine belongs to whoever has the loan, its inbox to all
+  static let table = HandleTable<EngineHandle>("engine", tag: 3)
+
+  let counterNames: [CText]
+  private let engine: Engine
+  private let loan = Loan("engine")
+
+  init(_ engine: sending Engine) {
+    counterNames = engine.counters.map { CText($0.name) }
+    self.engine = engine
   }
+
+  func use(_ body: (Engine) throws(RallyError) -> Void) throws(RallyError) {
+    try loan.use { () throws(RallyError) in try body(engine) }
+  }
+
+  func submit(_ request: GenerationRequest) throws(RallyError) -> Int { try engine.submit(request) }
+  func cancel(_ request: Int) { engine.cancel(request) }
+  func cancelAll() { engine.cancelAll() }
+
+  /// Ends all requests and waits for the call in progress.
+  func stop() { loan.waitUntilFree { engine.cancelAll() } }
 }
 
 /// What a `rally_decoder *` stands for.

@@ -69,6 +69,7 @@ private let layoutText: CText = {
     ("selection", \rally_run_options.selection),
     ("max_depth", \rally_run_options.max_depth),
     ("timeout_seconds", \rally_run_options.timeout_seconds),
+    ("target_depth", \rally_run_options.target_depth),
   ] as [(String, PartialKeyPath<rally_run_options>)])
   unsafe lines += layout("rally_outputs", [
     ("struct_size", \rally_outputs.struct_size),
@@ -99,8 +100,19 @@ private let layoutText: CText = {
     ("stop_token_count", \rally_request.stop_token_count),
     ("stop_at_eos", \rally_request.stop_at_eos),
     ("max_depth", \rally_request.max_depth),
+    ("target_depth", \rally_request.target_depth),
+    ("repetition_penalty", \rally_request.repetition_penalty),
+    ("presence_penalty", \rally_request.presence_penalty),
+    ("frequency_penalty", \rally_request.frequency_penalty),
+    ("bias_tokens", \rally_request.bias_tokens),
+    ("bias_values", \rally_request.bias_values),
+    ("bias_count", \rally_request.bias_count),
+    ("stop_strings", \rally_request.stop_strings),
+    ("stop_string_count", \rally_request.stop_string_count),
+    ("top_logprobs", \rally_request.top_logprobs),
+    ("priority", \rally_request.priority),
   ] as [(String, PartialKeyPath<rally_request>)])
-  lines += layout("rally_event", [
+  unsafe lines += layout("rally_event", [
     ("struct_size", \rally_event.struct_size),
     ("request", \rally_event.request),
     ("index", \rally_event.index),
@@ -108,6 +120,10 @@ private let layoutText: CText = {
     ("depth", \rally_event.depth),
     ("logprob", \rally_event.logprob),
     ("finish_reason", \rally_event.finish_reason),
+    ("stop_string", \rally_event.stop_string),
+    ("top_count", \rally_event.top_count),
+    ("top_tokens", \rally_event.top_tokens),
+    ("top_logprobs", \rally_event.top_logprobs),
   ] as [(String, PartialKeyPath<rally_event>)])
   unsafe lines += layout("rally_generation", [
     ("struct_size", \rally_generation.struct_size),
@@ -120,6 +136,15 @@ private let layoutText: CText = {
     ("prompt_depths", \rally_generation.prompt_depths),
     ("timeout_seconds", \rally_generation.timeout_seconds),
   ] as [(String, PartialKeyPath<rally_generation>)])
+  lines += layout("rally_engine_options", [
+    ("struct_size", \rally_engine_options.struct_size),
+    ("threads", \rally_engine_options.threads),
+    ("max_step_tokens", \rally_engine_options.max_step_tokens),
+    ("max_sequences", \rally_engine_options.max_sequences),
+    ("cache_bytes", \rally_engine_options.cache_bytes),
+    ("batching", \rally_engine_options.batching),
+    ("share_prefixes", \rally_engine_options.share_prefixes),
+  ] as [(String, PartialKeyPath<rally_engine_options>)])
   let text = lines.joined(separator: "\n") + "\n"
   return CText(text)
 }()

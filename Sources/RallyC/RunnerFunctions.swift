@@ -132,6 +132,7 @@ extension RunOptions {
     }
     maximumDepth = read.max_depth == 0 ? nil : Int(read.max_depth)
     timeout = try seconds(read.timeout_seconds)
+    targetDepth = read.target_depth == 0 ? nil : read.target_depth
   }
 }
 

@@ -64,13 +64,27 @@ extension rally_request: SizedStruct {
     var value = unsafe Self()
     unsafe value.top_p = 1
     unsafe value.stop_at_eos = RALLY_DEFAULT
+    unsafe value.repetition_penalty = 1
     return unsafe value
   }
   static var structName: String { "rally_request" }
 }
 
+extension rally_engine_options: SizedStruct {
+  static var defaults: Self {
+    var value = Self()
+    value.share_prefixes = RALLY_DEFAULT
+    return value
+  }
+  static var structName: String { "rally_engine_options" }
+}
+
 extension rally_event: SizedStruct {
-  static var defaults: Self { Self() }
+  static var defaults: Self {
+    var value = unsafe Self()
+    unsafe value.stop_string = -1
+    return unsafe value
+  }
   static var structName: String { "rally_event" }
 }
 
@@ -131,6 +145,11 @@ public func rally_rate_options_init(_ options: UnsafeMutablePointer<rally_rate_o
 @c @implementation
 public func rally_request_init(_ request: UnsafeMutablePointer<rally_request>?, _ size: Int) {
   unsafe rally_request.initialize(request, size)
+}
+
+@c @implementation
+public func rally_engine_options_init(_ options: UnsafeMutablePointer<rally_engine_options>?, _ size: Int) {
+  unsafe rally_engine_options.initialize(options, size)
 }
 
 @c @implementation

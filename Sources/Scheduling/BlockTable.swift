@@ -92,11 +92,21 @@ public final class BlockTable {
     tokenCount = 0
   }
 
-  /// Becomes `tokenCount` tokens with these entries in each stage, whose blocks are reserved and will be filled.
-  public func restore(tokenCount: Int, lengths: [Int]) {
+  /// An empty table becomes `tokenCount` tokens with these entries in each stage, which are to be filled; returns false,
+  /// and nothing is changed, when there are too few free blocks.
+  func restore(tokenCount: Int, lengths: [Int]) -> Bool {
+    precondition(self.tokenCount == 0 && blockCount == 0 && !layout.hasScratchSlot)
+    let needed = (0..<layout.stageCount).reduce(0) {
+      $0 + layout.slots(of: $1).count * CacheLayout.blockCount(entries: lengths[$1])
+    }
+    guard needed <= pool.freeCount else { return false }
+    makeRoom()
+    for stage in 0..<layout.stageCount {
+      for slot in layout.slots(of: stage) { fill(slot, entries: lengths[stage]) }
+    }
     self.lengths = lengths
     self.tokenCount = tokenCount
-    trim()
+    return true
   }
 }
 

@@ -101,7 +101,7 @@ extension Scheduler {
     return true
   }
 
-  private func evictRetained() -> Bool {
+  func evictRetained() -> Bool {
     guard !retained.isEmpty else { return false }
     retained.removeFirst().forgetComputed()
     return true

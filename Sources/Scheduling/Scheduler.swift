@@ -71,13 +71,21 @@ public final class Scheduler {
     enqueue(request)
   }
 
-  /// Puts a request whose first tokens are computed already among the running ones, if there is a place and room.
-  public func resume(_ request: ScheduledRequest, depths: [UInt8]) {
+  /// Puts a request whose first tokens are computed already, with these depths, among the running ones; it then holds the
+  /// blocks for their entries, which are to be filled. Returns false when there is no place or too few blocks.
+  public func resume(_ request: ScheduledRequest, depths: [UInt8]) -> Bool {
+    guard running.count < options.sequenceLimit else { return false }
+    var lengths = Array(repeating: 0, count: request.blocks.layout.stageCount)
+    request.blocks.layout.lengths(of: depths[...], into: &lengths)
+    while !request.blocks.restore(tokenCount: depths.count, lengths: lengths) {
+      guard evictRetained() else { return false }
+    }
     request.arrival = arrivalCount
     arrivalCount += 1
     request.adopt(depths: depths[...])
     request.state = .ready
     running.append(request)
+    return true
   }
 
   /// The token that follows the request's last one.

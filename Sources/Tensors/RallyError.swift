@@ -42,6 +42,7 @@ extension RallyError {
     case contextExceeded = 4
     case wrongKind = 5
     case bufferTooSmall = 6
+    case wrongModel = 7
 
     // The state of a handle or of the machine.
     case closed = 10

@@ -132,6 +132,7 @@ class RunOptions(Structure):
         ("selection", c_int),
         ("max_depth", c_uint32),
         ("timeout_seconds", c_double),
+        ("target_depth", c_double),
     ]
 
 
@@ -167,6 +168,17 @@ class Request(Structure):
         ("stop_token_count", c_size_t),
         ("stop_at_eos", c_int),
         ("max_depth", c_uint32),
+        ("target_depth", c_double),
+        ("repetition_penalty", c_float),
+        ("presence_penalty", c_float),
+        ("frequency_penalty", c_float),
+        ("bias_tokens", Address),
+        ("bias_values", Address),
+        ("bias_count", c_size_t),
+        ("stop_strings", Address),
+        ("stop_string_count", c_size_t),
+        ("top_logprobs", c_uint32),
+        ("priority", c_int32),
     ]
 
 
@@ -179,10 +191,26 @@ class Event(Structure):
         ("depth", c_int32),
         ("logprob", c_float),
         ("finish_reason", c_int),
+        ("stop_string", c_int32),
+        ("top_count", c_size_t),
+        ("top_tokens", POINTER(c_int32)),
+        ("top_logprobs", POINTER(c_float)),
     ]
 
 
 EventCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Event))
+
+
+class EngineOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("threads", c_uint32),
+        ("max_step_tokens", c_uint32),
+        ("max_sequences", c_uint32),
+        ("cache_bytes", c_uint64),
+        ("batching", c_int),
+        ("share_prefixes", c_int),
+    ]
 
 
 class Generation(Structure):

@@ -21,6 +21,7 @@ class Status(IntEnum):
     CONTEXT_EXCEEDED = 4
     WRONG_KIND = 5
     BUFFER_TOO_SMALL = 6
+    WRONG_MODEL = 7
 
     # The state of a handle or of the machine.
     CLOSED = 10

@@ -322,6 +322,8 @@ pub struct rally_run_options {
     pub max_depth: u32,
     /// `timeout_seconds` of the header.
     pub timeout_seconds: f64,
+    /// `target_depth` of the header.
+    pub target_depth: f64,
 }
 
 /// What `rally_run` computes.
@@ -388,6 +390,28 @@ pub struct rally_request {
     pub stop_at_eos: rally_switch,
     /// `max_depth` of the header.
     pub max_depth: u32,
+    /// `target_depth` of the header.
+    pub target_depth: f64,
+    /// `repetition_penalty` of the header.
+    pub repetition_penalty: f32,
+    /// `presence_penalty` of the header.
+    pub presence_penalty: f32,
+    /// `frequency_penalty` of the header.
+    pub frequency_penalty: f32,
+    /// `bias_tokens` of the header.
+    pub bias_tokens: *const i32,
+    /// `bias_values` of the header.
+    pub bias_values: *const f32,
+    /// `bias_count` of the header.
+    pub bias_count: usize,
+    /// `stop_strings` of the header.
+    pub stop_strings: *const *const c_char,
+    /// `stop_string_count` of the header.
+    pub stop_string_count: usize,
+    /// `top_logprobs` of the header.
+    pub top_logprobs: u32,
+    /// `priority` of the header.
+    pub priority: i32,
 }
 
 /// One generated token, or the end of a sequence.
@@ -408,6 +432,14 @@ pub struct rally_event {
     pub logprob: f32,
     /// `finish_reason` of the header.
     pub finish_reason: rally_finish_reason,
+    /// `stop_string` of the header.
+    pub stop_string: i32,
+    /// `top_count` of the header.
+    pub top_count: usize,
+    /// `top_tokens` of the header.
+    pub top_tokens: *const i32,
+    /// `top_logprobs` of the header.
+    pub top_logprobs: *const f32,
 }
 
 /// Where generated tokens go.

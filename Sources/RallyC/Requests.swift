@@ -1,0 +1,87 @@
+import CRally
+import Glibc
+import Rally
+
+extension GenerationRequest {
+  /// - Parameter name: what messages call the request.
+  init(_ request: rally_request, _ name: String) throws(RallyError) {
+    self.init(
+      tokens: try unsafe Array(buffer(request.tokens, request.token_count, "\(name).tokens")))
+    if unsafe request.max_tokens != 0 { unsafe maximumTokenCount = Int(clamping: UInt(bitPattern: request.max_tokens)) }
+    unsafe sampling.temperature = request.temperature
+    unsafe sampling.topK = Int(request.top_k)
+    unsafe sampling.topP = request.top_p
+    unsafe sampling.minP = request.min_p
+    unsafe sampling.seed = request.seed
+    unsafe penalties.repetition = request.repetition_penalty
+    unsafe penalties.presence = request.presence_penalty
+    unsafe penalties.frequency = request.frequency_penalty
+    let biased = try unsafe buffer(request.bias_tokens, request.bias_count, "\(name).bias_tokens")
+    let values = try unsafe buffer(request.bias_values, request.bias_count, "\(name).bias_values")
+    for index in biased.indices { unsafe logitBias.append((biased[index], values[index])) }
+    stopTokens = try unsafe Array(buffer(request.stop_tokens, request.stop_token_count, "\(name).stop_tokens"))
+    let texts = try unsafe buffer(request.stop_strings, request.stop_string_count, "\(name).stop_strings")
+    for index in texts.indices {
+      guard let text = unsafe texts[index], let string = unsafe String(validatingCString: text) else {
+        throw RallyError(
+          .invalidArgument, "\(name).stop_strings[\(index)]", expected: "a text in UTF-8", found: "NULL or other bytes")
+      }
+      stopStrings.append(string)
+    }
+    stopsAtEndOfSequence = try unsafe request.stop_at_eos.choice("\(name).stop_at_eos") ?? true
+    maximumDepth = unsafe request.max_depth == 0 ? nil : Int(request.max_depth)
+    targetDepth = unsafe request.target_depth == 0 ? nil : request.target_depth
+    topTokenCount = unsafe Int(request.top_logprobs)
+    priority = unsafe Int(request.priority)
+  }
+}
+
+/// The caller's function that sees each token.
+@safe
+struct EventCallback {
+  @unsafe let function: rally_event_callback?
+  @unsafe let user: UnsafeMutableRawPointer?
+
+  func callAsFunction(_ event: TokenEvent) -> EventReply {
+    guard let function = unsafe function else { return .goOn }
+    var value = unsafe rally_event.defaults
+    unsafe value.struct_size = MemoryLayout<rally_event>.size
+    unsafe value.request = event.request
+    unsafe value.index = event.index
+    unsafe value.token = event.token ?? -1
+    unsafe value.depth = event.depth
+    unsafe value.logprob = event.logProbability
+    unsafe value.finish_reason = rally_finish_reason(event.finishReason)
+    unsafe value.stop_string = Int32(event.stopString ?? -1)
+    let count = event.topTokens.count
+    return unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: count) { tokens in
+      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { logprobs in
+        for (index, top) in event.topTokens.enumerated() {
+          unsafe tokens.initializeElement(at: index, to: top.token)
+          unsafe logprobs.initializeElement(at: index, to: top.logProbability)
+        }
+        unsafe value.top_count = count
+        unsafe value.top_tokens = count == 0 ? nil : UnsafePointer(tokens.baseAddress)
+        unsafe value.top_logprobs = count == 0 ? nil : UnsafePointer(logprobs.baseAddress)
+        return switch unsafe function(user, &value) {
+        case 0: .goOn
+        case 1: .endSequence
+        default: .endAll
+        }
+      }
+    }
+  }
+}
+
+extension rally_finish_reason {
+  init(_ reason: FinishReason?) {
+    self =
+      switch reason {
+      case nil: RALLY_NOT_FINISHED
+      case .stop: RALLY_FINISH_STOP
+      case .limit: RALLY_FINISH_LIMIT
+      case .contextFull: RALLY_FINISH_CONTEXT_FULL
+      case .cancelled: RALLY_FINISH_CANCELLED
+      }
+  }
+}
