@@ -1,0 +1,1 @@
+"""Rally beside llama.cpp, onnxruntime and PyTorch, in turns, on this machine."""

@@ -1,0 +1,87 @@
+"""onnxruntime as a worker, on the very file that Rally opens: ``onnx_worker MODEL.onnx f32|int8``.
+
+int8 is onnxruntime's own dynamic quantization of that file.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from benchmarks.inputs import Ids, ragged_rows, random_ids
+from benchmarks.processes import THREADS
+from benchmarks.serving import serve
+
+
+class OnnxServer:
+    """One model in one format."""
+
+    def __init__(self, path: Path, dtype: str) -> None:
+        if dtype == "int8":
+            with tempfile.TemporaryDirectory() as folder:
+                self.session = _session(_quantized(path, Path(folder)))
+        else:
+            self.session = _session(path)
+        properties = self.session.get_modelmeta().custom_metadata_map
+        self.vocabulary = int(properties["rally.vocab_size"])
+
+    def prompt(self, length: int, seed: int) -> dict[str, float]:
+        """Time a prompt; the graph computes the logits of all rows."""
+        ids = random_ids(seed, 1, length, vocabulary=self.vocabulary)
+        start = time.perf_counter()
+        self.session.run(["logits"], {"input_ids": ids})
+        return {"seconds": time.perf_counter() - start}
+
+    def rate(self, lengths: list[int], seed: int, batch: int) -> dict[str, Any]:
+        """Time the rating of rows of these lengths, sorted by length and padded in batches; scores in their order."""
+        rows = ragged_rows(seed, lengths, self.vocabulary)
+        scores = np.empty(len(rows), np.float32)
+        start = time.perf_counter()
+        order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
+        for first in range(0, len(order), batch):
+            chosen = order[first : first + batch]
+            scores[chosen] = self._padded([rows[index] for index in chosen])
+        return {"seconds": time.perf_counter() - start, "scores": scores.tolist()}
+
+    def _padded(self, rows: list[Ids]) -> Any:
+        ids = np.zeros((len(rows), max(map(len, rows))), np.int64)
+        mask = np.zeros_like(ids)
+        for index, row in enumerate(rows):
+            ids[index, : len(row)], mask[index, : len(row)] = row, 1
+        return self.session.run(["score"], {"input_ids": ids, "attention_mask": mask})[0]
+
+
+def _session(path: Path, optimized: Path | None = None) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    options.inter_op_num_threads = 1
+    if optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = str(optimized)
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _quantized(path: Path, folder: Path) -> Path:
+    """Quantize a file; the transposed weights must be folded first, so that the quantizer sees constants."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    folded, quantized = folder / "folded.onnx", folder / "quantized.onnx"
+    _session(path, folded)
+    quantize_dynamic(folded, quantized, per_channel=True, weight_type=QuantType.QInt8)
+    return quantized
+
+
+def main() -> None:
+    """Serve."""
+    server = OnnxServer(Path(sys.argv[1]), sys.argv[2])
+    serve({name: getattr(server, name) for name in ("prompt", "rate")})
+
+
+if __name__ == "__main__":
+    main()
