@@ -10,6 +10,7 @@ import onnx
 import onnxruntime
 import pytest
 
+import rally
 from rally.modelfile import LanguageModel, ModelFileError
 from rally.synthesize import SHAPES, calibration, synthesize
 from rally.synthesize.weights import RandomWeights, weight_dims
@@ -94,6 +95,14 @@ def test_raters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (score,) = engine.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})
     assert score.shape == (1,)
     assert np.isfinite(score).all()
+
+
+def test_positions_are_the_longest_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SHAPES, "small-rater", replace(SHAPES["rater-50m"], vocab_size=100, num_block_layers=1))
+    synthesize("small-rater", tmp_path / "rater.onnx", positions=4000, quiet=True)
+    with rally.Model(tmp_path / "rater.onnx") as rater:
+        assert rater.info.max_position_embeddings == 4000
+        assert np.isfinite(rater.rate([np.arange(3000) % 100])).all()
 
 
 def test_unknown_shapes_are_named(tmp_path: Path) -> None:

@@ -22,10 +22,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--dtype", choices=("f32", "bf16"), default="f32", help="element type of the large matrices")
     parser.add_argument("--external-data", action="store_true", help="keep the weights in OUT.onnx.data")
+    parser.add_argument("--positions", type=int, help="tokens that a row may have; default: as published")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     options = parser.parse_args(arguments)
     if options.seed < 0:
         parser.error("--seed must not be negative")
+    if options.positions is not None and options.positions < 1:
+        parser.error("--positions must be positive")
     try:
         summary = synthesize(
             options.shape,
@@ -33,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
             seed=options.seed,
             dtype=options.dtype,
             external_data=options.external_data,
+            positions=options.positions,
             quiet=options.quiet,
         )
     except (ModelFileError, OSError) as error:

@@ -16,7 +16,14 @@ from rally.synthesize.weights import RandomWeights, weight_dims
 
 
 def synthesize(
-    shape: str, out: Path, *, seed: int = 0, dtype: str = "f32", external_data: bool = False, quiet: bool = False
+    shape: str,
+    out: Path,
+    *,
+    seed: int = 0,
+    dtype: str = "f32",
+    external_data: bool = False,
+    positions: int | None = None,
+    quiet: bool = False,
 ) -> Summary:
     """Write a model of a named shape with seeded random weights.
 
@@ -35,6 +42,8 @@ def synthesize(
         Element type of the large matrices.
     external_data : bool
         Keep the weights in a side file whatever their size.
+    positions : int, optional
+        Tokens that a row may have; None: as many as the shape was published with.
     quiet : bool
         No progress bar.
 
@@ -46,6 +55,8 @@ def synthesize(
     if shape not in SHAPES:
         raise ModelFileError(f"unknown shape {shape!r}; known: {', '.join(SHAPES)}")
     model = replace(SHAPES[shape], name=f"{shape}, random weights, seed {seed}")
+    if positions is not None:
+        model = replace(model, max_position_embeddings=positions)
     weights = RandomWeights(seed, dtype)
     tensors = [weights.tensor(name, dims) for name, dims in weight_dims(model).items()]
     if isinstance(model, LanguageModel):
