@@ -4,7 +4,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps build demo test fuzz clean
+.PHONY: help deps build demo test fuzz bench bench-quick clean
 
 RELEASE := .build/release
 STAMPS  := .build/stamps
@@ -26,7 +26,7 @@ next = @echo "$(dim)    next: $(1)$(off)"
 help:
 	@echo "$(bold)Rally$(off): Mixture-of-Recursions language models and DataRaters, on the CPU, in your process."
 	@echo
-	@sed -nE 's/^## ([a-z]+) +(.*)/  make \1|\2/p' Makefile | column -t -s '|'
+	@sed -nE 's/^## ([a-z-]+) +(.*)/  make \1|\2/p' Makefile | column -t -s '|'
 	$(call next,make demo)
 
 ## deps    install what is missing: Debian packages, and .venv for Python
@@ -53,6 +53,11 @@ $(STAMPS)/python: Bindings/python/pyproject.toml $(STAMPS)/debian
 	@.venv/bin/python -m pip install --disable-pip-version-check -q --progress-bar off -e "Bindings/python[convert,test]"
 	@mkdir -p $(@D) && touch $@
 
+$(STAMPS)/bench: Bindings/python/pyproject.toml $(STAMPS)/python
+	$(call say,Python: what the benchmark sets beside Rally)
+	@.venv/bin/python -m pip install --disable-pip-version-check -q --progress-bar off -e "Bindings/python[bench]"
+	@touch $@
+
 ## build   the engine: librally.so.0 and the command `rally`, in .build/release
 build: deps
 	$(call say,The engine and its command line; the first time takes minutes)
@@ -77,6 +82,14 @@ test: build
 ## fuzz    thousands of broken model files; the host must live
 fuzz: build
 	@Tests/Fuzz/run
+
+## bench   Rally beside llama.cpp, onnxruntime and PyTorch, in turns; 40 minutes
+bench: build $(STAMPS)/bench
+	@PYTHONPATH=Tests/Benchmarks .venv/bin/python -m benchmarks
+
+## bench-quick   the same in 8 minutes, with small sizes
+bench-quick: build $(STAMPS)/bench
+	@PYTHONPATH=Tests/Benchmarks .venv/bin/python -m benchmarks --quick
 
 ## clean   forget everything that was built; .venv stays
 clean:

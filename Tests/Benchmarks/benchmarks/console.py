@@ -7,43 +7,37 @@ import time
 
 
 class Progress:
-    """What runs at the moment, and since when.
+    """What runs at the moment, and since when."""
 
-    Parameters
-    ----------
-    expected : float
-        Seconds that all will take.
-    """
-
-    def __init__(self, expected: float) -> None:
-        self._expected = expected
+    def __init__(self) -> None:
+        self._expected = 0.0
         self._start = time.monotonic()
         self._section = ""
         self._terminal = sys.stderr.isatty()
 
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the beginning."""
-        return time.monotonic() - self._start
+    def start(self, expected: float) -> None:
+        """Start the clock; ``expected``: seconds that all will take."""
+        self._start, self._expected = time.monotonic(), expected
 
     def begin(self, section: str) -> None:
         """Enter a section."""
         self._section = section
-        self.warn(section)
+        self.say(section)
 
     def show(self, text: str) -> None:
-        """Say what runs now."""
+        """Say what runs now; on a terminal until the next line."""
         line = f"    {self._clock()}  {self._section}: {text}"
         if self._terminal:
             print(f"\r\x1b[2K{line[:118]}", end="", file=sys.stderr, flush=True)
         else:
             print(line, file=sys.stderr, flush=True)
 
-    def warn(self, text: str) -> None:
+    def say(self, text: str) -> None:
         """Say something that stays."""
         clear = "\r\x1b[2K" if self._terminal else ""
         print(f"{clear}==> {self._clock()}  {text}", file=sys.stderr, flush=True)
 
     def _clock(self) -> str:
-        seconds, expected = int(self.elapsed), int(self._expected)
-        return f"{seconds // 60:2d}:{seconds % 60:02d} of ~{expected // 60}:{expected % 60:02d}"
+        seconds, expected = int(time.monotonic() - self._start), int(self._expected)
+        whole = f" of ~{expected // 60}:{expected % 60:02d}" if expected else ""
+        return f"{seconds // 60:2d}:{seconds % 60:02d}{whole}"

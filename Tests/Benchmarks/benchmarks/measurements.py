@@ -53,6 +53,10 @@ class Book:
         """Return the median under a key, None where there is none."""
         return statistics.median(self.samples[key]) if key in self.samples else None
 
+    def best(self, key: Key) -> float | None:
+        """Return the greatest sample under a key, None where there is none."""
+        return max(self.samples[key]) if key in self.samples else None
+
     def spread(self, key: Key) -> float:
         """Return half of what lies between the least and the greatest sample, over the median."""
         values = self.samples[key]

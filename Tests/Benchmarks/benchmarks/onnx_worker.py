@@ -5,6 +5,7 @@ int8 is onnxruntime's own dynamic quantization of that file.
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
 import time
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from benchmarks.inputs import Ids, ragged_rows, random_ids
 from benchmarks.processes import THREADS
@@ -69,19 +71,12 @@ def _session(path: Path, optimized: Path | None = None) -> onnxruntime.Inference
 
 def _quantized(path: Path, folder: Path) -> Path:
     """Quantize a file; the transposed weights must be folded first, so that the quantizer sees constants."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
+    logging.disable(logging.WARNING)  # it recommends what was just done
     folded, quantized = folder / "folded.onnx", folder / "quantized.onnx"
     _session(path, folded)
     quantize_dynamic(folded, quantized, per_channel=True, weight_type=QuantType.QInt8)
     return quantized
 
 
-def main() -> None:
-    """Serve."""
-    server = OnnxServer(Path(sys.argv[1]), sys.argv[2])
-    serve({name: getattr(server, name) for name in ("prompt", "rate")})
-
-
 if __name__ == "__main__":
-    main()
+    serve(lambda: OnnxServer(Path(sys.argv[1]), sys.argv[2]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -34,7 +35,11 @@ def clean_environment() -> dict[str, str]:
     return kept | {"OMP_NUM_THREADS": str(THREADS), "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def run_program(command: Sequence[str | Path]) -> str:
+#: Words of a command line.
+Command = Sequence[str | Path]
+
+
+def run_program(command: Command) -> str:
     """Run a program and return what it printed."""
     words = [str(word) for word in command]
     try:
@@ -43,7 +48,8 @@ def run_program(command: Sequence[str | Path]) -> str:
         raise ProgramFailed(f"{Path(words[0]).name}: {error}") from error
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-        raise ProgramFailed(f"{Path(words[0]).name}: {last}")
+        name = Path(words[0]).name
+        raise ProgramFailed(f"{name}: {last.removeprefix(f'{name}: ')}")
     return done.stdout
 
 
@@ -89,8 +95,6 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         assert self._process.stdin is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
-        except BrokenPipeError:
-            pass
         self._process.wait(timeout=SECONDS)

@@ -6,6 +6,7 @@ import sys
 import time
 from typing import Any
 
+import numpy as np
 import rally
 
 from benchmarks.inputs import ragged_rows, random_ids
@@ -22,7 +23,7 @@ class RallyServer:
 
     def last_logits(self, rows: list[list[int]]) -> list[list[float]]:
         """Return the logits [B, V] of the last token of each row."""
-        return [forward.logits[-1].tolist() for forward in self.model.forward(rows, positions=-1)]
+        return [np.asarray(forward.logits)[-1].tolist() for forward in self.model.forward(rows, positions=-1)]
 
     def prompt(self, length: int, seed: int, all_logits: bool) -> dict[str, float]:
         """Time a prompt: logits of all rows, or of the last."""
@@ -39,11 +40,5 @@ class RallyServer:
         return {"seconds": time.perf_counter() - start, "scores": scores.tolist()}
 
 
-def main() -> None:
-    """Serve."""
-    server = RallyServer(sys.argv[1], sys.argv[2])
-    serve({name: getattr(server, name) for name in ("last_logits", "prompt", "rate")})
-
-
 if __name__ == "__main__":
-    main()
+    serve(lambda: RallyServer(sys.argv[1], sys.argv[2]))

@@ -4,8 +4,8 @@ Written from the mathematics, for speed on a CPU: q, k, v and gate, up are one p
 gathered, only the last row meets the head. Decoding keeps keys and values per recursion and advances all sequences
 together. Eager mode.
 
-Letters: B sequences, T tokens, n selected of them, D width, H query heads, G key-value heads, K head width, F inner width,
-R recursions, V vocabulary, C places of a cache.
+Letters: B sequences, T tokens, n selected of them, D width, H query heads, G key-value heads, K head width, F inner
+width, R recursions, V vocabulary, C places of a cache.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class TorchModel:
 
     @torch.inference_mode()
     def prompt(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the last row's logits [V] f32 and the depths [T] of one sequence of ids [T]; selection by threshold."""
+        """Return the last row's logits [V] f32 and the depths [T] of a sequence of ids [T]; selection by threshold."""
         x = self.embedding[ids]
         everyone = torch.arange(len(ids))
         depth = torch.full((len(ids),), 0 if self.routers else 1)
@@ -123,7 +123,7 @@ class TorchModel:
         return self.head(x), depth
 
     def selected(self, recursion: int, z: Tensor) -> Tensor:
-        """Which tokens go on, [n] bool: all where the capacity is whole, else those with sigmoid(z) of a half or more."""
+        """Which tokens go on, [n] bool: all where the capacity is whole, else those with sigmoid(z) ≥ 0.5."""
         return torch.ones_like(z, dtype=torch.bool) if self.capacity[recursion] >= 1 else z >= 0
 
     def head(self, x: Tensor) -> Tensor:

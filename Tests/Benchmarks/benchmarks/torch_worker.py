@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -66,11 +65,5 @@ class TorchServer:
         return {"seconds": seconds, "mean_depth": depths.double().mean().item() / count}
 
 
-def main() -> None:
-    """Serve."""
-    server: Any = TorchServer(Path(sys.argv[1]), sys.argv[2])
-    serve({name: getattr(server, name) for name in ("logits", "decoded_logits", "prompt", "decode")})
-
-
 if __name__ == "__main__":
-    main()
+    serve(lambda: TorchServer(Path(sys.argv[1]), sys.argv[2]))

@@ -34,4 +34,4 @@ def take_turns(book: Book, contenders: Sequence[Contender], repetitions: int, pr
             except ProgramFailed as error:
                 waiting.remove(contender)
                 book.remark(f"{contender.name}: {error}")
-                progress.warn(f"{contender.name} is out: {error}")
+                progress.say(f"{contender.name} is out: {error}")

@@ -1,0 +1,47 @@
+"""Does depth pay: MoR-2, 3 and 4 beside vanilla models of the same effective depth, all in Rally, in bf16."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benchmarks import rally_bench
+from benchmarks.context import Context
+from benchmarks.measurements import Key
+from benchmarks.shapes import RECURSIVE, VANILLA, VANILLA_34
+from benchmarks.turns import Contender, take_turns
+
+SECTION = "depth"
+DTYPE = "bf16"
+PROMPT, BATCH = 512, 32
+TESTS = (f"prompt {PROMPT}", f"decode {BATCH}")
+
+
+def rate_key(test: str, model: str) -> Key:
+    """Return the key of a rate; ``test`` is one of :data:`TESTS`."""
+    return Key(SECTION, test, "Rally", model, DTYPE)
+
+
+def depth_key(test: str, model: str) -> Key:
+    """Return the key of the mean depth that the tokens of a test had."""
+    return Key(SECTION, f"mean depth, {test}", "Rally", model, DTYPE, "recursions")
+
+
+def run(context: Context) -> None:
+    """Take turns."""
+    contenders = [_contender(context, model) for model in (VANILLA, VANILLA_34, *RECURSIVE)]
+    take_turns(context.book, contenders, context.plan.repetitions, context.progress)
+
+
+def _contender(context: Context, model: str) -> Contender:
+    path = context.files.onnx(model)
+
+    def run() -> Mapping[Key, float]:
+        rates = rally_bench.bench(path, DTYPE, prompts=[PROMPT], generated=context.plan.generated, batches=[BATCH])
+        found = {}
+        for test, rate in zip(TESTS, (rates.prompts[PROMPT], rates.decoding[BATCH]), strict=True):
+            found[rate_key(test, model)] = rate.tokens_per_second
+            if rate.mean_depth is not None and model in RECURSIVE:
+                found[depth_key(test, model)] = rate.mean_depth
+        return found
+
+    return Contender(model, run)
