@@ -102,6 +102,16 @@ public final class Engine {
   public func cancelAll() { inbox.cancelAll() }
 }
 
+// MARK: Shared prefixes
+
+extension Engine {
+  /// Sequences that have finished and whose beginnings others may share, at most.
+  package static var retainedSequenceLimit: Int { Scheduler.retainedLimit }
+
+  /// Frees what finished sequences hold; for whom drives the engine.
+  package func forgetRetainedSequences() { scheduler.forgetRetained() }
+}
+
 extension LanguageHead {
   /// nil for a rater.
   convenience init?(_ forward: ForwardPass) throws(RallyError) {

@@ -24,6 +24,9 @@ public final class Runner {
   /// Tokens of one step.
   let stepTokenCount: Int
 
+  /// Where the time of its calls went.
+  package var profile: Profile { forward.profile }
+
   /// What calls of given sizes will take.
   public var memory: RunnerMemory {
     RunnerMemory(

@@ -32,7 +32,7 @@ public final class Scheduler {
   /// A request that so many later ones went ahead of goes first, whatever the priorities.
   static let passOverLimit = 64
   /// Finished sequences whose blocks are kept for others to share.
-  static let retainedLimit = 32
+  package static let retainedLimit = 32
 
   public let options: Options
   let pool: BlockPool
@@ -115,13 +115,18 @@ public final class Scheduler {
     (-one.priority, one.arrival) < (-other.priority, other.arrival)
   }
 
+  /// Frees the blocks of the sequences that have finished.
+  package func forgetRetained() {
+    while let request = retained.popLast() { request.forgetComputed() }
+  }
+
   /// Takes all blocks from all requests, and puts those that ran back into the queue: after a step that failed.
   public func startOver() {
     while let request = running.popLast() {
       request.forgetComputed()
       enqueue(request)
     }
-    while let request = retained.popLast() { request.forgetComputed() }
+    forgetRetained()
   }
 
   // MARK: After a pass

@@ -37,13 +37,20 @@ struct ComputeArguments: ParsableArguments {
     throw ValidationError("--threads: expected 1…\(WorkerPool.threadLimit), found \(threads)")
   }
 
-  /// Opens the model file; Ctrl-C ends it.
-  func open(_ path: String) throws -> Model {
+  func open(_ path: String) throws -> Model { try Model.open(path, dtype: dtype, threads: threads ?? 0) }
+
+  func makeRunner(_ model: Model) throws -> Runner { try Runner(model: model, threads: threads ?? 0) }
+}
+
+extension Model {
+  /// Opens the model file and shows how far it is; Ctrl-C ends it.
+  /// - Parameter threads: 0 for as many as the process may use.
+  static func open(_ path: String, dtype: ComputeType, threads: Int) throws -> Model {
     let progress = ProgressLine("opening")
     defer { progress.clear() }
     var options = ModelOptions()
     options.dataType = dtype.dataType
-    options.threads = threads ?? 0
+    options.threads = threads
     options.progress = { done, total in
       progress.update(Double(done) / Double(max(total, 1)), bytes(Int(total)))
       return !Interrupt.isRequested
@@ -51,10 +58,6 @@ struct ComputeArguments: ParsableArguments {
     return try Interrupt.during(stop: {}) { try Model.open(path: path, options: options) }
   }
 
-  func makeRunner(_ model: Model) throws -> Runner { try Runner(model: model, threads: threads ?? 0) }
-}
-
-extension Model {
   /// - Throws: when the file has no tokenizer.
   func requireTokenizer() throws(CommandFailure) -> BytePairTokenizer {
     guard let tokenizer else {
