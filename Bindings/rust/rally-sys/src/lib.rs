@@ -24,6 +24,8 @@ pub const RALLY_CONTEXT_EXCEEDED: rally_status = 4;
 pub const RALLY_WRONG_KIND: rally_status = 5;
 /// `RALLY_BUFFER_TOO_SMALL` of [`rally_status`].
 pub const RALLY_BUFFER_TOO_SMALL: rally_status = 6;
+/// `RALLY_WRONG_MODEL` of [`rally_status`].
+pub const RALLY_WRONG_MODEL: rally_status = 7;
 /// `RALLY_CLOSED` of [`rally_status`].
 pub const RALLY_CLOSED: rally_status = 10;
 /// `RALLY_BUSY` of [`rally_status`].
@@ -137,6 +139,13 @@ pub const RALLY_SELECT_THRESHOLD: rally_selection = 0;
 /// `RALLY_SELECT_TOPK` of [`rally_selection`].
 pub const RALLY_SELECT_TOPK: rally_selection = 1;
 
+/// How an engine puts tokens together.
+pub type rally_batching = i32;
+/// `RALLY_BATCH_DEPTH` of [`rally_batching`].
+pub const RALLY_BATCH_DEPTH: rally_batching = 0;
+/// `RALLY_BATCH_SEQUENCE` of [`rally_batching`].
+pub const RALLY_BATCH_SEQUENCE: rally_batching = 1;
+
 /// Why a sequence ended.
 pub type rally_finish_reason = i32;
 /// `RALLY_NOT_FINISHED` of [`rally_finish_reason`].
@@ -159,6 +168,12 @@ pub struct rally_model {
 /// Worker threads and workspaces. Opaque.
 #[repr(C)]
 pub struct rally_runner {
+    _private: [u8; 0],
+}
+
+/// Continues sequences that come and go. Opaque.
+#[repr(C)]
+pub struct rally_engine {
     _private: [u8; 0],
 }
 
@@ -466,6 +481,26 @@ pub struct rally_generation {
     pub timeout_seconds: f64,
 }
 
+/// How an engine is opened.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_engine_options {
+    /// Size of the struct in bytes.
+    pub struct_size: usize,
+    /// `threads` of the header.
+    pub threads: u32,
+    /// `max_step_tokens` of the header.
+    pub max_step_tokens: u32,
+    /// `max_sequences` of the header.
+    pub max_sequences: u32,
+    /// `cache_bytes` of the header.
+    pub cache_bytes: u64,
+    /// `batching` of the header.
+    pub batching: rally_batching,
+    /// `share_prefixes` of the header.
+    pub share_prefixes: rally_switch,
+}
+
 extern "C" {
     /// See `rally.h`.
     pub fn rally_version() -> *const c_char;
@@ -648,6 +683,79 @@ extern "C" {
         on_token: rally_event_callback,
         user: *mut c_void,
         generation: *mut rally_generation,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_engine_options_init(options: *mut rally_engine_options, size: usize);
+    /// See `rally.h`.
+    pub fn rally_engine_memory(
+        model: *const rally_model,
+        options: *const rally_engine_options,
+        bytes: *mut u64,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_engine_open(
+        model: *const rally_model,
+        options: *const rally_engine_options,
+        engine: *mut *mut rally_engine,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_engine_close(engine: *mut rally_engine);
+    /// See `rally.h`.
+    pub fn rally_engine_submit(
+        engine: *mut rally_engine,
+        request: *const rally_request,
+        id: *mut usize,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_engine_cancel(engine: *mut rally_engine, id: usize);
+    /// See `rally.h`.
+    pub fn rally_engine_cancel_all(engine: *mut rally_engine);
+    /// See `rally.h`.
+    pub fn rally_engine_step(
+        engine: *mut rally_engine,
+        on_event: rally_event_callback,
+        user: *mut c_void,
+        busy: *mut i32,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_engine_run(
+        engine: *mut rally_engine,
+        on_event: rally_event_callback,
+        user: *mut c_void,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_engine_counter_count(engine: *const rally_engine) -> usize;
+    /// See `rally.h`.
+    pub fn rally_engine_counter_name(engine: *const rally_engine, index: usize) -> *const c_char;
+    /// See `rally.h`.
+    pub fn rally_engine_counters(
+        engine: *mut rally_engine,
+        values: *mut f64,
+        capacity: usize,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_engine_save(
+        engine: *mut rally_engine,
+        id: usize,
+        data: *mut c_void,
+        capacity: usize,
+        size: *mut usize,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_engine_restore(
+        engine: *mut rally_engine,
+        data: *const c_void,
+        size: usize,
+        request: *const rally_request,
+        id: *mut usize,
         error: *mut rally_error,
     ) -> rally_status;
 }

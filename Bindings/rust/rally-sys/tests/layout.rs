@@ -37,12 +37,13 @@ fn declarations_match_the_library() {
         rally_tensor_info { struct_size, name, dtype, rank, shape, byte_count }
         rally_tokenizer_options { struct_size, add_bos, add_eos, parse_special, skip_special }
         rally_runner_options { struct_size, threads, max_batch_tokens, progress, progress_user }
-        rally_run_options { struct_size, selection, max_depth, timeout_seconds }
+        rally_run_options { struct_size, selection, max_depth, timeout_seconds, target_depth }
         rally_outputs { struct_size, positions, position_count, logits, hidden, targets, logprobs, depths }
         rally_rate_options { struct_size, squash, timeout_seconds }
-        rally_request { struct_size, tokens, token_count, max_tokens, temperature, top_k, top_p, min_p, seed, stop_tokens, stop_token_count, stop_at_eos, max_depth }
-        rally_event { struct_size, request, index, token, depth, logprob, finish_reason }
+        rally_request { struct_size, tokens, token_count, max_tokens, temperature, top_k, top_p, min_p, seed, stop_tokens, stop_token_count, stop_at_eos, max_depth, target_depth, repetition_penalty, presence_penalty, frequency_penalty, bias_tokens, bias_values, bias_count, stop_strings, stop_string_count, top_logprobs, priority }
+        rally_event { struct_size, request, index, token, depth, logprob, finish_reason, stop_string, top_count, top_tokens, top_logprobs }
         rally_generation { struct_size, stride, tokens, depths, logprobs, token_counts, finish_reasons, prompt_depths, timeout_seconds }
+        rally_engine_options { struct_size, threads, max_step_tokens, max_sequences, cache_bytes, batching, share_prefixes }
     };
     // SAFETY: a terminated string in static storage.
     let text = unsafe { CStr::from_ptr(rally_abi_layout()) }.to_str().expect("ASCII");

@@ -68,8 +68,9 @@ codes! {
     ContextExceeded = RALLY_CONTEXT_EXCEEDED, "A row longer than the model's context.";
     WrongKind = RALLY_WRONG_KIND, "A rater asked to generate, a language model asked to rate.";
     BufferTooSmall = RALLY_BUFFER_TOO_SMALL, "A buffer too small for the result.";
+    WrongModel = RALLY_WRONG_MODEL, "A saved state that another model, dtype or depth budget computed.";
     Closed = RALLY_CLOSED, "The handle was closed.";
-    Busy = RALLY_BUSY, "Another call is running on this runner.";
+    Busy = RALLY_BUSY, "Another call is running on this handle.";
     Forked = RALLY_FORKED, "The handle belongs to the parent process.";
     Cancelled = RALLY_CANCELLED, "Cancelled by a `Canceller` or a callback.";
     DeadlineExceeded = RALLY_DEADLINE_EXCEEDED, "The timeout went by.";

@@ -1,7 +1,7 @@
 //! Mixture-of-Recursions language models and DataRaters, on the CPU, in your process.
 //!
 //! A [`Model`] is a file that was opened: immutable, shared by any threads. A [`Runner`] computes with it, one call at a
-//! time. [`Rows`] are sequences of token ids of any lengths, never padded.
+//! time. An [`Engine`] continues sequences that come and go. [`Rows`] are sequences of token ids of any lengths, never padded.
 //!
 //! ```no_run
 //! let model = rally::Model::open("rally-tiny.onnx")?;
@@ -17,19 +17,27 @@
 
 #![deny(missing_docs)]
 
+mod engine;
 mod error;
+mod event;
 mod generate;
 mod model;
+mod request;
 mod rows;
 mod runner;
 mod tokenizer;
+mod watch;
 
+pub use engine::{Batching, Engine, EngineHandle, EngineOptions, Events};
 pub use error::{Code, Error, Result};
-pub use generate::{Continuation, Event, FinishReason, Flow, Request};
+pub use event::{Event, FinishReason, Flow};
+pub use generate::{Continuation, GenerateOptions};
 pub use model::{Info, Kind, Model, ModelOptions, Routing, Tensor};
+pub use request::Request;
 pub use rows::Rows;
-pub use runner::{Canceller, Outputs, RunOptions, Runner, RunnerOptions, Selection, Wanted};
+pub use runner::{Canceller, Outputs, RateOptions, RunOptions, Runner, RunnerOptions, Selection, Wanted};
 pub use tokenizer::{Decoder, TokenizerOptions};
+pub use watch::{Log, LogLevel, Progress};
 
 use std::ffi::CStr;
 

@@ -1,4 +1,5 @@
 use crate::error::{check, initialised, Code, Error, Result};
+use crate::watch::{Log, Progress, Watcher};
 use rally_sys as sys;
 use std::ffi::{c_char, CStr, CString};
 use std::os::unix::ffi::OsStrExt;
@@ -30,14 +31,30 @@ pub struct ModelOptions {
     pub max_file_bytes: u64,
     /// Largest tensor that is read; 0: no limit.
     pub max_tensor_bytes: u64,
+    /// Hears how much of the file has been read, in bytes.
+    pub progress: Option<Progress>,
+    /// Hears what there is to say about the file.
+    pub log: Option<Log>,
 }
 
 impl ModelOptions {
-    fn raw(&self) -> sys::rally_model_options {
+    /// Runs `call` with the options as C has them, on this thread only.
+    fn lend<T>(&self, call: impl FnOnce(&sys::rally_model_options) -> Result<T>) -> Result<T> {
+        let watcher = Watcher::new(self.progress.clone(), self.log.clone());
+        let outcome = call(&self.raw(&watcher));
+        watcher.finish();
+        outcome
+    }
+
+    fn raw(&self, watcher: &Watcher) -> sys::rally_model_options {
         let mut raw = initialised(sys::rally_model_options_init);
         raw.threads = self.threads;
         raw.max_file_bytes = self.max_file_bytes;
         raw.max_tensor_bytes = self.max_tensor_bytes;
+        raw.progress = watcher.progress_callback();
+        raw.progress_user = watcher.user();
+        raw.log = watcher.log_callback();
+        raw.log_user = watcher.user();
         raw
     }
 }
@@ -119,24 +136,27 @@ impl Model {
     /// As [`Model::open`], with options.
     pub fn open_with(path: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
         let path = c_path(path.as_ref())?;
-        let mut handle = ptr::null_mut();
-        check(|error| unsafe { sys::rally_model_open(path.as_ptr(), &options.raw(), &mut handle, error) })?;
-        Ok(Model { handle })
+        options.lend(|options| {
+            let mut handle = ptr::null_mut();
+            check(|error| unsafe { sys::rally_model_open(path.as_ptr(), options, &mut handle, error) })?;
+            Ok(Model { handle })
+        })
     }
 
     /// Opens a model from bytes, which are not needed afterwards.
     pub fn from_bytes(bytes: &[u8], options: &ModelOptions) -> Result<Self> {
-        let mut handle = ptr::null_mut();
-        check(|error| unsafe {
-            sys::rally_model_open_memory(bytes.as_ptr().cast(), bytes.len(), &options.raw(), &mut handle, error)
-        })?;
-        Ok(Model { handle })
+        let (data, size) = (bytes.as_ptr().cast(), bytes.len());
+        options.lend(|options| {
+            let mut handle = ptr::null_mut();
+            check(|error| unsafe { sys::rally_model_open_memory(data, size, options, &mut handle, error) })?;
+            Ok(Model { handle })
+        })
     }
 
     /// Checks the file as opening does, and keeps nothing.
-    pub fn validate(path: impl AsRef<Path>) -> Result<()> {
+    pub fn validate(path: impl AsRef<Path>, options: &ModelOptions) -> Result<()> {
         let path = c_path(path.as_ref())?;
-        check(|error| unsafe { sys::rally_model_validate(path.as_ptr(), ptr::null(), error) })
+        options.lend(|options| check(|error| unsafe { sys::rally_model_validate(path.as_ptr(), options, error) }))
     }
 
     /// What the model is.

@@ -1,4 +1,5 @@
 use crate::error::{check, initialised, Result};
+use crate::watch::{Progress, Watcher};
 use crate::{Model, Rows};
 use rally_sys as sys;
 use std::ptr;
@@ -11,6 +12,8 @@ pub struct Runner {
     vocab_size: usize,
     hidden_size: usize,
     pub(crate) context: usize,
+    /// C keeps its address.
+    watcher: Box<Watcher>,
 }
 
 // SAFETY: "one caller" at a time, on any thread; the methods that compute take `&mut self`.
@@ -23,12 +26,14 @@ impl Drop for Runner {
 }
 
 /// How a runner is opened.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RunnerOptions {
     /// 0: as many as this process may use; at most 256.
     pub threads: u32,
     /// Tokens that are computed together; 0: the library's own number.
     pub max_batch_tokens: u32,
+    /// Hears how many tokens have been run or rated.
+    pub progress: Option<Progress>,
 }
 
 /// How an expert-choice model selects the tokens that go on.
@@ -48,6 +53,17 @@ pub struct RunOptions {
     pub selection: Selection,
     /// Recursions a token may run; 0: the model's own number.
     pub max_depth: u32,
+    /// Give up after this long.
+    pub timeout: Option<Duration>,
+    /// Mean depth that the router is steered to; 0: none.
+    pub target_depth: f64,
+}
+
+/// How rows are rated.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RateOptions {
+    /// `true`: squashed as the model file says; `false`: the raw score, which ranks without ties.
+    pub squash: bool,
     /// Give up after this long.
     pub timeout: Option<Duration>,
 }
@@ -109,6 +125,9 @@ impl Runner {
         let mut raw = initialised(sys::rally_runner_options_init);
         raw.threads = options.threads;
         raw.max_batch_tokens = options.max_batch_tokens;
+        let watcher = Box::new(Watcher::new(options.progress, None));
+        raw.progress = watcher.progress_callback();
+        raw.progress_user = watcher.user();
         let mut handle = ptr::null_mut();
         check(|error| unsafe { sys::rally_runner_open(model.handle(), &raw, &mut handle, error) })?;
         Ok(Runner {
@@ -116,6 +135,7 @@ impl Runner {
             vocab_size: info.vocab_size,
             hidden_size: info.hidden_size,
             context: info.max_position_embeddings,
+            watcher,
         })
     }
 
@@ -149,9 +169,10 @@ impl Runner {
         };
         raw_options.max_depth = options.max_depth;
         raw_options.timeout_seconds = seconds(options.timeout);
-        check(|error| unsafe {
-            let (tokens, offsets) = (rows.tokens().as_ptr(), rows.offsets().as_ptr());
-            sys::rally_run(self.handle, tokens, offsets, rows.len(), &raw_options, &raw, error)
+        raw_options.target_depth = options.target_depth;
+        let (tokens, offsets) = (rows.tokens().as_ptr(), rows.offsets().as_ptr());
+        self.watched(|handle, error| unsafe {
+            sys::rally_run(handle, tokens, offsets, rows.len(), &raw_options, &raw, error)
         })?;
         Ok(result)
     }
@@ -167,20 +188,30 @@ impl Runner {
 
     /// One score per row: higher is better, to be compared within one rater only.
     pub fn rate(&mut self, rows: &Rows) -> Result<Vec<f32>> {
+        self.rate_with(rows, RateOptions::default())
+    }
+
+    /// As [`Runner::rate`], with options.
+    pub fn rate_with(&mut self, rows: &Rows, options: RateOptions) -> Result<Vec<f32>> {
+        let mut raw = initialised(sys::rally_rate_options_init);
+        raw.squash = i32::from(options.squash);
+        raw.timeout_seconds = seconds(options.timeout);
         let mut scores = vec![0.0; rows.len()];
-        check(|error| unsafe {
-            let (tokens, offsets) = (rows.tokens().as_ptr(), rows.offsets().as_ptr());
-            sys::rally_rate(
-                self.handle,
-                tokens,
-                offsets,
-                rows.len(),
-                ptr::null(),
-                scores.as_mut_ptr(),
-                error,
-            )
+        let (tokens, offsets) = (rows.tokens().as_ptr(), rows.offsets().as_ptr());
+        self.watched(|handle, error| unsafe {
+            sys::rally_rate(handle, tokens, offsets, rows.len(), &raw, scores.as_mut_ptr(), error)
         })?;
         Ok(scores)
+    }
+
+    /// Makes a call that may report progress; a panic of the closure that hears it goes on from here.
+    fn watched(
+        &mut self,
+        call: impl FnOnce(*mut sys::rally_runner, *mut sys::rally_error) -> sys::rally_status,
+    ) -> Result<()> {
+        let outcome = check(|error| call(self.handle, error));
+        self.watcher.finish();
+        outcome
     }
 
     /// Greatest number of bytes that workspaces and caches take for these rows.
@@ -215,6 +246,7 @@ fn room<T: Clone + Default>(values: &mut Vec<T>, count: usize) -> *mut T {
     values.as_mut_ptr()
 }
 
+/// As C has it, where 0 is no timeout.
 pub(crate) fn seconds(timeout: Option<Duration>) -> f64 {
-    timeout.map_or(0.0, |timeout| timeout.as_secs_f64())
+    timeout.map_or(0.0, |timeout| timeout.as_secs_f64().max(1e-9))
 }

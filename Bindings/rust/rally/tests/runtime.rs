@@ -1,37 +1,13 @@
 //! The safe interface against the shipped models.
 
+mod support;
+
 use rally::*;
+use std::ops::ControlFlow;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::path::PathBuf;
-
-fn path(variable: &str, name: &str) -> PathBuf {
-    match std::env::var_os(variable) {
-        Some(path) => path.into(),
-        None => PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .join("../../../Examples/models")
-            .join(name),
-    }
-}
-
-fn language_model() -> Model {
-    Model::open(path("RALLY_TEST_LM", "rally-tiny.onnx")).expect("the language model opens")
-}
-
-fn rater() -> Model {
-    Model::open(path("RALLY_TEST_RATER", "rally-rater-tiny.onnx")).expect("the rater opens")
-}
-
-fn request(count: usize) -> Request {
-    Request {
-        tokens: vec![1, 2, 3],
-        max_tokens: count,
-        stop_at_eos: false,
-        ..Request::default()
-    }
-}
-
-fn assert_send<T: Send>(_: &T) {}
-fn assert_sync<T: Sync>(_: &T) {}
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use support::*;
 
 #[test]
 fn models_describe_themselves() {
@@ -96,7 +72,7 @@ fn a_row_does_not_depend_on_the_others() {
         &model,
         RunnerOptions {
             threads: 2,
-            max_batch_tokens: 0,
+            ..Default::default()
         },
     )
     .unwrap();
@@ -105,6 +81,7 @@ fn a_row_does_not_depend_on_the_others() {
         RunnerOptions {
             threads: 1,
             max_batch_tokens: 4,
+            ..Default::default()
         },
     )
     .unwrap();
@@ -214,4 +191,163 @@ fn raters_rank() {
         .collect();
     let scores = runner.rate(&rows).unwrap();
     assert!(scores.len() == 2 && scores.iter().all(|score| score.is_finite()));
+}
+
+#[test]
+fn raters_squash_and_give_up() {
+    let model = rater();
+    let mut runner = Runner::new(&model).unwrap();
+    let rows: Rows = [[1, 2, 3], [7, 7, 7]].iter().collect();
+    let raw = runner.rate(&rows).unwrap();
+    let options = RateOptions {
+        squash: true,
+        ..Default::default()
+    };
+    // The shipped rater's file says that its scores are not squashed.
+    assert_eq!(runner.rate_with(&rows, options).unwrap(), raw);
+    let options = RateOptions {
+        timeout: Some(Duration::ZERO),
+        ..Default::default()
+    };
+    let late = runner.rate_with(&rows, options);
+    assert_eq!(late.unwrap_err().code(), Code::DeadlineExceeded);
+}
+
+#[test]
+fn a_timeout_ends_a_text() {
+    let mut runner = Runner::new(&language_model()).unwrap();
+    let options = GenerateOptions {
+        timeout: Some(Duration::ZERO),
+    };
+    let cut = runner
+        .generate_with(&[request(60)], options, |_| Flow::Continue)
+        .unwrap();
+    assert_eq!(cut[0].finish_reason, FinishReason::Cancelled);
+    assert!(cut[0].tokens.len() < 60);
+    let whole = runner.generate_one(&request(3)).unwrap();
+    assert_eq!(whole.prompt_depths.len(), 3);
+    assert!(whole.prompt_depths.iter().all(|&depth| depth >= 1));
+}
+
+#[test]
+fn progress_is_heard_and_ends_a_call() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&heard);
+    let options = ModelOptions {
+        progress: Some(Progress::new(move |done, total| {
+            sink.lock().unwrap().push((done, total));
+            ControlFlow::Continue(())
+        })),
+        log: Some(Log::new(|level, line| {
+            assert!(level >= LogLevel::Debug && !line.is_empty())
+        })),
+        ..Default::default()
+    };
+    let model = Model::open_with(path("RALLY_TEST_LM", "rally-tiny.onnx"), &options).unwrap();
+    let steps = heard.lock().unwrap().clone();
+    assert!(!steps.is_empty() && steps.iter().all(|&(done, total)| done <= total));
+
+    let options = ModelOptions {
+        progress: Some(Progress::new(|_, _| ControlFlow::Break(()))),
+        ..Default::default()
+    };
+    let cancelled = Model::open_with(path("RALLY_TEST_LM", "rally-tiny.onnx"), &options);
+    assert_eq!(cancelled.unwrap_err().code(), Code::Cancelled);
+
+    let rows = Rows::from(&[1, 2, 3][..]);
+    let stopping = RunnerOptions {
+        progress: Some(Progress::new(|_, _| ControlFlow::Break(()))),
+        ..Default::default()
+    };
+    let mut runner = Runner::with(&model, stopping).unwrap();
+    assert_eq!(runner.logprobs(&rows).unwrap_err().code(), Code::Cancelled);
+
+    let panicking = RunnerOptions {
+        progress: Some(Progress::new(|_, _| panic!("from the watcher"))),
+        ..Default::default()
+    };
+    let mut runner = Runner::with(&model, panicking).unwrap();
+    let panic = catch_unwind(AssertUnwindSafe(|| runner.logprobs(&rows)));
+    assert_eq!(panic.unwrap_err().downcast_ref::<&str>(), Some(&"from the watcher"));
+}
+
+#[test]
+fn wishes_change_a_text() {
+    let model = language_model();
+    let mut runner = Runner::new(&model).unwrap();
+    let plain = runner.generate_one(&request(12)).unwrap();
+
+    let banned = plain.tokens[0];
+    let biased = Request {
+        bias: vec![(banned, f32::NEG_INFINITY)],
+        ..request(12)
+    };
+    assert!(!runner.generate_one(&biased).unwrap().tokens.contains(&banned));
+
+    let forced = Request {
+        bias: vec![(42, 1e9)],
+        ..request(4)
+    };
+    assert_eq!(runner.generate_one(&forced).unwrap().tokens, [42; 4]);
+
+    let penalised = Request {
+        bias: vec![(42, 1e4), (43, 1e4 - 1.0)],
+        frequency_penalty: 1e3,
+        ..request(4)
+    };
+    assert_eq!(runner.generate_one(&penalised).unwrap().tokens, [42, 43, 42, 43]);
+
+    let shallow = Request {
+        target_depth: 1.0,
+        ..request(12)
+    };
+    let nonsense = Request {
+        target_depth: f64::NAN,
+        ..request(12)
+    };
+    assert_eq!(runner.generate_one(&shallow).unwrap().tokens.len(), 12);
+    assert_eq!(
+        runner.generate_one(&nonsense).unwrap_err().code(),
+        Code::InvalidArgument
+    );
+}
+
+#[test]
+fn stop_strings_and_the_most_probable_tokens() {
+    let model = language_model();
+    let mut runner = Runner::new(&model).unwrap();
+    let free = Request {
+        tokens: model.encode("Once upon a time").unwrap(),
+        ..request(20)
+    };
+    let text = String::from_utf8(model.decode(&runner.generate_one(&free).unwrap().tokens).unwrap()).unwrap();
+    let word = text.split(' ').nth(3).expect("some words").to_string();
+    let stopped = Request {
+        stop_strings: vec!["no such text".into(), word.clone()],
+        top_logprobs: 3,
+        ..free.clone()
+    };
+    let mut events = Vec::new();
+    let cut = runner
+        .generate(std::slice::from_ref(&stopped), |event| {
+            events.push(event);
+            Flow::Continue
+        })
+        .unwrap();
+    assert_eq!(cut[0].finish_reason, FinishReason::Stop);
+    assert!(String::from_utf8(model.decode(&cut[0].tokens).unwrap())
+        .unwrap()
+        .contains(&word));
+    let last = events.last().unwrap();
+    assert_eq!(last.stop_string, Some(1));
+    for event in &events {
+        assert_eq!(event.top.len(), 3);
+        assert!(event.top.windows(2).all(|pair| pair[0].1 >= pair[1].1));
+        assert_eq!(event.top[0], (event.token.unwrap(), event.logprob));
+    }
+    let broken = Request {
+        stop_strings: vec!["a\0b".into()],
+        ..free
+    };
+    assert_eq!(runner.generate_one(&broken).unwrap_err().code(), Code::InvalidArgument);
 }

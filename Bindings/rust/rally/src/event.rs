@@ -1,0 +1,119 @@
+use rally_sys as sys;
+use std::any::Any;
+use std::ffi::c_void;
+use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
+
+/// Why a sequence ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FinishReason {
+    /// It goes on.
+    NotFinished,
+    /// A stop token, a stop string, or eos.
+    Stop,
+    /// `max_tokens`.
+    Limit,
+    /// The model's context is full, or all that an engine's `cache_bytes` hold.
+    ContextFull,
+    /// By a callback, a cancel function, or the timeout.
+    Cancelled,
+}
+
+impl FinishReason {
+    pub(crate) fn from_raw(raw: sys::rally_finish_reason) -> Self {
+        match raw {
+            sys::RALLY_FINISH_STOP => FinishReason::Stop,
+            sys::RALLY_FINISH_LIMIT => FinishReason::Limit,
+            sys::RALLY_FINISH_CONTEXT_FULL => FinishReason::ContextFull,
+            sys::RALLY_FINISH_CANCELLED => FinishReason::Cancelled,
+            _ => FinishReason::NotFinished,
+        }
+    }
+}
+
+/// One generated token, or the end of a sequence that was cancelled between two tokens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Index of the request, or an engine's number for it.
+    pub request: usize,
+    /// Of the token among those generated for the request.
+    pub index: usize,
+    /// `None`: the sequence was cancelled between two tokens.
+    pub token: Option<i32>,
+    /// Recursions that the token this one was predicted from ran through.
+    pub depth: i32,
+    /// Under the model, before penalties, temperature and cuts; natural logarithm.
+    pub logprob: f32,
+    /// [`FinishReason::NotFinished`] while the sequence goes on.
+    pub finish_reason: FinishReason,
+    /// Index of the stop string that was completed.
+    pub stop_string: Option<usize>,
+    /// As many tokens and log-probabilities as `top_logprobs` asked for, most probable first.
+    pub top: Vec<(i32, f32)>,
+}
+
+impl Event {
+    fn from_raw(raw: &sys::rally_event) -> Self {
+        // SAFETY: the header promises top_count of both, NULL where there are none.
+        let top = |index: usize| unsafe { (*raw.top_tokens.add(index), *raw.top_logprobs.add(index)) };
+        Event {
+            request: raw.request,
+            index: raw.index,
+            token: (raw.token >= 0).then_some(raw.token),
+            depth: raw.depth,
+            logprob: raw.logprob,
+            finish_reason: FinishReason::from_raw(raw.finish_reason),
+            stop_string: usize::try_from(raw.stop_string).ok(),
+            top: (0..raw.top_count).map(top).collect(),
+        }
+    }
+}
+
+/// What a callback wants next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// The next token.
+    Continue = 0,
+    /// The end of this sequence.
+    EndSequence = 1,
+    /// The end of all sequences.
+    EndAll = 2,
+}
+
+/// Carries a closure through C, and its panic back.
+pub(crate) struct Listener<'a> {
+    on_event: &'a mut dyn FnMut(Event) -> Flow,
+    panic: Option<Box<dyn Any + Send>>,
+}
+
+impl<'a> Listener<'a> {
+    pub(crate) fn new(on_event: &'a mut dyn FnMut(Event) -> Flow) -> Self {
+        Listener { on_event, panic: None }
+    }
+
+    pub(crate) fn user(&mut self) -> *mut c_void {
+        (self as *mut Self).cast()
+    }
+
+    /// Goes on with the panic of the closure.
+    pub(crate) fn finish(self) {
+        if let Some(panic) = self.panic {
+            resume_unwind(panic);
+        }
+    }
+}
+
+/// The callback whose `user` is that of a [`Listener`].
+pub(crate) unsafe extern "C" fn hear(user: *mut c_void, event: *const sys::rally_event) -> i32 {
+    // SAFETY: `user` is the listener of the call in progress, and the event is valid during the callback.
+    let (listener, raw) = unsafe { (&mut *user.cast::<Listener>(), &*event) };
+    if listener.panic.is_some() {
+        return Flow::EndAll as i32;
+    }
+    match catch_unwind(AssertUnwindSafe(|| (listener.on_event)(Event::from_raw(raw)))) {
+        Ok(flow) => flow as i32,
+        Err(panic) => {
+            listener.panic = Some(panic);
+            Flow::EndAll as i32
+        }
+    }
+}
