@@ -39,12 +39,10 @@ extension ForwardPass {
   private func store(_ qkv: FloatRows, _ run: RowSet.Run, _ cache: SequenceCache, slot: Int) {
     let width = layout.entryWidth
     let keyColumn = description.headCount * description.headWidth
-    let valueOffset = CacheLayout.entriesPerBlock * width
     for row in run.start..<run.start + run.count {
       let key = unsafe qkv.pointer(row: row) + keyColumn
-      let entry = unsafe cache.key(slot: slot, entry: Int(workspace.rows.entries[row]))
-      unsafe entry.update(from: key, count: width)
-      unsafe (entry + valueOffset).update(from: key + width, count: width)
+      let (page, place) = unsafe cache.page(slot: slot, entry: Int(workspace.rows.entries[row]))
+      unsafe KeyValuePages.store(key: key, value: key + width, in: page, place: place, shape: attentionShape)
     }
   }
 
@@ -52,31 +50,31 @@ extension ForwardPass {
   func attend(_ qkv: FloatRows, into output: FloatRows, _ place: Place, _ index: Int) {
     let start = profile.start()
     let tileCount = workspace.rows.tiles.count
-    let splitsGroups = tileCount < 4 * workers.threadCount
-    let tasksPerTile = splitsGroups ? attentionShape.groupCount : 1
+    // Single rows of many sequences share nothing, and are work enough for a task.
+    let splitsGroups = tileCount < 4 * workers.threadCount || workspace.rows.count >= 4 * tileCount
     let job = AttentionJob(
-      forward: self, queries: qkv, output: output, place: place, index: index, tasksPerTile: tasksPerTile)
-    workers.parallelFor(tileCount * tasksPerTile, with: job) { job, task, worker in
+      forward: self, queries: qkv, output: output, place: place, index: index, splitsGroups: splitsGroups)
+    workers.parallelFor(tileCount * (splitsGroups ? attentionShape.groupCount : 1), with: job) { job, task, worker in
       job.run(task, worker)
     }
     profile.add(.attention, since: start)
   }
 }
 
-/// The attention of all rows of a layer, in tasks of a tile and, when these are few, one group of heads.
+/// The attention of all rows of a layer, in tasks of a tile or of one group of heads of a tile. The tiles of one group follow
+/// each other, so that its keys and values stay in the cache.
 private struct AttentionJob {
   let forward: ForwardPass
   let queries: FloatRows
   let output: FloatRows
   let place: Place
   let index: Int
-  /// 1, or G.
-  let tasksPerTile: Int
+  let splitsGroups: Bool
 
   func run(_ task: Int, _ worker: Int) {
     let rows = forward.workspace.rows
-    let tile = rows.tiles[task / tasksPerTile]
-    let group = task % tasksPerTile
+    let tile = rows.tiles[task % rows.tiles.count]
+    let group = task / rows.tiles.count
     let cache = forward.flight.caches[tile.sequence]
     let layout = forward.layout
     let slot =
@@ -88,7 +86,7 @@ private struct AttentionJob {
       unsafe Attention.attend(
         queries.pointer(row: tile.start), stride: queries.stride, rows: tile.count,
         lengths: lengths + tile.start, over: cache.pages(slot: slot),
-        shape: forward.attentionShape, groups: tasksPerTile > 1 ? group..<group + 1 : nil,
+        shape: forward.attentionShape, groups: splitsGroups ? group..<group + 1 : nil,
         scratch: scratch, into: output.pointer(row: tile.start), stride: output.stride)
     }
   }

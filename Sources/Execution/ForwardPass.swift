@@ -16,7 +16,7 @@ package final class ForwardPass {
   package let profile = Profile()
   let workspace: Workspace
   let matMul: MatMul
-  let attentionShape: AttentionShape
+  package let attentionShape: AttentionShape
   /// One stretch of `attentionScratchCount` floats per worker.
   let attentionScratch: FloatStorage
   let attentionScratchCount: Int

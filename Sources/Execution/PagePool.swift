@@ -1,7 +1,8 @@
+import Kernels
 package import Scheduling
 package import Tensors
 
-/// The memory of blocks: a page [2, entriesPerBlock, G·K] f32 each, keys, then values.
+/// The memory of blocks: a page of `KeyValuePages` each.
 ///
 /// It grows by slabs and keeps what it has: once as many pages were made as a job holds at its
 /// peak, taking and returning blocks allocates nothing.
@@ -15,14 +16,15 @@ package final class PagePool {
   @unsafe private var addresses: [UnsafeMutablePointer<Float>] = unsafe []
 
   package init(entryWidth: Int) {
+    precondition(CacheLayout.entriesPerBlock == KeyValuePages.pageEntries)
     self.entryWidth = entryWidth
   }
 
-  var pageFloatCount: Int { 2 * CacheLayout.entriesPerBlock * entryWidth }
+  var pageFloatCount: Int { KeyValuePages.pageFloatCount(entryWidth: entryWidth) }
   package var byteCount: Int { blocks.capacity * Self.byteCount(blocks: 1, entryWidth: entryWidth) }
 
   package static func byteCount(blocks: Int, entryWidth: Int) -> Int {
-    blocks * 2 * CacheLayout.entriesPerBlock * entryWidth * MemoryLayout<Float>.stride
+    blocks * KeyValuePages.pageFloatCount(entryWidth: entryWidth) * MemoryLayout<Float>.stride
   }
 
   /// Makes sure that `count` more blocks can be taken without allocating.

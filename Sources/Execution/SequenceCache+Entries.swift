@@ -1,4 +1,4 @@
-import Scheduling
+package import Kernels
 import Tensors
 
 extension SequenceCache {
@@ -6,29 +6,24 @@ extension SequenceCache {
   package func floatCount(entries count: Int) -> Int { 2 * count * layout.entryWidth }
 
   /// Copies the first `count` entries of a slot out: keys [count, G·K], then values.
-  package func copyEntries(_ count: Int, slot: Int, to floats: UnsafeMutablePointer<Float>) {
-    forEachStretch(count) { first, length in
-      unsafe (floats + first * layout.entryWidth).update(from: key(slot: slot, entry: first), count: length * layout.entryWidth)
-      unsafe (floats + (count + first) * layout.entryWidth)
-        .update(from: key(slot: slot, entry: first) + valueOffset, count: length * layout.entryWidth)
+  package func copyEntries(
+    _ count: Int, slot: Int, shape: AttentionShape, to floats: UnsafeMutablePointer<Float>
+  ) {
+    let width = layout.entryWidth
+    for entry in 0..<count {
+      let (page, place) = unsafe page(slot: slot, entry: entry)
+      unsafe KeyValuePages.load(
+        key: floats + entry * width, value: floats + (count + entry) * width, from: page, place: place, shape: shape)
     }
   }
 
   /// Copies entries in, as `copyEntries` gave them out.
-  package func setEntries(_ count: Int, slot: Int, from floats: UnsafePointer<Float>) {
-    forEachStretch(count) { first, length in
-      unsafe key(slot: slot, entry: first).update(from: floats + first * layout.entryWidth, count: length * layout.entryWidth)
-      unsafe (key(slot: slot, entry: first) + valueOffset)
-        .update(from: floats + (count + first) * layout.entryWidth, count: length * layout.entryWidth)
-    }
-  }
-
-  private var valueOffset: Int { CacheLayout.entriesPerBlock * layout.entryWidth }
-
-  /// Entries that lie in one block.
-  private func forEachStretch(_ count: Int, _ body: (_ first: Int, _ length: Int) -> Void) {
-    for first in stride(from: 0, to: count, by: CacheLayout.entriesPerBlock) {
-      body(first, min(CacheLayout.entriesPerBlock, count - first))
+  package func setEntries(_ count: Int, slot: Int, shape: AttentionShape, from floats: UnsafePointer<Float>) {
+    let width = layout.entryWidth
+    for entry in 0..<count {
+      let (page, place) = unsafe page(slot: slot, entry: entry)
+      unsafe KeyValuePages.store(
+        key: floats + entry * width, value: floats + (count + entry) * width, in: page, place: place, shape: shape)
     }
   }
 }

@@ -53,18 +53,17 @@ package final class SequenceCache {
 
   /// The pages of `slot`, for the attention kernel.
   func pages(slot: Int) -> KeyValuePages {
-    unsafe KeyValuePages(
-      pages: UnsafePointer(table.base + slot * pagesPerSlot), pageTokens: CacheLayout.entriesPerBlock)
+    unsafe KeyValuePages(pages: UnsafePointer(table.base + slot * pagesPerSlot))
   }
 
-  /// Where the key of `entry` is; its value stands `entriesPerBlock · entryWidth` floats behind it.
+  /// The page of an entry, and the entry's place there.
   @unsafe
-  func key(slot: Int, entry: Int) -> UnsafeMutablePointer<Float> {
+  func page(slot: Int, entry: Int) -> (UnsafeMutablePointer<Float>, Int) {
     let (index, place) = entry.quotientAndRemainder(dividingBy: CacheLayout.entriesPerBlock)
     guard index < pagesPerSlot, let page = unsafe table.base[slot * pagesPerSlot + index] else {
       preconditionFailure("reserve() and locate() come first")
     }
-    return unsafe UnsafeMutablePointer(mutating: page) + place * pool.entryWidth
+    return unsafe (UnsafeMutablePointer(mutating: page), place)
   }
 
   /// Copies the entries of `slot` to the scratch slot.

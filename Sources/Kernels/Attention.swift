@@ -23,30 +23,44 @@ public struct AttentionShape: Sendable, Equatable {
   public var entryWidth: Int { groupCount * headWidth }
 
   /// Floats of scratch for a call with `rows` rows.
-  public func scratchCount(rows: Int) -> Int { rk_attention_scratch(rows, headCount, groupCount, headWidth) }
+  public func scratchCount(rows: Int) -> Int { rk_attention_scratch(rows, headCount, groupCount) }
 }
 
 /// The cached keys and values of one sequence, in pages.
 ///
-/// Page p holds entries p·pageTokens and up: [2, pageTokens, G·K] f32, keys then values. The pages must
-/// stay in place for the duration of a call.
+/// Page p holds entries p·`pageEntries` and up: [G, 2, …] f32, for every head its keys [K, pageEntries], then its values
+/// [pageEntries, K]. The pages must stay in place for the duration of a call.
 @safe public struct KeyValuePages {
-  @unsafe public var pages: UnsafePointer<UnsafePointer<Float>?>
-  /// A power of two.
-  public var pageTokens: Int
+  public static let pageEntries = rk_attention_page
 
-  public init(pages: UnsafePointer<UnsafePointer<Float>?>, pageTokens: Int) {
-    precondition(pageTokens > 0 && pageTokens & (pageTokens - 1) == 0)
-    unsafe self.pages = pages
-    self.pageTokens = pageTokens
+  @unsafe public var pages: UnsafePointer<UnsafePointer<Float>?>
+
+  public init(pages: UnsafePointer<UnsafePointer<Float>?>) { unsafe self.pages = pages }
+
+  /// Floats of a page for entries of `entryWidth` = G·K floats.
+  public static func pageFloatCount(entryWidth: Int) -> Int { 2 * pageEntries * entryWidth }
+
+  /// Writes key and value [G·K] of one token as entry `place` of a page.
+  public static func store(
+    key: UnsafePointer<Float>, value: UnsafePointer<Float>, in page: UnsafeMutablePointer<Float>, place: Int,
+    shape: AttentionShape
+  ) {
+    unsafe rk_attention_store(page, place, key, value, shape.groupCount, shape.headWidth)
+  }
+
+  /// Reads them back.
+  public static func load(
+    key: UnsafeMutablePointer<Float>, value: UnsafeMutablePointer<Float>, from page: UnsafePointer<Float>, place: Int,
+    shape: AttentionShape
+  ) {
+    unsafe rk_attention_load(page, place, key, value, shape.groupCount, shape.headWidth)
   }
 }
 
 /// Softmax attention over paged keys and values.
 public enum Attention {
-  /// Rows of one sequence that share the loading and transposing of keys. Measured per row at 2048 keys, 15
-  /// heads of 64 in 5 groups, one Xeon core with AVX-512: 399 us for 1 row, 171 for 4, 133 for 8, 115 for 16.
-  public static let tileRows = 16
+  /// Rows of one sequence that share the reading of keys and values, from a further cache for the first of them only.
+  public static let tileRows = 32
 
   /// out[h] = Σ_t softmax_t(scale · q[h]·k_t) · v_t over the entries 0 ≤ t < lengths[row].
   ///
@@ -68,7 +82,7 @@ public enum Attention {
   ) {
     let groups = groups ?? 0..<shape.groupCount
     unsafe rk_attention(
-      q, qStride, out, outStride, rows, lengths, cache.pages, cache.pageTokens, shape.headCount,
+      q, qStride, out, outStride, rows, lengths, cache.pages, shape.headCount,
       shape.groupCount, shape.headWidth, groups.lowerBound, groups.count, shape.scale, scratch)
   }
 }

@@ -29,7 +29,7 @@ extension Engine {
       let count = cache.floatCount(entries: entries)
       unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { floats in
         guard let base = floats.baseAddress else { return }
-        unsafe cache.copyEntries(entries, slot: slot, to: base)
+        unsafe cache.copyEntries(entries, slot: slot, shape: forward.attentionShape, to: base)
         unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<offset + 4 * count])
           .copyMemory(from: UnsafeRawBufferPointer(floats))
       }
@@ -100,7 +100,7 @@ extension Engine {
         guard let base = floats.baseAddress else { return }
         unsafe UnsafeMutableRawBufferPointer(floats)
           .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + 4 * count]))
-        unsafe cache.setEntries(entries, slot: slot, from: base)
+        unsafe cache.setEntries(entries, slot: slot, shape: forward.attentionShape, from: base)
       }
       offset += 4 * count
     }

@@ -1,8 +1,12 @@
 import Execution
+import Scheduling
 public import Tensors
 
 extension Runner {
   /// Scores rows with a rater; higher is better.
+  ///
+  /// Rows run the longest first, as many together as a step holds, so that the rows of a step are alike and the last
+  /// steps are short; nothing is padded.
   ///
   /// - Parameters:
   ///   - squash: applies the file's squash; without it the score ranks without ties.
@@ -16,14 +20,16 @@ extension Runner {
     try model.require(.rater, for: "rate")
     try check(batch)
     guard let head = raterHead, let rater = model.description.rater else { return [] }
-    var scores: [Float] = []
-    scores.reserveCapacity(batch.rowCount)
-    try runSteps(batch, wholeRows: true, RowPolicy(limit: 1), timeout: timeout) { (pieces) throws(RallyError) in
+    var scores = Array(repeating: Float.nan, count: batch.rowCount)
+    let plan = StepPlan(
+      offsets: batch.offsets, stepTokenCount: stepTokenCount, wholeRows: true,
+      order: StepPlan.longestFirst(batch.offsets))
+    try runSteps(plan, of: batch, RowPolicy(limit: 1), timeout: timeout) { (pieces) throws(RallyError) in
       var start = 0
       for piece in pieces {
         let rows = start..<start + piece.tokens.count
         let score = try head.score(forward.hidden.rows(rows))
-        scores.append(squash ? rater.squash(score) : score)
+        scores[piece.row] = squash ? rater.squash(score) : score
         start = rows.upperBound
       }
     }

@@ -59,24 +59,25 @@ extension Runner {
     guard let head else { return }
     var writer = OutputWriter(batch, outputs, head: head)
     let policy = RowPolicy(options.selection, limit: depth, steering)
-    try runSteps(batch, wholeRows: wholeRows, policy, timeout: options.timeout) {
+    let plan = StepPlan(
+      offsets: batch.offsets, stepTokenCount: stepTokenCount, wholeRows: wholeRows,
+      window: steering == nil ? nil : DepthSteering.window)
+    try runSteps(plan, of: batch, policy, timeout: options.timeout) {
       (pieces) throws(RallyError) in
       try writer.write(pieces, forward)
     }
   }
 
-  /// Cuts the rows into steps, runs one after the other and calls `body` behind each.
+  /// Runs the steps one after the other and calls `body` behind each.
   func runSteps(
-    _ batch: RowBatch, wholeRows: Bool, _ rowPolicy: RowPolicy, timeout: Double,
+    _ plan: StepPlan, of batch: RowBatch, _ rowPolicy: RowPolicy, timeout: Double,
     body: ([StepPlan.Piece]) throws(RallyError) -> Void
   ) throws(RallyError) {
-    let plan = StepPlan(
-      offsets: batch.offsets, stepTokenCount: stepTokenCount, wholeRows: wholeRows,
-      window: rowPolicy.steering == nil ? nil : DepthSteering.window)
     try reserve(plan, batch)
     interruption.begin(timeout: timeout)
     var step = Step(capacity: plan.largestStep)
     var current: (row: Int, cache: SequenceCache, policy: RowPolicy)?
+    var doneCount = 0
     for pieces in plan.steps {
       try interruption.check()
       step.removeAll()
@@ -91,7 +92,8 @@ extension Runner {
       try forward.run(step)
       current?.policy.observe(forward.depths)
       try body(pieces)
-      try report(done: pieces.last?.tokens.upperBound ?? 0, of: batch.tokenCount)
+      doneCount += pieces.reduce(0) { $0 + $1.tokens.count }
+      try report(done: doneCount, of: batch.tokenCount)
     }
   }
 

@@ -21,7 +21,9 @@ public struct RunnerMemory: Sendable {
     for (row, length) in lengths.enumerated() where length > description.maximumTokenCount {
       throw .rowTooLong(row, length, description.maximumTokenCount)
     }
-    let plan = StepPlan(offsets: offsets, stepTokenCount: batchTokenCount, wholeRows: true)
+    let plan = StepPlan(
+      offsets: offsets, stepTokenCount: batchTokenCount, wholeRows: true,
+      order: description.kind == .rater ? StepPlan.longestFirst(offsets) : nil)
     let isGenerating = newTokens > 0
     let stepCount = isGenerating ? min(offsets[lengths.count], batchTokenCount) : plan.largestStep
     let blocks =

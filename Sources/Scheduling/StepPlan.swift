@@ -20,14 +20,23 @@ public struct StepPlan: Sendable, Equatable {
   ///   - offsets: row i is `offsets[i] ..< offsets[i + 1]`; ascending from 0.
   ///   - stepTokenCount: tokens of a step, ≥ 1.
   ///   - wholeRows: whether a row must not be cut; a longer row then has a step of its own.
+  ///   - order: the rows as they shall run; nil for their own order.
   ///   - window: each step is one piece, which ends at the latest at a multiple of so many of its row's tokens.
-  public init(offsets: [Int], stepTokenCount: Int, wholeRows: Bool, window: Int? = nil) {
+  public init(
+    offsets: [Int], stepTokenCount: Int, wholeRows: Bool, order: [Int]? = nil, window: Int? = nil
+  ) {
     precondition(stepTokenCount > 0)
     if let window {
       fill(offsets, stepTokenCount: stepTokenCount, window: window)
     } else {
-      fill(offsets, stepTokenCount: stepTokenCount, wholeRows: wholeRows)
+      fill(offsets, stepTokenCount: stepTokenCount, wholeRows: wholeRows, order: order)
     }
+  }
+
+  /// Rows, the longest first, of equal ones the earlier.
+  public static func longestFirst(_ offsets: [Int]) -> [Int] {
+    func length(_ row: Int) -> Int { offsets[row + 1] - offsets[row] }
+    return (0..<max(0, offsets.count - 1)).sorted { (length($1), $0) < (length($0), $1) }
   }
 
   private mutating func fill(_ offsets: [Int], stepTokenCount: Int, window: Int) {
@@ -43,10 +52,10 @@ public struct StepPlan: Sendable, Equatable {
     }
   }
 
-  private mutating func fill(_ offsets: [Int], stepTokenCount: Int, wholeRows: Bool) {
+  private mutating func fill(_ offsets: [Int], stepTokenCount: Int, wholeRows: Bool, order: [Int]?) {
     var step: [Piece] = []
     var room = stepTokenCount
-    for row in 0..<max(0, offsets.count - 1) {
+    for row in order ?? Array(0..<max(0, offsets.count - 1)) {
       var start = offsets[row]
       let end = offsets[row + 1]
       while start < end {
@@ -64,9 +73,9 @@ public struct StepPlan: Sendable, Equatable {
   }
 
   private mutating func close(_ step: inout [Piece]) {
-    guard let first = step.first, let last = step.last else { return }
+    guard !step.isEmpty else { return }
     steps.append(step)
-    largestStep = max(largestStep, last.tokens.upperBound - first.tokens.lowerBound)
+    largestStep = max(largestStep, step.reduce(0) { $0 + $1.tokens.count })
     step.removeAll()
   }
 }

@@ -2,7 +2,7 @@ import Kernels
 import Testing
 
 @Suite struct AttentionTests {
-  /// A cache of random keys and values, cut into pages.
+  /// A cache of random keys and values. Behind the last entry the pages hold NaNs.
   struct Cache {
     var keys: [[Float]]  // [tokens][G·K]
     var values: [[Float]]
@@ -13,30 +13,26 @@ import Testing
       values = (0..<tokens).map { _ in random.floats(width) }
     }
 
-    func attend(
-      _ q: [Float], lengths: [Int32], shape: AttentionShape, pageTokens: Int, groups: Range<Int>? = nil
-    ) -> [Float] {
-      let width = shape.entryWidth
-      let pageCount = (keys.count + pageTokens - 1) / pageTokens
-      let half = pageTokens * width
-      var memory = [Float](repeating: .nan, count: max(pageCount, 1) * 2 * half)
-      for token in keys.indices {
-        let at = token / pageTokens * 2 * half + token % pageTokens * width
-        memory.replaceSubrange(at..<at + width, with: keys[token])
-        memory.replaceSubrange(at + half..<at + half + width, with: values[token])
-      }
+    func attend(_ q: [Float], lengths: [Int32], shape: AttentionShape, groups: Range<Int>? = nil) -> [Float] {
+      let pageSize = KeyValuePages.pageFloatCount(entryWidth: shape.entryWidth)
+      let pageCount = max(1, (keys.count + KeyValuePages.pageEntries - 1) / KeyValuePages.pageEntries)
+      var memory = [Float](repeating: .nan, count: pageCount * pageSize)
       let queryWidth = shape.headCount * shape.headWidth
       var out = [Float](repeating: 5, count: lengths.count * queryWidth)
       var scratch = [Float](repeating: .nan, count: shape.scratchCount(rows: lengths.count))
-      unsafe memory.withUnsafeBufferPointer { memory in
+      unsafe memory.withUnsafeMutableBufferPointer { memory in
         guard let base = memory.baseAddress else { return }
-        let pages = unsafe (0..<max(pageCount, 1)).map { unsafe Optional(base + $0 * 2 * half) }
+        for token in keys.indices {
+          let (page, place) = token.quotientAndRemainder(dividingBy: KeyValuePages.pageEntries)
+          unsafe KeyValuePages.store(
+            key: keys[token], value: values[token], in: base + page * pageSize, place: place, shape: shape)
+        }
+        let pages = unsafe (0..<pageCount).map { unsafe Optional(UnsafePointer(base + $0 * pageSize)) }
         unsafe pages.withUnsafeBufferPointer { pages in
           guard let pointers = pages.baseAddress else { return }
           unsafe Attention.attend(
-            q, stride: queryWidth, rows: lengths.count, lengths: lengths,
-            over: KeyValuePages(pages: pointers, pageTokens: pageTokens), shape: shape, groups: groups,
-            scratch: &scratch, into: &out, stride: queryWidth)
+            q, stride: queryWidth, rows: lengths.count, lengths: lengths, over: KeyValuePages(pages: pointers),
+            shape: shape, groups: groups, scratch: &scratch, into: &out, stride: queryWidth)
         }
       }
       return out
@@ -49,7 +45,7 @@ import Testing
     let cache = Cache(tokens: length, width: shape.entryWidth, seed: UInt64(length))
     var random = Random(seed: 99)
     let q = random.floats(shape.headCount * shape.headWidth, scale: 3)
-    let out = cache.attend(q, lengths: [Int32(length)], shape: shape, pageTokens: 16)
+    let out = cache.attend(q, lengths: [Int32(length)], shape: shape)
     let K = shape.headWidth
     for head in 0..<shape.headCount {
       let group = head / (shape.headCount / shape.groupCount)
@@ -62,7 +58,7 @@ import Testing
   }
 
   @Test(arguments: [(5, 1, 20), (6, 3, 64), (4, 4, 18)])
-  func pagesCompanionsAndGroupsDoNotChangeABit(shape: (Int, Int, Int)) {
+  func companionsAndGroupsDoNotChangeABit(shape: (Int, Int, Int)) {
     let shape = AttentionShape(headCount: shape.0, groupCount: shape.1, headWidth: shape.2)
     let cache = Cache(tokens: 150, width: shape.entryWidth, seed: 4)
     let width = shape.headCount * shape.headWidth
@@ -70,14 +66,12 @@ import Testing
     let lengths: [Int32] = [0, 1, 2, 63, 64, 65, 127, 128, 150, 3, 149]
     let q = random.floats(lengths.count * width, scale: 3)
     let alone = lengths.indices.flatMap {
-      cache.attend(Array(q[$0 * width..<($0 + 1) * width]), lengths: [lengths[$0]], shape: shape, pageTokens: 1)
+      cache.attend(Array(q[$0 * width..<($0 + 1) * width]), lengths: [lengths[$0]], shape: shape)
     }
     #expect(alone[..<width].allSatisfy { $0 == 0 })
-    for pageTokens in [1, 2, 8, 16, 64, 256] {
-      #expect(bits(cache.attend(q, lengths: lengths, shape: shape, pageTokens: pageTokens)) == bits(alone))
-    }
+    #expect(bits(cache.attend(q, lengths: lengths, shape: shape)) == bits(alone))
     for group in 0..<shape.groupCount {
-      let part = cache.attend(q, lengths: lengths, shape: shape, pageTokens: 16, groups: group..<group + 1)
+      let part = cache.attend(q, lengths: lengths, shape: shape, groups: group..<group + 1)
       let perGroup = shape.headCount / shape.groupCount * shape.headWidth
       for row in lengths.indices {
         for column in 0..<width {
@@ -92,7 +86,21 @@ import Testing
     let shape = AttentionShape(headCount: 1, groupCount: 1, headWidth: 16, scale: 100)
     let cache = Cache(tokens: 200, width: 16, seed: 8)
     var random = Random(seed: 9)
-    let out = cache.attend(random.floats(16, scale: 50), lengths: [200], shape: shape, pageTokens: 64)
+    let out = cache.attend(random.floats(16, scale: 50), lengths: [200], shape: shape)
     #expect(out.allSatisfy { $0.isFinite })
+  }
+
+  @Test func entriesComeBack() {
+    let shape = AttentionShape(headCount: 6, groupCount: 3, headWidth: 10)
+    let cache = Cache(tokens: 5, width: shape.entryWidth, seed: 1)
+    var page = [Float](repeating: 0, count: KeyValuePages.pageFloatCount(entryWidth: shape.entryWidth))
+    for token in 0..<5 {
+      unsafe KeyValuePages.store(key: cache.keys[token], value: cache.values[token], in: &page, place: token * 7, shape: shape)
+    }
+    for token in 0..<5 {
+      var (key, value) = ([Float](repeating: 0, count: 30), [Float](repeating: 0, count: 30))
+      unsafe KeyValuePages.load(key: &key, value: &value, from: page, place: token * 7, shape: shape)
+      #expect(key == cache.keys[token] && value == cache.values[token])
+    }
   }
 }

@@ -31,7 +31,7 @@ import Testing
     try products.aRowDoesNotDependOnStrides()
     let attention = AttentionTests()
     attention.matchesTwin(shape: (6, 2, 34), length: 130)
-    attention.pagesCompanionsAndGroupsDoNotChangeABit(shape: (6, 3, 64))
+    attention.companionsAndGroupsDoNotChangeABit(shape: (6, 3, 64))
     for width in tails.dropFirst() {
       NormTests().rmsMatchesTwin(width: width)
       NormTests().layerMatchesTwin(width: width, hasBias: true)

@@ -44,6 +44,19 @@ struct StepPlanTests {
     #expect(StepPlan(offsets: [], stepTokenCount: 4, wholeRows: true).largestStep == 0)
   }
 
+  @Test func rowsRunInTheOrderThatIsAskedFor() {
+    let offsets = [0, 3, 10, 11, 14]
+    #expect(StepPlan.longestFirst(offsets) == [1, 0, 3, 2])
+    let plan = StepPlan(offsets: offsets, stepTokenCount: 6, wholeRows: true, order: StepPlan.longestFirst(offsets))
+    #expect(plan.steps.map { $0.map(\.row) } == [[1], [0, 3], [2]])
+    #expect(plan.largestStep == 7)
+  }
+
+  @Test func windowsAreStepsOfTheirOwn() {
+    let plan = StepPlan(offsets: [0, 9, 12], stepTokenCount: 3, wholeRows: false, window: 4)
+    #expect(plan.steps.map { $0.map(\.tokens) } == [[0..<3], [3..<4], [4..<7], [7..<8], [8..<9], [9..<12]])
+  }
+
   @Test func aStepIsFilledBeforeTheNextBegins() {
     let plan = StepPlan(offsets: [0, 3, 10, 11], stepTokenCount: 4, wholeRows: false)
     #expect(plan.steps.map { $0.map(\.tokens) } == [[0..<3, 3..<4], [4..<8], [8..<10, 10..<11]])

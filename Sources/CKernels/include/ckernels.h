@@ -61,25 +61,32 @@ void rk_rope(float *x, size_t x_stride, const float *cosines, const float *sines
 
 #pragma mark Attention
 
-/// Keys scored per pass of `rk_attention`.
-enum { rk_attention_block = 64 };
+/// Entries of a page: two vectors of the widest instruction set, a whole number of vectors of the others.
+enum { rk_attention_page = 32 };
 
 /// Floats of scratch that `rk_attention` needs.
-size_t rk_attention_scratch(size_t rows, size_t H, size_t G, size_t K);
+size_t rk_attention_scratch(size_t rows, size_t H, size_t G);
 
 /// Softmax attention of a few query rows of one sequence over its paged keys and values:
 /// out[h] = Σ_t softmax_t(scale · q[h]·k_t) · v_t over the entries 0 ≤ t < lengths[row].
 ///
 /// q, out [rows, H·K]; query head h reads key/value head h / (H/G); H is a multiple of G.
-/// pages: one pointer per `page_tokens` entries (a power of two), each page [2, page_tokens, G·K]:
-/// keys, then values. Only heads of groups first_group ..< first_group + group_count are computed
+/// pages: one pointer per `rk_attention_page` entries, each page [G, 2, …] f32: for every head its keys
+/// [K, entries], so that lanes are keys, then its values [entries, K]. What stands behind the last entry is
+/// read and has no effect. Only heads of groups first_group ..< first_group + group_count are computed
 /// and written. A length of 0 gives zeros. scratch: `rk_attention_scratch` floats.
-/// out may not alias q. Online softmax (Milakov & Gimelshein 2018) over blocks of
-/// `rk_attention_block` keys that start at entry 0, so pages and companions do not change a bit.
+/// out may not alias q. Online softmax (Milakov & Gimelshein 2018) over blocks of two pages, so
+/// companions do not change a bit.
 void rk_attention(const float *q, size_t q_stride, float *out, size_t out_stride, size_t rows,
-                  const int32_t *lengths, const float *const *pages, size_t page_tokens, size_t H,
-                  size_t G, size_t K, size_t first_group, size_t group_count, float scale,
-                  float *scratch);
+                  const int32_t *lengths, const float *const *pages, size_t H, size_t G, size_t K,
+                  size_t first_group, size_t group_count, float scale, float *scratch);
+
+/// Writes key and value [G·K] of one token as entry `place` of a page.
+void rk_attention_store(float *page, size_t place, const float *key, const float *value, size_t G,
+                        size_t K);
+
+/// Reads them back.
+void rk_attention_load(const float *page, size_t place, float *key, float *value, size_t G, size_t K);
 
 #pragma mark Activations
 
