@@ -16,7 +16,7 @@ from benchmarks.llama import Llama
 from benchmarks.measurements import Book
 from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.processes import BUILD, PACKAGES, ProgramFailed, run_program
-from benchmarks.sections import ceilings, depth, graph, growth, opening, pytorch, rating, vanilla
+from benchmarks.sections import ceilings, depth, graph, growth, opening, profile, pytorch, queue, rating, vanilla
 
 SECTIONS: dict[str, Callable[[Context], None]] = {
     "ceilings": ceilings.run,
@@ -27,6 +27,8 @@ SECTIONS: dict[str, Callable[[Context], None]] = {
     "graph": graph.run,
     "opening": opening.run,
     "growth": growth.run,
+    "queue": queue.run,
+    "profile": profile.run,
 }
 RAW = "results.json"
 
@@ -86,7 +88,7 @@ def _prepare(plan: Plan) -> Context:
 def _render(plan: Plan, folder: Path) -> None:
     raw = json.loads((folder / RAW).read_text())
     book = Book.from_json(raw)
-    names = plots.draw(book, folder / "plots")
+    names = plots.draw(book, plan, folder / "plots")
     (folder / "RESULTS.md").write_text(report.report(book, raw["machine"], plan, names))
     print(report.target_table(book))
     print(f"\n{folder / 'RESULTS.md'}, {folder / RAW}, {len(names)} plots")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from benchmarks.console import Progress
-from benchmarks.files import ModelFiles
-from benchmarks.llama import Llama
-from benchmarks.measurements import Book
-from benchmarks.plan import Plan
+# Sections name their keys without the packages that only a run needs.
+if TYPE_CHECKING:
+    from benchmarks.console import Progress
+    from benchmarks.files import ModelFiles
+    from benchmarks.llama import Llama
+    from benchmarks.measurements import Book
+    from benchmarks.plan import Plan
 
 
 @dataclass(frozen=True)

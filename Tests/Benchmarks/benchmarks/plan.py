@@ -6,6 +6,24 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Queue:
+    """Requests that begin with one token and generate tokens of normally distributed number.
+
+    Attributes
+    ----------
+    requests : int
+    lengths : (int, int)
+        Mean and deviation.
+    sequences : int
+        In flight together.
+    """
+
+    requests: int
+    lengths: tuple[int, int]
+    sequences: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """Sizes of the sections.
 
@@ -17,6 +35,8 @@ class Plan:
         Turns of each contender; medians are over them.
     generated : int
         Tokens that each sequence decodes.
+    depth_generated : int
+        The same where depths are compared; longer, as a run ends with tokens half done.
     rated_rows : int
         Rows of 64 to 2048 tokens.
     opening_repetitions : int
@@ -27,6 +47,12 @@ class Plan:
         Tokens that each sequence decodes, per point.
     growth_batches, growth_prompts, growth_rows : tuple of int
         Sequences decoded together; lengths of prompts; numbers of rated rows of 512 tokens.
+    queue : Queue
+        The paper's experiment.
+    large_queue : Queue
+        The same with more sequences in flight, for the two models at its ends.
+    short_queues : tuple of Queue
+        Depth-wise beside sequence-wise batching.
     minutes : dict of str to float
         What each section takes on two cores of an Intel Xeon of the Sapphire Rapids generation, without what is done
         only once.
@@ -35,6 +61,7 @@ class Plan:
     name: str
     repetitions: int
     generated: int
+    depth_generated: int
     rated_rows: int
     opening_repetitions: int
     growth_repetitions: int
@@ -42,6 +69,9 @@ class Plan:
     growth_batches: tuple[int, ...]
     growth_prompts: tuple[int, ...]
     growth_rows: tuple[int, ...]
+    queue: Queue
+    large_queue: Queue
+    short_queues: tuple[Queue, ...]
     minutes: dict[str, float]
 
 
@@ -49,6 +79,7 @@ FULL = Plan(
     name="full",
     repetitions=5,
     generated=32,
+    depth_generated=64,
     rated_rows=24,
     opening_repetitions=7,
     growth_repetitions=3,
@@ -56,6 +87,9 @@ FULL = Plan(
     growth_batches=(1, 2, 4, 8, 16, 32, 64),
     growth_prompts=(128, 256, 512, 1024, 2048, 4096),
     growth_rows=(1, 2, 4, 8, 16, 32),
+    queue=Queue(200, (256, 64), 32),
+    large_queue=Queue(200, (256, 64), 128),
+    short_queues=tuple(Queue(64, (64, 16), sequences) for sequences in (4, 8, 32)),
     minutes={
         "ceilings": 0.5,
         "vanilla": 6,
@@ -64,7 +98,9 @@ FULL = Plan(
         "rating": 4,
         "graph": 1,
         "opening": 0.5,
-        "growth": 8,
+        "growth": 5,
+        "queue": 16,
+        "profile": 1,
     },
 )
 
@@ -72,6 +108,7 @@ QUICK = Plan(
     name="quick",
     repetitions=3,
     generated=8,
+    depth_generated=16,
     rated_rows=6,
     opening_repetitions=3,
     growth_repetitions=1,
@@ -79,6 +116,9 @@ QUICK = Plan(
     growth_batches=(1, 4, 16, 64),
     growth_prompts=(128, 512, 2048),
     growth_rows=(1, 4, 16),
+    queue=Queue(96, (16, 4), 32),
+    large_queue=Queue(192, (16, 4), 64),
+    short_queues=tuple(Queue(32, (16, 4), sequences) for sequences in (4, 8, 32)),
     minutes={
         "ceilings": 0.5,
         "vanilla": 1.5,
@@ -88,5 +128,7 @@ QUICK = Plan(
         "graph": 0.5,
         "opening": 0.3,
         "growth": 1.5,
+        "queue": 1,
+        "profile": 0.5,
     },
 )

@@ -12,13 +12,12 @@ from matplotlib.figure import Figure
 
 from benchmarks import targets
 from benchmarks.measurements import Book
+from benchmarks.plan import Plan
 from benchmarks.sections import depth, growth
-from benchmarks.shapes import HEAD, MOR_4, RECURSIVE
+from benchmarks.shapes import HEAD, PAPER_SPEED_UP, RECURSIVE
 
 matplotlib.use("svg")
 
-#: Figure 4 of the paper: MoR-4, the largest batch, on an H100.
-PAPER_SPEED_UP = {MOR_4: 2.06}
 COLOURS = {"Rally": "#0b6e4f", "llama.cpp": "#c1666b", "onnxruntime": "#4357ad", "PyTorch": "#e09f3e"}
 DASHES = {"int8": "-", "bf16": "--", "f32": ":"}
 MARKERS = {"vanilla-360m": "s", "mor-360m-r3": "o", "rater-50m": "o"}
@@ -34,12 +33,12 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def draw(book: Book, folder: Path) -> list[str]:
+def draw(book: Book, plan: Plan, folder: Path) -> list[str]:
     """Draw every plot that the book has numbers for, and return their names."""
     drawings: dict[str, tuple[str, Callable[[Book, Axes], None]]] = {
         "throughput-by-batch": (growth.BATCH, _throughput),
         "prompt-by-length": (growth.PROMPT, _prompts),
-        "depth": (depth.SECTION, _depth),
+        "depth": (depth.SECTION, lambda book, axes: _depth(book, plan, axes)),
         "rating-by-tokens": (growth.RATING, _rating),
     }
     drawn = []
@@ -91,16 +90,20 @@ def _curves(book: Book, section: str, axes: Axes) -> None:
     axes.legend(fontsize=8)
 
 
-def _depth(book: Book, axes: Axes) -> None:
+def _depth(book: Book, plan: Plan, axes: Axes) -> None:
     """Draw bars of what was measured, and lines of what arithmetic and the paper say."""
     width = 0.26
     series: dict[str, tuple[str, Callable[[str], float | None]]] = {
         "measured, decoding 32": ("#0b6e4f", lambda model: targets.speed_up(book, depth.TESTS[1], model)),
+        f"measured, whole queue, {plan.queue.sequences} in flight": (
+            "#3f9477",
+            lambda model: targets.queue_speed_up(book, plan.queue.sequences, model),
+        ),
         "measured, prompt of 512": ("#7fb69e", lambda model: targets.speed_up(book, depth.TESTS[0], model)),
     }
     for index, (label, (colour, value)) in enumerate(series.items()):
         heights = [value(model) or 0 for model in RECURSIVE]
-        places = [place + (index - 0.5) * width for place in range(len(RECURSIVE))]
+        places = [place + (index - 1) * width for place in range(len(RECURSIVE))]
         axes.bar(places, heights, width * 0.92, label=label, color=colour)
         for place, height in zip(places, heights, strict=True):
             axes.text(place, height, f"{height:.2f}", ha="center", va="bottom", fontsize=8)

@@ -1,84 +1,90 @@
-"""Rally through its command `rally bench`, whose JSON has llama-bench's keys."""
+"""Rally through its command `rally bench`, whose JSON has llama-bench's keys. Each call opens the model once."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import ROOT, THREADS, ProgramFailed, run_program
+from benchmarks.processes import ROOT, THREADS, run_program
 
 COMMAND = ROOT / ".build/release/rally"
 
 
 @dataclass(frozen=True)
-class Rate:
-    """What one test of `rally bench` found.
+class Run:
+    """What one test of `rally bench` found in one run, after one that warmed up.
 
     Attributes
     ----------
     tokens_per_second : float
-    mean_depth : float or None
-        Recursions per token; None where the command does not say.
+    jobs_per_second : float or None
+        Of a queue.
+    mean_depth : float
+        Recursions per token.
+    mean_rows : float
+        Rows of one pass of the block.
+    tokens : int
+    seconds : mapping of str to float
+        The driver's time by part of the work.
     """
 
     tokens_per_second: float
-    mean_depth: float | None
+    jobs_per_second: float | None
+    mean_depth: float
+    mean_rows: float
+    tokens: int
+    seconds: Mapping[str, float]
 
 
-@dataclass(frozen=True)
-class Rates:
-    """One run of `rally bench`: prompts by length, decoding by the number of sequences together."""
-
-    prompts: dict[int, Rate]
-    decoding: dict[int, Rate]
+def prompts(model: Path, dtype: str, lengths: Sequence[int]) -> dict[int, Run]:
+    """Run prompts, each alone, up to the logits of the last token; by length."""
+    records = _bench(model, dtype, "-p", _list(lengths), "-n", "0")
+    return {record["n_prompt"]: _run(record) for record in records}
 
 
-def bench(
-    model: Path, dtype: str, *, prompts: Sequence[int] = (), generated: int = 0, batches: Sequence[int] = ()
-) -> Rates:
-    """Run `rally bench` once, one repetition after its own warm-up.
+def decoding(model: Path, dtype: str, generated: int, batches: Sequence[int]) -> dict[int, Run]:
+    """Decode ``generated`` tokens per sequence behind one token; by the number of sequences together."""
+    records = _bench(model, dtype, "-p", "0", "-n", str(generated), "-npl", _list(batches))
+    return {record["n_seq"]: _run(record) for record in records}
+
+
+def jobs(model: Path, dtype: str, count: int, lengths: tuple[int, int], sequences: int, batching: str) -> Run:
+    """Work off a queue of requests that begin with one token.
 
     Parameters
     ----------
-    model : Path
-    dtype : {"f32", "bf16", "int8"}
-    prompts : sequence of int
-        Lengths of prompts, each alone.
-    generated : int
-        Tokens that each sequence decodes, from an empty context on.
-    batches : sequence of int
-        Numbers of sequences that are decoded together.
+    count : int
+        Of requests.
+    lengths : (int, int)
+        Mean and deviation of the tokens that each generates.
+    sequences : int
+        In flight together.
+    batching : {"depth", "sequence"}
     """
-    command: list[str | Path] = [
-        COMMAND,
-        "bench",
-        "-m",
-        model,
-        "--dtype",
-        dtype,
-        "-t",
-        str(THREADS),
-        "-r",
-        "1",
-        "-o",
-        "json",
-    ]
-    command += ["-p", ",".join(map(str, prompts or [0])), "-n", str(generated)]
-    command += ["-npl", ",".join(map(str, batches))] if batches else []
-    return _rates(json.loads(run_program(command)))
+    options = ["--jobs", str(count), "--lengths", _list(lengths), "-npl", str(sequences), "--batching", batching]
+    (record,) = _bench(model, dtype, *options)
+    return _run(record)
 
 
-def _rates(records: list[dict[str, Any]]) -> Rates:
-    rates = Rates({}, {})
-    for record in records:
-        rate = Rate(float(record["avg_ts"]), record.get("mean_depth"))
-        if record["n_gen"] == 0:
-            rates.prompts[record["n_prompt"]] = rate
-        elif record["n_prompt"] == 0:
-            rates.decoding[record.get("n_seq", 1)] = rate
-        else:
-            raise ProgramFailed(f"rally bench: a test that was not asked for: {record}")
-    return rates
+def _bench(model: Path, dtype: str, *options: str) -> list[dict[str, Any]]:
+    command: list[str | Path] = [COMMAND, "bench", "-m", model, "--dtype", dtype, "-t", str(THREADS), "-r", "1"]
+    records: list[dict[str, Any]] = json.loads(run_program([*command, "-o", "json", *options]))
+    return records
+
+
+def _run(record: Mapping[str, Any]) -> Run:
+    return Run(
+        tokens_per_second=record["avg_ts"],
+        jobs_per_second=record["jobs_per_second"],
+        mean_depth=record["mean_depth"],
+        mean_rows=record["mean_rows"],
+        tokens=sum(record["samples_tokens"]),
+        seconds=record["seconds"],
+    )
+
+
+def _list(values: Sequence[int]) -> str:
+    return ",".join(map(str, values))

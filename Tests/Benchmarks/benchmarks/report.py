@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from benchmarks import targets
 from benchmarks.measurements import Book, Key
-from benchmarks.plan import Plan
-from benchmarks.sections import ceilings, depth, graph, growth, opening, pytorch, rating, vanilla
-from benchmarks.shapes import HEAD, RECURSIVE
+from benchmarks.plan import Plan, Queue
+from benchmarks.sections import ceilings, depth, graph, growth, opening, profile, pytorch, queue, rating, vanilla
+from benchmarks.shapes import HEAD, MOR_3, PAPER_SPEED_UP, RECURSIVE
 from benchmarks.tables import number, ratio, table
 
 MARKS = {True: "reached", False: "**missed**"}
@@ -26,7 +26,7 @@ def report(book: Book, machine: Mapping[str, str], plan: Plan, plots: Sequence[s
         target_table(book),
         "## Machine",
         table(["", ""], [[name, value] for name, value in machine.items()]),
-        *_sections(book),
+        *_sections(book, plan),
     ]
     parts += [f"![{name}](plots/{name}.svg)" for name in plots]
     if book.remarks:
@@ -49,11 +49,14 @@ def _command(plan: Plan) -> str:
     return "make bench" if plan.name == "full" else "make bench-quick"
 
 
-def _sections(book: Book) -> list[str]:
+def _sections(book: Book, plan: Plan) -> list[str]:
     parts = [
         ("Ceilings of the machine", _ceilings(book)),
         ("Vanilla 360M beside llama.cpp", _versus(book, vanilla.SECTION, "Rally", "llama.cpp")),
         ("Does depth pay", _depth(book)),
+        (f"The paper's queue, {_lengths(plan.queue)}", _queue(book, plan)),
+        (f"Depth-wise beside sequence-wise, {_lengths(plan.short_queues[0])}", _batchings(book, plan)),
+        ("Where the time goes", _profile(book)),
         ("MoR-3 360M beside PyTorch", _versus(book, pytorch.SECTION, "Rally", "PyTorch")),
         ("Rating beside onnxruntime", _versus(book, rating.SECTION, "Rally", "onnxruntime")),
         ("A prompt beside onnxruntime", _versus(book, graph.SECTION, "Rally", "onnxruntime")),
@@ -107,6 +110,71 @@ def _depth(book: Book) -> str:
         "share",
     ]
     return table(head_cells, rows) if rows else ""
+
+
+def _lengths(sizes: Queue) -> str:
+    mean, deviation = sizes.lengths
+    return f"{sizes.requests} requests of N({mean}, {deviation}) tokens"
+
+
+def _queue(book: Book, plan: Plan) -> str:
+    """Return a table of the long queues; the speed-up is over the vanilla model of the same effective depth."""
+    rows = []
+    for sizes in (plan.queue, plan.large_queue):
+        for batching in (queue.DEPTH, queue.SEQUENCE):
+            for model in (*dict.fromkeys(shape.baseline for shape in RECURSIVE.values()), *RECURSIVE):
+                who = (queue.SECTION, sizes.sequences, batching, model)
+                rate = book.median(queue.rate_key(*who))
+                if rate is None:
+                    continue
+                speed_up = None
+                if model in RECURSIVE:
+                    vanilla_who = (queue.SECTION, sizes.sequences, queue.DEPTH, RECURSIVE[model].baseline)
+                    speed_up = book.ratio(queue.rate_key(*who), queue.rate_key(*vanilla_who))
+                depths, passes = book.median(queue.depth_key(*who)), book.median(queue.rows_key(*who))
+                name = f"{model}, {sizes.sequences} in flight, {batching}-wise"
+                rows.append([name, number(rate), ratio(depths), number(passes), ratio(speed_up), _paper(model)])
+    head = ["", "jobs/s", "mean depth", "rows per pass", "speed-up", "paper, H100"]
+    return table(head, rows) if rows else ""
+
+
+def _paper(model: str) -> str:
+    return ratio(PAPER_SPEED_UP[model]) if model in PAPER_SPEED_UP else "–"
+
+
+def _batchings(book: Book, plan: Plan) -> str:
+    rows = []
+    for sizes in plan.short_queues:
+        ours, other = (
+            queue.rate_key(queue.SHORT, sizes.sequences, batching, MOR_3) for batching in (queue.DEPTH, queue.SEQUENCE)
+        )
+        if book.median(ours) is not None:
+            cells = [_rate(book, ours), _rate(book, other), ratio(book.ratio(ours, other))]
+            rows.append([f"{MOR_3}, {sizes.sequences} in flight", *cells])
+    return table(["jobs/s", "depth-wise", "sequence-wise", "ratio"], rows) if rows else ""
+
+
+def _profile(book: Book) -> str:
+    """Return a row per test: shares of the driver's time, and what the products of the layers come to."""
+    keys = book.keys(section=profile.SECTION, unit="share")
+    parts = list(dict.fromkeys(key.test.split(": ")[1] for key in keys))
+    rows = []
+    for test, model, dtype in dict.fromkeys((key.test.split(": ")[0], key.model, key.dtype) for key in keys):
+        shares = [book.median(profile.share_key(test, part, model, dtype)) for part in parts]
+        cells = ["–" if share is None else f"{100 * share:.0f} %" for share in shares]
+        rate = book.median(profile.product_key(test, model, dtype))
+        rows.append([f"{test}, {model}, {dtype}", *cells, number(rate), _met(book, test, dtype, rate)])
+    return table(["", *parts, "products, GFLOP/s", "ceiling met"], rows) if rows else ""
+
+
+def _met(book: Book, test: str, dtype: str, rate: float | None) -> str:
+    """Say which share of its ceiling a product reaches: reading weights where rows are few, else arithmetic."""
+    read, ceiling = book.best(ceilings.read_key(2)), targets.product_ceiling(book, dtype)
+    if rate is None or read is None or ceiling is None:
+        return "–"
+    if test == "decode 1":
+        return f"{50 * rate * targets.WEIGHT_BYTES[dtype] / read:.0f} % of reading"
+    return f"{100 * rate / ceiling:.0f} % of products"
 
 
 def _curves(book: Book, section: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from benchmarks.measurements import Book, Key
-from benchmarks.sections import ceilings, depth, opening, pytorch, rating, vanilla
-from benchmarks.shapes import HEAD, HEAD_PARAMETERS, LAYER_PARAMETERS, RECURSIVE
+from benchmarks.sections import ceilings, depth, opening, pytorch, queue, rating, vanilla
+from benchmarks.shapes import HEAD, HEAD_PARAMETERS, LAYER_PARAMETERS, MOR_3, RECURSIVE
 
 #: Bytes of one weight as it is computed with.
 WEIGHT_BYTES = {"f32": 4, "bf16": 2, "int8": 1}
@@ -64,6 +64,9 @@ def _depth() -> Iterator[Target]:
         for model in RECURSIVE:
             what = f"depth pays: {model}, {depth.DTYPE}, {test}"
             yield Target(what, f"speed-up / ideal, {which}", 0.95, _of_ideal(test, model, head))
+    keys = tuple(queue.rate_key(queue.SHORT, 8, batching, MOR_3) for batching in (queue.DEPTH, queue.SEQUENCE))
+    what = f"queue of {MOR_3}, {queue.DTYPE}, 8 in flight"
+    yield Target(what, "depth-wise / sequence-wise, jobs/s", 1.2, _ratio((keys[0], keys[1])))
 
 
 def _raters() -> Iterator[Target]:
@@ -151,6 +154,12 @@ def ceiling_share(book: Book) -> float | None:
 def speed_up(book: Book, test: str, model: str) -> float | None:
     """Return MoR's rate over that of the vanilla model of the same effective depth."""
     return book.ratio(depth.rate_key(test, model), depth.rate_key(test, RECURSIVE[model].baseline))
+
+
+def queue_speed_up(book: Book, sequences: int, model: str) -> float | None:
+    """Return MoR's jobs per second over those of the vanilla model of the same effective depth."""
+    who = [(queue.SECTION, sequences, queue.DEPTH, name) for name in (model, RECURSIVE[model].baseline)]
+    return book.ratio(queue.rate_key(*who[0]), queue.rate_key(*who[1]))
 
 
 def measured_ideal(book: Book, test: str, model: str, head: float) -> float:

@@ -36,12 +36,13 @@ def _contender(context: Context, model: str) -> Contender:
     path = context.files.onnx(model)
 
     def run() -> Mapping[Key, float]:
-        rates = rally_bench.bench(path, DTYPE, prompts=[PROMPT], generated=context.plan.generated, batches=[BATCH])
+        prompt = rally_bench.prompts(path, DTYPE, [PROMPT])[PROMPT]
+        decoding = rally_bench.decoding(path, DTYPE, context.plan.depth_generated, [BATCH])[BATCH]
         found = {}
-        for test, rate in zip(TESTS, (rates.prompts[PROMPT], rates.decoding[BATCH]), strict=True):
-            found[rate_key(test, model)] = rate.tokens_per_second
-            if rate.mean_depth is not None and model in RECURSIVE:
-                found[depth_key(test, model)] = rate.mean_depth
+        for test, result in zip(TESTS, (prompt, decoding), strict=True):
+            found[rate_key(test, model)] = result.tokens_per_second
+            if model in RECURSIVE:
+                found[depth_key(test, model)] = result.mean_depth
         return found
 
     return Contender(model, run)

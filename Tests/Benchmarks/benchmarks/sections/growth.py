@@ -49,10 +49,11 @@ def _language_model(context: Context, engine: str, model: str, dtype: str) -> Co
 
     def run_rally() -> tuple[Mapping[int, float], Mapping[int, float]]:
         path = context.files.onnx(model)
-        rates = rally_bench.bench(path, dtype, prompts=prompts, generated=generated, batches=batches)
+        by_length = rally_bench.prompts(path, dtype, prompts)
+        by_batch = rally_bench.decoding(path, dtype, generated, batches)
         return (
-            {length: rate.tokens_per_second for length, rate in rates.prompts.items()},
-            {batch: rate.tokens_per_second for batch, rate in rates.decoding.items()},
+            {length: run.tokens_per_second for length, run in by_length.items()},
+            {batch: run.tokens_per_second for batch, run in by_batch.items()},
         )
 
     def run_llama() -> tuple[Mapping[int, float], Mapping[int, float]]:

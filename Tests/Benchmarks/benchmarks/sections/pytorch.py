@@ -28,6 +28,11 @@ def rate_key(test: str, engine: str, dtype: str) -> Key:
     return Key(SECTION, test, engine, MOR_3, dtype)
 
 
+def depth_key(test: str, engine: str, dtype: str) -> Key:
+    """Return the key of the mean depth: Rally decodes what it predicts, PyTorch random tokens."""
+    return Key(SECTION, f"mean depth, {test}", engine, MOR_3, dtype, "recursions")
+
+
 def run(context: Context) -> None:
     """Compare numbers, then take turns."""
     path = context.files.onnx(MOR_3)
@@ -66,11 +71,12 @@ def _rally(context: Context, dtype: str) -> Contender:
     path = context.files.onnx(MOR_3)
 
     def run() -> Mapping[Key, float]:
-        rates = rally_bench.bench(path, dtype, prompts=[PROMPT], generated=context.plan.generated, batches=BATCHES)
-        found = {rate_key(f"prompt {PROMPT}", "Rally", dtype): rates.prompts[PROMPT].tokens_per_second}
-        for batch in BATCHES:
-            found[rate_key(f"decode {batch}", "Rally", dtype)] = rates.decoding[batch].tokens_per_second
-        return found
+        runs = {f"prompt {PROMPT}": rally_bench.prompts(path, dtype, [PROMPT])[PROMPT]}
+        decoding = rally_bench.decoding(path, dtype, context.plan.generated, BATCHES)
+        runs |= {f"decode {batch}": decoding[batch] for batch in BATCHES}
+        return {rate_key(test, "Rally", dtype): run.tokens_per_second for test, run in runs.items()} | {
+            depth_key(test, "Rally", dtype): run.mean_depth for test, run in runs.items()
+        }
 
     return Contender(f"Rally {dtype}", run)
 
@@ -79,11 +85,11 @@ def _torch(context: Context, dtype: str, worker: Worker) -> Contender:
     count = context.plan.generated
 
     def run() -> Mapping[Key, float]:
-        seconds = worker.call("prompt", length=PROMPT, seed=3)["seconds"]
-        found = {rate_key(f"prompt {PROMPT}", "PyTorch", dtype): PROMPT / seconds}
+        runs = {f"prompt {PROMPT}": (PROMPT, worker.call("prompt", length=PROMPT, seed=3))}
         for batch in BATCHES:
-            seconds = worker.call("decode", batch=batch, count=count, seed=4)["seconds"]
-            found[rate_key(f"decode {batch}", "PyTorch", dtype)] = batch * count / seconds
-        return found
+            runs[f"decode {batch}"] = (batch * count, worker.call("decode", batch=batch, count=count, seed=4))
+        return {rate_key(test, "PyTorch", dtype): tokens / run["seconds"] for test, (tokens, run) in runs.items()} | {
+            depth_key(test, "PyTorch", dtype): run["mean_depth"] for test, (_, run) in runs.items()
+        }
 
     return Contender(f"PyTorch {dtype}", run)

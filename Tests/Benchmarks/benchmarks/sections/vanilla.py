@@ -37,9 +37,10 @@ def _rally(context: Context, dtype: str) -> Contender:
     model = context.files.onnx(VANILLA)
 
     def run() -> Mapping[Key, float]:
-        rates = rally_bench.bench(model, dtype, prompts=[PROMPT], generated=context.plan.generated, batches=BATCHES)
-        found = {prompt_key("Rally", dtype): rates.prompts[PROMPT].tokens_per_second}
-        return found | {decode_key("Rally", dtype, batch): rates.decoding[batch].tokens_per_second for batch in BATCHES}
+        prompt = rally_bench.prompts(model, dtype, [PROMPT])[PROMPT]
+        found = {prompt_key("Rally", dtype): prompt.tokens_per_second}
+        runs = rally_bench.decoding(model, dtype, context.plan.generated, BATCHES)
+        return found | {decode_key("Rally", dtype, batch): runs[batch].tokens_per_second for batch in BATCHES}
 
     return Contender(f"Rally {dtype}", run)
 
