@@ -158,11 +158,13 @@ void rally_error_init(rally_error *error, size_t size);
 
 typedef struct rally_model rally_model;
 
-/* Element type that weights are computed in. RALLY_DTYPE_AUTO is f32 for every file today. */
+/* Element type of the matrix products. Norms, routers, softmax, scores and the embedding are computed in f32 whatever it is.
+ * BF16: weights are rounded to bf16; rows and sums are f32, but where the processor multiplies bf16 at more than the speed of f32
+ * (AMD with AVX512_BF16, Intel with AMX) rows are rounded to bf16, too. */
 typedef enum rally_dtype {
-  RALLY_DTYPE_AUTO = 0,
+  RALLY_DTYPE_AUTO = 0, /* what most weights of the layers are stored in; f32 for f16 */
   RALLY_DTYPE_F32 = 1,
-  RALLY_DTYPE_BF16 = 2, /* answers RALLY_UNSUPPORTED in this version */
+  RALLY_DTYPE_BF16 = 2,
   RALLY_DTYPE_INT8 = 3  /* answers RALLY_UNSUPPORTED in this version */
 } rally_dtype;
 
@@ -192,7 +194,7 @@ void rally_model_options_init(rally_model_options *options, size_t size);
  * Opens the model file at `path`, checks all of it and packs the weights. External data is read from beneath the folder of the
  * file (docs/format.md). The file is memory-mapped while it is read and let go afterwards. Where another program may cut it
  * short in that time (the system then ends this process), read it yourself and use rally_model_open_memory.
- * Memory: weight_bytes of rally_model_info, 4 bytes per parameter, and the embedding as it is stored.
+ * Memory: weight_bytes of rally_model_info: the products' weights in `dtype`, and the embedding as it is stored.
  * Errors: 1, 13, 15-17 and 20-47. Any thread.
  */
 rally_status rally_model_open(const char *path, const rally_model_options *options, rally_model **model, rally_error *error);

@@ -6,74 +6,66 @@
 #define HWY_TARGET_INCLUDE "matmul.cpp"
 #include <hwy/foreach_target.h>
 
-#include "vector-inl.h"
+#include "matmul-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace rally {
 namespace HWY_NAMESPACE {
 
-constexpr size_t kColumns = rk_matmul_columns;
+// Scalable vectors count as 128 bits.
+using Floats = hn::CappedTag<float, kColumns / 2>;
+constexpr size_t kFloats = HWY_LANES(float) < kColumns / 2 ? HWY_LANES(float) : kColumns / 2;
 
-// Vectors per panel, from the instruction set's width (scalable ones count as 128 bits).
-constexpr size_t kVectors =
-    HWY_LANES(float) >= kColumns ? 1 : kColumns / HWY_LANES(float);
+// What f32 and bf16 share: a unit has outputs i ..< i + kFloats of a strip and those 16 behind them.
+struct FloatFormat {
+  using Input = float;
+  using Sum = hn::Vec<Floats>;
+  using Weight = hn::Vec<Floats>;
+  static constexpr size_t kUnits = kColumns / 2 / kFloats;
 
-// Rows at a time: rows × vectors accumulators, twelve where there are 16 registers (the rest hold
-// weights and a broadcast), twelve too where there are 32, enough for a latency of 4 on two units.
-constexpr size_t kRows = 12 / kVectors;
-
-// y[0 ..< R] = x[0 ..< R] · panel, panel [K, 16].
-template <size_t R>
-HWY_INLINE void Tile(const float *HWY_RESTRICT x, size_t x_stride, const float *HWY_RESTRICT panel,
-                     float *HWY_RESTRICT y, size_t y_stride, size_t columns, size_t K) {
-  const hn::CappedTag<float, kColumns> d;
-  using W = hn::Vec<decltype(d)>;
-  const size_t N = hn::Lanes(d);
-  W sum[R][kVectors];
-  for (size_t r = 0; r < R; ++r) {
-    for (size_t v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
+  static HWY_INLINE Sum Zero() { return hn::Zero(Floats()); }
+  static HWY_INLINE Weight Broadcast(const float *x, size_t step) {
+    return hn::Set(Floats(), x[step]);
   }
-  for (size_t k = 0; k < K; ++k, panel += kColumns) {
-    W weight[kVectors];
-    for (size_t v = 0; v < kVectors; ++v) weight[v] = hn::LoadU(d, panel + v * N);
-    for (size_t r = 0; r < R; ++r) {
-      const W element = hn::Set(d, x[r * x_stride + k]);
-      for (size_t v = 0; v < kVectors; ++v) sum[r][v] = hn::MulAdd(element, weight[v], sum[r][v]);
-    }
+  static HWY_INLINE Sum MulAdd(Weight x, Weight w, Sum sum) { return hn::MulAdd(x, w, sum); }
+  static HWY_INLINE void Store(const Product<float> &p, size_t row, size_t unit, Sum a, Sum b) {
+    float *y = p.y + row * p.y_stride;
+    const size_t first = unit / kUnits * kColumns + unit % kUnits * kFloats;
+    StoreOutputs(Floats(), a, y, first, p.n);
+    StoreOutputs(Floats(), b, y, first + kColumns / 2, p.n);
   }
-  for (size_t r = 0; r < R; ++r) {
-    if (columns == kColumns) {
-      for (size_t v = 0; v < kVectors; ++v) hn::StoreU(sum[r][v], d, y + r * y_stride + v * N);
-    } else {
-      float all[kColumns];
-      for (size_t v = 0; v < kVectors; ++v) hn::StoreU(sum[r][v], d, all + v * N);
-      memcpy(y + r * y_stride, all, columns * sizeof(float));
-    }
-  }
-}
+};
 
-template <size_t R>
-HWY_INLINE void Rest(const float *x, size_t x_stride, const float *panel, float *y, size_t y_stride,
-                     size_t rows, size_t columns, size_t K) {
-  if (rows == R) return Tile<R>(x, x_stride, panel, y, y_stride, columns, K);
-  if constexpr (R > 1) Rest<R - 1>(x, x_stride, panel, y, y_stride, rows, columns, K);
-}
+// A step is 32 floats.
+struct F32 : FloatFormat {
+  static constexpr size_t kStepBytes = kColumns * sizeof(float);
+  static constexpr size_t kUnitBytes = kFloats * sizeof(float);
 
-void MatMul(const float *x, size_t x_stride, const float *packed, float *y, size_t y_stride,
-            size_t M, size_t n, size_t K) {
-  for (size_t column = 0; column < n; column += kColumns, packed += K * kColumns) {
-    const size_t columns = n - column < kColumns ? n - column : kColumns;
-    size_t row = 0;
-    for (; row + kRows <= M; row += kRows) {
-      Tile<kRows>(x + row * x_stride, x_stride, packed, y + row * y_stride + column, y_stride,
-                  columns, K);
-    }
-    if (row < M) {
-      Rest<kRows>(x + row * x_stride, x_stride, packed, y + row * y_stride + column, y_stride,
-                  M - row, columns, K);
-    }
+  static HWY_INLINE void Load(const uint8_t *weights, Weight &a, Weight &b) {
+    const uint8_t *second = weights + kStepBytes / 2;
+    hwy::Prefetch(weights + kAhead * kStepBytes);
+    hwy::Prefetch(second + kAhead * kStepBytes);
+    a = hn::LoadU(Floats(), reinterpret_cast<const float *>(weights));
+    b = hn::LoadU(Floats(), reinterpret_cast<const float *>(second));
   }
-}
+};
+
+// A step is 16 words: output i in the low half of a word, output i + 16 in the high half.
+struct Bf16 : FloatFormat {
+  static constexpr size_t kStepBytes = kColumns * sizeof(uint16_t);
+  static constexpr size_t kUnitBytes = kFloats * sizeof(uint32_t);
+
+  static HWY_INLINE void Load(const uint8_t *weights, Weight &a, Weight &b) {
+    const hn::RebindToUnsigned<Floats> words;
+    hwy::Prefetch(weights + kAhead * kStepBytes);
+    const auto both = hn::LoadU(words, reinterpret_cast<const uint32_t *>(weights));
+    a = hn::BitCast(Floats(), hn::ShiftLeft<16>(both));
+    b = hn::BitCast(Floats(), hn::And(both, hn::Set(words, 0xFFFF0000u)));
+  }
+};
+
+void MatMulF32(const Product<float> &p) { RunProduct<F32>(p); }
+void MatMulBf16(const Product<float> &p) { RunProduct<Bf16>(p); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace rally
@@ -81,22 +73,49 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace rally {
-HWY_EXPORT(MatMul);
-}  // namespace rally
+HWY_EXPORT(MatMulF32);
+HWY_EXPORT(MatMulBf16);
 
-extern "C" void rk_matmul_pack(const float *weight, size_t n, size_t K, float *out) {
-  for (size_t column = 0; column < n; column += rk_matmul_columns) {
+// Strips of `words` words per input k: word w is put(first output, outputs of the strip, k, w).
+template <class Word, class Put>
+void PackStrips(size_t n, size_t K, size_t words, Word *out, Put put) {
+  for (size_t first = 0; first < n; first += rk_matmul_columns) {
+    const size_t columns = n - first < rk_matmul_columns ? n - first : rk_matmul_columns;
     for (size_t k = 0; k < K; ++k) {
-      for (size_t j = 0; j < rk_matmul_columns; ++j) {
-        *out++ = column + j < n ? weight[(column + j) * K + k] : 0.0f;
-      }
+      for (size_t w = 0; w < words; ++w) *out++ = put(first, columns, k, w);
     }
   }
 }
+}  // namespace rally
 
-extern "C" void rk_matmul(const float *x, size_t x_stride, const float *packed, float *y,
-                          size_t y_stride, size_t M, size_t n, size_t K) {
-  using namespace rally;
-  HWY_DYNAMIC_DISPATCH(MatMul)(x, x_stride, packed, y, y_stride, M, n, K);
+using namespace rally;
+
+extern "C" void rk_matmul_pack_f32(const float *weight, size_t n, size_t K, float *out) {
+  PackStrips(n, K, rk_matmul_columns, out, [=](size_t first, size_t columns, size_t k, size_t w) {
+    return w < columns ? weight[(first + w) * K + k] : 0.0f;
+  });
+}
+
+extern "C" void rk_matmul_pack_bf16(const uint16_t *weight, size_t n, size_t K, uint32_t *out) {
+  constexpr size_t half = rk_matmul_columns / 2;
+  PackStrips(n, K, half, out, [=](size_t first, size_t columns, size_t k, size_t w) {
+    const uint32_t low = w < columns ? weight[(first + w) * K + k] : 0u;
+    const uint32_t high = w + half < columns ? weight[(first + w + half) * K + k] : 0u;
+    return high << 16 | low;
+  });
+}
+
+extern "C" void rk_matmul_f32(const float *x, size_t x_stride, const float *packed, float *y,
+                              size_t y_stride, size_t M, size_t n, size_t K) {
+  if (M == 0) return;
+  const auto *bytes = reinterpret_cast<const uint8_t *>(packed);
+  HWY_DYNAMIC_DISPATCH(MatMulF32)({x, x_stride, bytes, K, y, y_stride, M, n});
+}
+
+extern "C" void rk_matmul_bf16(const float *x, size_t x_stride, const uint32_t *packed, float *y,
+                               size_t y_stride, size_t M, size_t n, size_t K) {
+  if (M == 0) return;
+  const auto *bytes = reinterpret_cast<const uint8_t *>(packed);
+  HWY_DYNAMIC_DISPATCH(MatMulBf16)({x, x_stride, bytes, K, y, y_stride, M, n});
 }
 #endif

@@ -47,5 +47,13 @@ extern "C" size_t rk_available_processors(void) {
   return count > 0 ? static_cast<size_t>(count) : 1;
 }
 
+extern "C" bool rk_processor_is_amd(void) {
+#if HWY_ARCH_X86
+  return __builtin_cpu_is("amd");
+#else
+  return false;
+#endif
+}
+
 extern "C" void rk_spin_hint(void) { hwy::Pause(); }
 #endif

@@ -1,51 +1,48 @@
 import CKernels
-import COneDNN
 
 extension MatMul {
-  /// Tile `index % tileCount` times panel `index / tileCount` of a call.
+  /// Rows that one worker converts at a time; as many as are not worth a second worker.
+  private static var rowsPerTask: Int { 8 }
+
+  /// x → `rowStorage`, each row once, before tiles of it are multiplied by every panel.
+  func convert(_ call: Call) {
+    let taskCount = (call.rows + Self.rowsPerTask - 1) / Self.rowsPerTask
+    pool.parallelFor(taskCount, with: call) { call, task, _ in
+      for row in task * Self.rowsPerTask..<min(call.rows, (task + 1) * Self.rowsPerTask) {
+        unsafe call.matmul.convert(row: row, call.x + row * call.xStride, call.matrix)
+      }
+    }
+  }
+
+  private func convert(row: Int, _ x: UnsafePointer<Float>, _ matrix: PackedMatrix) {
+    let destination = unsafe convertedRow(row, matrix)
+    unsafe Conversion.f32(x, toBF16: destination.assumingMemoryBound(to: UInt16.self), count: matrix.inputs)
+  }
+
+  private func convertedRow(_ row: Int, _ matrix: PackedMatrix) -> UnsafeMutableRawPointer {
+    unsafe UnsafeMutableRawPointer(rowStorage.base + row * matrix.convertedRowByteCount)
+  }
+
+  /// Tile `index % tileCount` times panel `index / tileCount` of a call, on one worker.
   func run(_ call: Call, _ index: Int, _ worker: Int) {
-    let panel = call.matrix.panels[call.firstPanel + index / call.tileCount]
-    let firstRow = index % call.tileCount * Product.tileRows
-    let status = unsafe run(
-      panel, call.x + firstRow * call.xStride, call.xStride, rows: min(Product.tileRows, call.rows - firstRow),
-      call.y + firstRow * call.yStride + (panel.outputs.lowerBound - call.firstOutput), call.yStride, worker)
-    if status != dnnl_success { failure.store(status.rawValue, ordering: .relaxed) }
-  }
-
-  /// One tile of at most `tileRows` rows times one panel, on one worker; oneDNN's status.
-  ///
-  /// oneDNN wants rows without gaps. Copying a tile moves `inputs + outputs` floats per row beside
-  /// `inputs · outputs` multiplications: less than one in a hundred.
-  private func run(
-    _ panel: PackedMatrix.Panel, _ x: UnsafePointer<Float>, _ xStride: Int, rows: Int,
-    _ y: UnsafeMutablePointer<Float>, _ yStride: Int, _ worker: Int
-  ) -> dnnl_status_t {
-    let (inputs, outputs) = (panel.layout.inputs, panel.outputs.count)
-    guard let memory = panel.memory else {
-      unsafe rk_matmul(x, xStride, panel.data, y, yStride, rows, outputs, inputs)
-      return dnnl_success
+    let matrix = call.matrix
+    let panel = matrix.panels[call.panels.lowerBound + index / call.tileCount]
+    let firstOutput = matrix.panels[call.panels.lowerBound].outputs.lowerBound
+    let first = index % call.tileCount * Self.tileRows
+    let rows = min(Self.tileRows, call.rows - first)
+    let x = unsafe call.x + first * call.xStride
+    let y = unsafe call.y + first * call.yStride + (panel.outputs.lowerBound - firstOutput)
+    if let blocks = panel.blocks {
+      let converted = unsafe convertedRow(first, matrix).assumingMemoryBound(to: UInt16.self)
+      unsafe native?.run(converted, rows: rows, blocks, y, call.yStride, worker: worker)
+    } else if matrix.dataType == .bf16 {
+      unsafe rk_matmul_bf16(
+        x, call.xStride, panel.data.assumingMemoryBound(to: UInt32.self), y, call.yStride, rows, panel.outputs.count,
+        matrix.inputs)
+    } else {
+      unsafe rk_matmul_f32(
+        x, call.xStride, panel.data.assumingMemoryBound(to: Float.self), y, call.yStride, rows, panel.outputs.count,
+        matrix.inputs)
     }
-    guard let product = products[Product.Key(panel.layout, rows: rows)] else { return dnnl_runtime_error }
-    let denseRows = unsafe rows == 1 || xStride == inputs ? x : closeGaps(x, xStride, rows, inputs, worker)
-    if rows == 1 || yStride == outputs {
-      return unsafe product.run(denseRows, memory, y, worker: worker, streams[worker])
-    }
-    let results = unsafe resultTiles.base + worker * Product.tileRows * PackedMatrix.panelWidth
-    let status = unsafe product.run(denseRows, memory, results, worker: worker, streams[worker])
-    for row in 0..<rows {
-      unsafe (y + row * yStride).update(from: results + row * outputs, count: outputs)
-    }
-    return status
-  }
-
-  /// The tile's rows, copied to the worker's own memory.
-  private func closeGaps(
-    _ x: UnsafePointer<Float>, _ stride: Int, _ rows: Int, _ inputs: Int, _ worker: Int
-  ) -> UnsafePointer<Float> {
-    let tile = unsafe rowTiles.base + worker * Product.tileRows * inputs
-    for row in 0..<rows {
-      unsafe (tile + row * inputs).update(from: x + row * stride, count: inputs)
-    }
-    return unsafe UnsafePointer(tile)
   }
 }

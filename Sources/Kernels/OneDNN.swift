@@ -29,19 +29,19 @@ enum OneDNN {
     return try body()
   }
 
-  /// A two-dimensional f32 array; nil strides leave the layout to oneDNN.
-  static func array(_ rows: Int, _ columns: Int, strides: (Int, Int)?) throws(RallyError)
-    -> dnnl_memory_desc_t
-  {
+  /// A two-dimensional array; nil strides leave the layout to oneDNN.
+  static func array(
+    _ type: dnnl_data_type_t, _ rows: Int, _ columns: Int, strides: (Int, Int)?
+  ) throws(RallyError) -> dnnl_memory_desc_t {
     var description = dnnl_memory_desc_t()
     let extents = [dnnl_dim_t(rows), dnnl_dim_t(columns)]
     if let strides {
       let steps = [dnnl_dim_t(strides.0), dnnl_dim_t(strides.1)]
       try check(
-        unsafe dnnl_memory_desc_init_by_strides(&description, 2, extents, dnnl_f32, steps), "oneDNN layout")
+        unsafe dnnl_memory_desc_init_by_strides(&description, 2, extents, type, steps), "oneDNN layout")
     } else {
       try check(
-        unsafe dnnl_memory_desc_init_by_tag(&description, 2, extents, dnnl_f32, dnnl_format_tag_any),
+        unsafe dnnl_memory_desc_init_by_tag(&description, 2, extents, type, dnnl_format_tag_any),
         "oneDNN layout")
     }
     return description

@@ -5,15 +5,18 @@ extension ModelWeights {
   /// Packs the weights of an open file. The file is not needed afterwards.
   ///
   /// - Parameters:
+  ///   - dataType: f32 or bf16, what products are computed in; nil for what the file's layers are stored in.
   ///   - pool: packs in parallel.
   ///   - progress: called with the bytes packed so far; false cancels.
   /// - Throws: `outOfMemory`, `cancelled`; `unsupported` where the processor has no matrix product.
   package init(
-    file: ModelFile, pool: WorkerPool, progress: ((_ done: UInt64) -> Bool)? = nil
+    file: ModelFile, dataType: DataType? = nil, pool: WorkerPool, progress: ((_ done: UInt64) -> Bool)? = nil
   ) throws(RallyError) {
-    var loader = WeightLoader(file: file, pool: pool, progress: progress)
+    let dataType = dataType ?? file.bestDataType
+    var loader = WeightLoader(file: file, dataType: dataType, pool: pool, progress: progress)
     let description = file.description
     self.description = description
+    self.dataType = dataType
     embedding = try EmbeddingTable(file.required("embed_tokens.weight"))
     positions =
       description.positions == .learned
@@ -109,7 +112,7 @@ extension WeightLoader {
       return RouterWeights(hidden: nil, output: try vector(stem + ".weight"), outputCount: outputs)
     case .mlp:
       return RouterWeights(
-        hidden: try projection([stem + ".0"], hasBias: false),
+        hidden: try projection([stem + ".0"], hasBias: false, dataType: .f32),
         output: try vector(stem + ".2.weight"), outputCount: outputs)
     }
   }
@@ -121,7 +124,7 @@ extension WeightLoader {
         hidden: nil, output: try vector("head.weight"), bias: try scalar("head.bias"))
     case .mlp:
       return RaterHeadWeights(
-        hidden: try projection(["head.0"], hasBias: true), output: try vector("head.1.weight"),
+        hidden: try projection(["head.0"], hasBias: true, dataType: .f32), output: try vector("head.1.weight"),
         bias: try scalar("head.1.bias"))
     }
   }

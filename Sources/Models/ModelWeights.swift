@@ -4,6 +4,8 @@ package import Tensors
 /// The weights of a model, packed for computing; immutable and shared by all runners.
 package struct ModelWeights: Sendable {
   package let description: ModelDescription
+  /// Of projections. Norms, routers, heads of raters and the embedding are computed in f32.
+  package let dataType: DataType
   package let embedding: EmbeddingTable
   /// [maximumPositionCount, D], with learned positions.
   package let positions: EmbeddingTable?

@@ -5,6 +5,8 @@ import Tensors
 struct WeightLoader {
   let file: ModelFile
   let pool: WorkerPool
+  /// What projections are packed in; what decides (routers, heads of raters) stays f32.
+  let dataType: DataType
   /// Called with the bytes of the file that are packed; false cancels.
   let progress: ((_ done: UInt64) -> Bool)?
 
@@ -14,8 +16,9 @@ struct WeightLoader {
 
   var description: ModelDescription { file.description }
 
-  init(file: ModelFile, pool: WorkerPool, progress: ((_ done: UInt64) -> Bool)?) {
+  init(file: ModelFile, dataType: DataType, pool: WorkerPool, progress: ((_ done: UInt64) -> Bool)?) {
     self.file = file
+    self.dataType = dataType
     self.pool = pool
     self.progress = progress
   }
@@ -52,20 +55,21 @@ struct WeightLoader {
   }
 
   /// Stacks the matrices `stem.weight`, and their biases.
+  ///
+  /// - Parameter dataType: what they are packed in; nil for the model's own.
   mutating func projection(
-    _ stems: [String], hasBias: Bool, in name: (String) -> String = { $0 }
+    _ stems: [String], hasBias: Bool, dataType: DataType? = nil, in name: (String) -> String = { $0 }
   ) throws(RallyError) -> Projection {
+    let dataType = dataType ?? self.dataType
     let names = stems.map { name($0 + ".weight") }
     let biasNames = hasBias ? stems.map { name($0 + ".bias") } : []
     let key = (names + biasNames).joined(separator: "|")
     if let known = projections[key] { return known }
     var entries: [TensorEntry] = []
     for name in names { entries.append(try file.required(name)) }
-    let matrix = try unsafe PackedMatrix(
-      inputs: entries[0].shape.extents[1], sources: entries.map { $0.shape.extents[0] }, pool: pool
-    ) { (source, rows, destination) throws(RallyError) in
-      unsafe entries[source].copyFloats(rows: rows, into: destination)
-    }
+    let matrix = try PackedMatrix(
+      inputs: entries[0].shape.extents[1], sources: entries.map { $0.rows(as: dataType) }, dataType: dataType,
+      pool: pool)
     let loaded = Projection(matrix: matrix, bias: hasBias ? try stacked(biasNames) : nil)
     projections[key] = loaded
     try count(entries)

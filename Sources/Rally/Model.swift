@@ -5,7 +5,7 @@ public import Tokenization
 
 /// How a model is opened.
 public struct ModelOptions: Sendable {
-  /// Element type that weights are computed in; nil for the best for the file, f32 today.
+  /// Element type that products are computed in, f32 or bf16; nil for what the file's layers are stored in.
   public var dataType: DataType?
   /// Threads that pack the weights; 0 for as many as this process may use.
   public var threads = 0
@@ -61,7 +61,8 @@ public final class Model: Sendable {
     let total = file.tensors.reduce(0) { unsafe $0 + UInt64($1.data.count) }
     let progress = options.progress
     weights = try ModelWeights(
-      file: file, pool: WorkerPool(threadCount: options.threads == 0 ? nil : options.threads),
+      file: file, dataType: options.dataType,
+      pool: WorkerPool(threadCount: options.threads == 0 ? nil : options.threads),
       progress: progress.map { progress in { done in progress(done, total) } })
     info = ModelInfo(file, weights: weights)
   }
@@ -70,10 +71,8 @@ public final class Model: Sendable {
 extension ModelOptions {
   fileprivate func check() throws(RallyError) {
     try InstructionSet.checkEnvironment()
-    guard dataType == nil || dataType == .f32 else {
-      throw RallyError(
-        .unsupported, "dtype \(dataType?.description ?? "")", expected: "f32",
-        remedy: "open the file as f32 or auto; files may store f32, f16, bf16 and int8")
+    guard [nil, .f32, .bf16].contains(dataType) else {
+      throw RallyError(.unsupported, "dtype \(dataType?.description ?? "")", expected: "f32 or bf16")
     }
   }
 }

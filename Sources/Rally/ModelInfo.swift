@@ -8,7 +8,7 @@ public struct ModelInfo: Sendable {
   public let name: String
   public let kind: ModelDescription.Kind
   public let routing: Routing
-  /// Element type that weights are computed in.
+  /// Element type that products are computed in.
   public let dataType: DataType
   public let vocabularySize: Int
   public let hiddenSize: Int
@@ -59,7 +59,7 @@ extension ModelInfo {
       case .expert(let routing): routing.capacities.reduce(0, +)
       case .token: Double(description.layers.recursionCount + 1) / 2
       }
-    dataType = .f32
+    dataType = weights.dataType
     vocabularySize = description.vocabularySize
     hiddenSize = description.hiddenSize
     headCount = description.headCount

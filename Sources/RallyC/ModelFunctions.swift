@@ -163,6 +163,17 @@ extension DataType {
   }
 }
 
+extension rally_dtype {
+  fileprivate init(_ type: DataType) {
+    self =
+      switch type {
+      case .bf16: RALLY_DTYPE_BF16
+      case .int8: RALLY_DTYPE_INT8
+      default: RALLY_DTYPE_F32
+      }
+  }
+}
+
 extension rally_model_info {
   init(_ info: ModelInfo) {
     self = .defaults
@@ -173,7 +184,7 @@ extension rally_model_info {
       case .expert: RALLY_ROUTING_EXPERT
       case .token: RALLY_ROUTING_TOKEN
       }
-    dtype = RALLY_DTYPE_F32
+    dtype = rally_dtype(info.dataType)
     vocab_size = Int32(clamping: info.vocabularySize)
     hidden_size = Int32(clamping: info.hiddenSize)
     num_attention_heads = Int32(clamping: info.headCount)

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Rally
 
-/// The element type that weights are computed in.
+/// The element type of the matrix products.
 enum ComputeType: String, ExpressibleByArgument, CaseIterable {
   case auto, f32, bf16, int8
 
@@ -29,7 +29,7 @@ struct ComputeArguments: ParsableArguments {
   @Option(name: [.short, .long], help: "Threads. (default: as many as the process may use)")
   var threads: Int?
 
-  @Option(help: "Element type to compute in.")
+  @Option(help: "Element type of the matrix products.")
   var dtype = ComputeType.auto
 
   func validate() throws {

@@ -23,12 +23,14 @@ import Testing
     #expect(expected[limit]?.contains(InstructionSet.current) == true)
 
     let products = MatMulTests()
-    for sizes in [(3, 17, 5), (65, 40, 300), (2, 576, 100)] {
-      try products.matchesTwin(rows: sizes.0, inputs: sizes.1, outputs: sizes.2)
+    for form in ProductForm.available {
+      for size in [(3, 17, 5), (15, 25, 64), (65, 40, 300), (2, 576, 100)] {
+        try products.matchesTwin(form: form, size: size)
+      }
+      try products.aRowIsTheSameForEveryNumberOfRowsAndThreads(form: form, size: (100, 33))
+      try products.sourcesAreStackedAndCanBeAskedForAlone(form: form)
+      try products.aRowDoesNotDependOnStrides(form: form)
     }
-    try products.aRowIsTheSameForEveryNumberOfRowsAndThreads(inputs: 100, outputs: 33)
-    try products.sourcesAreStackedAndCanBeAskedForAlone()
-    try products.aRowDoesNotDependOnStrides()
     let attention = AttentionTests()
     attention.matchesTwin(shape: (6, 2, 34), length: 130)
     attention.companionsAndGroupsDoNotChangeABit(shape: (6, 3, 64))

@@ -15,24 +15,32 @@ import Testing
     return y
   }
 
-  @Test(arguments: [(1, 1, 1), (1, 64, 3), (3, 17, 5), (7, 96, 257), (65, 40, 300), (130, 64, 64), (2, 576, 1000)])
-  func matchesTwin(rows: Int, inputs: Int, outputs: Int) throws {
+  /// Rows around the tiles of registers, the tiles of a call and the blocks of converted rows; outputs around
+  /// strips and panels; inputs that fill no vector.
+  static let sizes = [
+    (1, 1, 1), (1, 64, 3), (2, 9, 33), (3, 17, 5), (4, 30, 160), (6, 31, 95), (7, 96, 257), (14, 12, 31),
+    (15, 25, 64), (29, 2, 127), (63, 5, 129), (65, 40, 300), (130, 64, 64), (2, 576, 1000), (515, 21, 40),
+  ]
+
+  @Test(arguments: ProductForm.available, sizes)
+  func matchesTwin(form: ProductForm, size: (rows: Int, inputs: Int, outputs: Int)) throws {
+    let (rows, inputs, outputs) = size
     var random = Random(seed: UInt64(rows * inputs + outputs))
     let x = random.floats(rows * inputs)
     let w = random.floats(outputs * inputs)
-    let matrix = unsafe try PackedMatrix(inputs: inputs, outputs: outputs, from: w)
-    let y = try Self.product(x, matrix, rows: rows)
-    let expected = Twin.matmul(x, w, rows: rows, inputs: inputs, outputs: outputs)
+    let y = try Self.product(x, form.pack(w, inputs: inputs, outputs: outputs), rows: rows)
+    let expected = form.expected(x, w, rows: rows, inputs: inputs, outputs: outputs)
     #expect(excess(y, expected, absolute: Double(inputs) * 0x1p-24, relative: 1e-6) <= 1)
   }
 
-  @Test(arguments: [(960, 320), (100, 33), (37, 1)])
-  func aRowIsTheSameForEveryNumberOfRowsAndThreads(inputs: Int, outputs: Int) throws {
+  @Test(arguments: ProductForm.available, [(960, 320), (100, 33), (37, 1)])
+  func aRowIsTheSameForEveryNumberOfRowsAndThreads(form: ProductForm, size: (inputs: Int, outputs: Int)) throws {
+    let (inputs, outputs) = size
     var random = Random(seed: 11)
     let rows = 150
     let x = random.floats(rows * inputs)
     let w = random.floats(outputs * inputs)
-    let matrix = unsafe try PackedMatrix(inputs: inputs, outputs: outputs, from: w)
+    let matrix = try form.pack(w, inputs: inputs, outputs: outputs)
     let whole = try Self.product(x, matrix, rows: rows)
     for threads in [2, 3] {
       #expect(try bits(Self.product(x, matrix, rows: rows, threads: threads)) == bits(whole))
@@ -48,22 +56,27 @@ import Testing
     }
   }
 
-  @Test func sourcesAreStackedAndCanBeAskedForAlone() throws {
+  @Test(arguments: ProductForm.available)
+  func sourcesAreStackedAndCanBeAskedForAlone(form: ProductForm) throws {
     var random = Random(seed: 5)
     let inputs = 64
     let counts = [300, 70, 70]
     let parts = counts.map { random.floats($0 * inputs) }
     let x = random.floats(9 * inputs)
     let pool = try WorkerPool(threadCount: 2)
-    let matrix = unsafe try PackedMatrix(inputs: inputs, sources: counts, pool: pool) { source, range, destination in
-      for i in 0..<range.count * inputs { unsafe destination[i] = parts[source][range.lowerBound * inputs + i] }
+    let sources = parts.indices.map { source in
+      unsafe WeightRows(outputs: counts[source]) { range, destination in
+        let floats = unsafe destination.assumingMemoryBound(to: Float.self)
+        for i in 0..<range.count * inputs { unsafe floats[i] = parts[source][range.lowerBound * inputs + i] }
+      }
     }
+    let matrix = try PackedMatrix(
+      inputs: inputs, sources: sources, dataType: form.dataType, method: form.method, pool: pool)
     #expect(matrix.sources == [0..<300, 300..<370, 370..<440])
-    #expect(matrix.byteCount >= 440 * inputs * 4)
+    #expect(matrix.byteCount >= 440 * inputs * form.dataType.byteCount)
     let all = try Self.product(x, matrix, rows: 9, threads: 2)
     for (part, range) in zip(parts, matrix.sources) {
-      let alone = unsafe try PackedMatrix(inputs: inputs, outputs: range.count, from: part)
-      let expected = try Self.product(x, alone, rows: 9)
+      let expected = try Self.product(x, form.pack(part, inputs: inputs, outputs: range.count), rows: 9)
       #expect(try bits(Self.product(x, matrix, rows: 9, outputs: range)) == bits(expected))
       for row in 0..<9 {
         let part = all[row * 440 + range.lowerBound..<row * 440 + range.upperBound]
@@ -74,22 +87,24 @@ import Testing
     #expect(bits(two[..<140]) == bits(all[300..<440]))
   }
 
-  @Test func stridesLeaveGapsAlone() throws {
+  @Test(arguments: ProductForm.available)
+  func stridesLeaveGapsAlone(form: ProductForm) throws {
     var random = Random(seed: 6)
     let w = random.floats(20 * 24)
     let x = random.floats(3 * 31)
-    let matrix = unsafe try PackedMatrix(inputs: 24, outputs: 20, from: w)
     let matmul = try MatMul(pool: WorkerPool(threadCount: 1))
     var y = [Float](repeating: 7, count: 3 * 29)
-    unsafe try matmul.multiply(x, stride: 31, rows: 3, by: matrix, into: &y, stride: 29)
+    unsafe try matmul.multiply(
+      x, stride: 31, rows: 3, by: form.pack(w, inputs: 24, outputs: 20), into: &y, stride: 29)
     for row in 0..<3 {
-      let expected = Twin.matmul(Array(x[row * 31..<row * 31 + 24]), w, rows: 1, inputs: 24, outputs: 20)
+      let expected = form.expected(Array(x[row * 31..<row * 31 + 24]), w, rows: 1, inputs: 24, outputs: 20)
       #expect(excess(Array(y[row * 29..<row * 29 + 20]), expected, absolute: 1e-5, relative: 1e-6) <= 1)
       #expect(y[row * 29 + 20..<(row + 1) * 29].allSatisfy { $0 == 7 })
     }
   }
 
-  @Test func aRowDoesNotDependOnStrides() throws {
+  @Test(arguments: ProductForm.available)
+  func aRowDoesNotDependOnStrides(form: ProductForm) throws {
     var random = Random(seed: 16)
     let (inputs, outputs, rows) = (96, 70, 70)
     let w = random.floats(outputs * inputs)
@@ -98,7 +113,7 @@ import Testing
     for row in 0..<rows {
       for k in 0..<inputs { gapped[row * (inputs + 3) + k] = dense[row * inputs + k] }
     }
-    let matrix = try unsafe PackedMatrix(inputs: inputs, outputs: outputs, from: w)
+    let matrix = try form.pack(w, inputs: inputs, outputs: outputs)
     let matmul = try MatMul(pool: WorkerPool(threadCount: 2))
     var one = [Float](repeating: 0, count: rows * outputs)
     var other = [Float](repeating: 0, count: rows * (outputs + 5))
@@ -111,11 +126,32 @@ import Testing
     }
   }
 
-  @Test func anErrorWhilePackingIsThrown() throws {
-    #expect(throws: RallyError.self) {
-      _ = try PackedMatrix(inputs: 8, sources: [4]) { (_, _, _) throws(RallyError) in
-        throw RallyError(.truncatedData, "weight")
+  /// A NaN or an infinity stays in its row.
+  @Test(arguments: ProductForm.available, [Float.nan, .infinity, -.infinity])
+  func whatIsNotFiniteStaysInItsRow(form: ProductForm, value: Float) throws {
+    var random = Random(seed: 8)
+    var x = random.floats(3 * 40)
+    x[40 + 7] = value
+    let y = try Self.product(x, form.pack(random.floats(50 * 40), inputs: 40, outputs: 50), rows: 3)
+    #expect(y[50..<100].allSatisfy { !$0.isFinite })
+    #expect((y[..<50] + y[100...]).allSatisfy { $0.isFinite })
+  }
+
+  @Test func storedBF16IsTakenOverBitForBit() throws {
+    var random = Random(seed: 9)
+    let (inputs, outputs) = (33, 70)
+    let w = random.floats(outputs * inputs).map(Twin.bf16)
+    let x = random.floats(5 * inputs)
+    let stored = unsafe WeightRows(outputs: outputs, dataType: .bf16) { range, destination in
+      let words = unsafe destination.assumingMemoryBound(to: UInt16.self)
+      for i in 0..<range.count * inputs {
+        unsafe words[i] = UInt16(w[range.lowerBound * inputs + i].bitPattern >> 16)
       }
+    }
+    for form in ProductForm.available where form.dataType == .bf16 {
+      let matrix = try PackedMatrix(inputs: inputs, sources: [stored], dataType: .bf16, method: form.method)
+      let rounded = try form.pack(w, inputs: inputs, outputs: outputs)
+      #expect(try bits(Self.product(x, matrix, rows: 5)) == bits(Self.product(x, rounded, rows: 5)))
     }
   }
 }

@@ -18,7 +18,7 @@ class ModelInfo:
     routing: str
     """"none", "expert" or "token"."""
     dtype: str
-    """Element type the weights are computed in, "f32" in this version."""
+    """Element type of the matrix products: "f32" or "bf16"."""
     vocab_size: int
     hidden_size: int
     num_attention_heads: int

@@ -57,7 +57,7 @@ class Model:
     path : str or path
         The model file.
     dtype : {"auto", "f32", "bf16", "int8"}
-        Element type to compute in.
+        Element type of the matrix products; auto: what most weights of the layers are stored in.
     threads : int
         Threads that compute; 0: as many as this process may use.
     batch_tokens : int

@@ -21,9 +21,15 @@ def path(request: pytest.FixtureRequest, folder: Path) -> Path:
     return models.write(folder / f"invariance {request.param}.onnx", models.LANGUAGE_MODELS[request.param])
 
 
+@pytest.fixture(scope="module", params=["f32", "bf16"])
+def dtype(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def model(path: Path) -> Iterator[rally.Model]:
-    with rally.Model(path, threads=2) as opened:
+def model(path: Path, dtype: str) -> Iterator[rally.Model]:
+    with rally.Model(path, dtype, threads=2) as opened:
+        assert opened.info.dtype == dtype
         yield opened
 
 
@@ -65,9 +71,9 @@ def test_any_company_in_any_order(model: rally.Model, selection: str, alone: lis
 
 @pytest.mark.parametrize(("threads", "batch_tokens"), [(1, 0), (3, 0), (2, 1), (2, 100), (1, 7), (3, 100_000)])
 def test_any_threads_and_batches(
-    path: Path, selection: str, alone: list[rally.Forward], threads: int, batch_tokens: int
+    path: Path, dtype: str, selection: str, alone: list[rally.Forward], threads: int, batch_tokens: int
 ) -> None:
-    with rally.Model(path, threads=threads, batch_tokens=batch_tokens) as other:
+    with rally.Model(path, dtype, threads=threads, batch_tokens=batch_tokens) as other:
         assert_same(other.forward(ROWS, selection, hidden=True), alone)
 
 
@@ -133,10 +139,10 @@ def test_prompts_together_are_prompts_alone(model: rally.Model, temperature: flo
         assert found.depth.tolist() == single.depth.tolist()
 
 
-def test_threads_and_batches_do_not_change_a_text(path: Path) -> None:
+def test_threads_and_batches_do_not_change_a_text(path: Path, dtype: str) -> None:
     results = []
     for threads, batch_tokens in [(1, 0), (2, 5), (3, 1)]:
-        with rally.Model(path, threads=threads, batch_tokens=batch_tokens) as model:
+        with rally.Model(path, dtype, threads=threads, batch_tokens=batch_tokens) as model:
             results.append(model.generate(ROWS[:6], max_tokens=20, temperature=0.9, seed=5))
     for other in results[1:]:
         for found, expected in zip(other, results[0], strict=True):
@@ -156,10 +162,10 @@ def test_prefixes(model: rally.Model) -> None:
         assert part.depth.tolist() == whole.depth[:length].tolist()
 
 
-def test_ratings(rater_path: Path) -> None:
-    with rally.Model(rater_path, threads=1) as rater:
+def test_ratings(rater_path: Path, dtype: str) -> None:
+    with rally.Model(rater_path, dtype, threads=1) as rater:
         alone = np.concatenate([rater.rate([row]) for row in ROWS])
     for threads, batch_tokens in [(1, 0), (2, 0), (3, 9), (2, 1)]:
-        with rally.Model(rater_path, threads=threads, batch_tokens=batch_tokens) as rater:
+        with rally.Model(rater_path, dtype, threads=threads, batch_tokens=batch_tokens) as rater:
             assert same_bits(rater.rate(ROWS), alone)
             assert same_bits(rater.rate(ROWS[::-1]), alone[::-1].copy())

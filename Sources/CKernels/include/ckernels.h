@@ -12,6 +12,7 @@
 // NaN in gives NaN out unless said otherwise.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,9 @@ void rk_limit_targets(enum rk_target_limit limit);
 
 /// Processors that this process may run on (its affinity mask), at least 1.
 size_t rk_available_processors(void);
+
+/// Whether AMD made the processor.
+bool rk_processor_is_amd(void);
 
 /// The processor's hint that the caller waits in a loop.
 void rk_spin_hint(void);
@@ -157,19 +161,26 @@ void rk_f32_to_bf16(const float *x, uint16_t *out, size_t n);
 /// Every step is one correctly rounded operation: the same bits on every instruction set.
 float rk_quantize_row(const float *x, int8_t *out, size_t n);
 
-#pragma mark Matrix product without oneDNN
+#pragma mark Matrix products
+//
+// y = x · Wᵀ, x [M, K], W [n, K], y [M, n] f32. W is packed into strips of `rk_matmul_columns` outputs;
+// what a last strip lacks is filled up. Every sum runs over k = 0, 1, … K−1 in one register, so an
+// element of y is the same bits for every M and for every strip it is asked for with. Packed weights
+// are read a few KiB ahead, past their end, too: as a hint to the processor, without effect there.
 
-/// Outputs that one column panel of `rk_matmul_pack` holds.
-enum { rk_matmul_columns = 16 };
+enum { rk_matmul_columns = 32 };
 
-/// Packs weight [n, K] row-major into out [ceil(n/16), K, 16]; missing outputs are zero.
-void rk_matmul_pack(const float *weight, size_t n, size_t K, float *out);
+/// f32: weight [n, K] → out [ceil(n/32), K, 32].
+void rk_matmul_pack_f32(const float *weight, size_t n, size_t K, float *out);
+void rk_matmul_f32(const float *x, size_t x_stride, const float *packed, float *y, size_t y_stride,
+                   size_t M, size_t n, size_t K);
 
-/// y = x · Wᵀ with W as `rk_matmul_pack` left it. x [M, K], y [M, n]. Each element is one sum over
-/// k = 0, 1, … K−1, so it is the same bits for every M. For processors where oneDNN has no product
-/// with that property.
-void rk_matmul(const float *x, size_t x_stride, const float *packed, float *y, size_t y_stride,
-               size_t M, size_t n, size_t K);
+/// bfloat16 bits: weight [n, K] → out [ceil(n/32), K, 16] words, output i of a strip in the low half of
+/// word i, output i + 16 in its high half: one load, a shift and a mask make two vectors of f32.
+void rk_matmul_pack_bf16(const uint16_t *weight, size_t n, size_t K, uint32_t *out);
+/// x and sums are f32; each weight is widened where it is used.
+void rk_matmul_bf16(const float *x, size_t x_stride, const uint32_t *packed, float *y,
+                    size_t y_stride, size_t M, size_t n, size_t K);
 
 #ifdef __cplusplus
 }

@@ -27,6 +27,15 @@ enum Twin {
     return y
   }
 
+  /// Rounded to the nearest bfloat16, ties to even; finite numbers only.
+  static func bf16(_ x: Float) -> Float {
+    let kept = Float(bitPattern: x.bitPattern & 0xFFFF_0000)
+    let next = Float(bitPattern: kept.bitPattern &+ 0x1_0000)
+    let (below, above) = (abs(Double(x) - Double(kept)), abs(Double(next) - Double(x)))
+    if below != above { return below < above ? kept : next }
+    return kept.bitPattern & 0x1_0000 == 0 ? kept : next
+  }
+
   /// One query head over `length` keys; keys and values [length, width].
   static func attention(_ q: [Float], _ keys: [[Float]], _ values: [[Float]], scale: Float) -> [Double] {
     let scores = keys.map { key in zip(q, key).reduce(0.0) { $0 + Double($1.0) * Double($1.1) } * Double(scale) }

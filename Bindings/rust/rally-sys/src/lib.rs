@@ -87,7 +87,7 @@ pub const RALLY_EXTERNAL_DATA_RANGE: rally_status = 46;
 /// `RALLY_INVALID_TOKENIZER` of [`rally_status`].
 pub const RALLY_INVALID_TOKENIZER: rally_status = 47;
 
-/// Element type that weights are computed in.
+/// Element type of the matrix products.
 pub type rally_dtype = i32;
 /// `RALLY_DTYPE_AUTO` of [`rally_dtype`].
 pub const RALLY_DTYPE_AUTO: rally_dtype = 0;

@@ -1,23 +1,19 @@
 import COneDNN
 import Tensors
 
-/// One compiled oneDNN product and, for every worker, the handles it is executed with.
+/// One compiled bf16 product of oneDNN and, for every worker, the handles it is executed with.
 ///
 /// oneDNN's batch-reduce product (2.6) takes dense arrays only; any stride sends it to its scalar reference,
-/// a hundred times slower and with other sums. So strides are the caller's to remove (`MatMul+Tile`).
-/// Worker `w` uses only its own handles, so workers run one product at the same time.
-@safe final class Product {
-  /// Rows per tile: at 64 oneDNN stands at the machine's peak (measured: 152 GFLOP/s at 64 rows and at
-  /// 512, 133 at 32; K 960, N 2560, one core of a Xeon with AVX-512), and 512 rows still make 8 tiles.
-  static let tileRows = 64
-
+/// a hundred times slower and with other sums. Worker `w` uses only its own handles, so workers run one
+/// product at the same time.
+@safe final class NativeProduct {
   /// What a product is compiled for.
   struct Key: Hashable {
     var inputs: Int
     var outputs: Int
     var rows: Int
 
-    init(_ layout: PackedMatrix.Layout, rows: Int) {
+    init(_ layout: BlockLayout, rows: Int) {
       inputs = layout.inputs
       outputs = layout.outputs
       self.rows = rows
@@ -34,21 +30,14 @@ import Tensors
   private let handles: [Handles]
   private let scratch: AlignedStorage<UInt8>
 
-  init(_ layout: PackedMatrix.Layout, _ key: Key, workerCount: Int) throws(RallyError) {
-    guard let weights = layout.blocked else {
-      throw RallyError(.unsupported, "matrix product", expected: "a blocked layout", found: "columns")
-    }
-    let x = try OneDNN.array(key.rows, key.inputs, strides: (key.inputs, 1))
-    let y = try OneDNN.array(key.rows, key.outputs, strides: (key.outputs, 1))
-    // Checked again for these rows: another implementation would add up in another order.
+  init(_ layout: BlockLayout, _ key: Key, workerCount: Int) throws(RallyError) {
+    let x = try OneDNN.array(dnnl_bf16, key.rows, key.inputs, strides: (key.inputs, 1))
+    let y = try OneDNN.array(dnnl_f32, key.rows, key.outputs, strides: (key.outputs, 1))
     let description = try OneDNN.serially { () throws(RallyError) in
-      try OneDNN.Description(x, weights, y)
+      try OneDNN.Description(x, layout.weights, y)
     }
-    guard description.implementation.hasPrefix("brg") else {
-      throw RallyError(
-        .unsupported, "matrix product of \(key.rows) rows", expected: "a batch-reduce implementation",
-        found: description.implementation)
-    }
+    // Checked again for these rows: another implementation would add up in another order.
+    try description.mustAddUpInOneOrder()
     primitive = try OneDNN.serially { () throws(RallyError) in try OneDNN.Primitive(description) }
     var scratchDescription = try description.array(dnnl_query_scratchpad_md)
     // Each worker's part is a whole number of cache lines.
@@ -64,13 +53,13 @@ import Tensors
     self.handles = handles
   }
 
-  /// y = x · panel for the key's rows, x and y without gaps between rows; oneDNN's status.
+  /// y = x · panel for the key's rows, x (bf16 bits) and y without gaps between rows; oneDNN's status.
   func run(
-    _ x: UnsafePointer<Float>, _ weights: OneDNN.Memory, _ y: UnsafeMutablePointer<Float>, worker: Int,
+    _ x: UnsafeMutablePointer<UInt16>, _ weights: OneDNN.Memory, _ y: UnsafeMutablePointer<Float>, worker: Int,
     _ stream: OneDNN.Stream
   ) -> dnnl_status_t {
     let own = handles[worker]
-    unsafe dnnl_memory_set_data_handle(own.x.handle, UnsafeMutablePointer(mutating: x))
+    unsafe dnnl_memory_set_data_handle(own.x.handle, x)
     unsafe dnnl_memory_set_data_handle(own.y.handle, y)
     return unsafe withUnsafeTemporaryAllocation(of: dnnl_exec_arg_t.self, capacity: 4) { arguments in
       unsafe arguments.initializeElement(at: 0, to: dnnl_exec_arg_t(arg: DNNL_ARG_SRC, memory: own.x.handle))

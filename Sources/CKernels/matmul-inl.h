@@ -1,0 +1,131 @@
+// The loops that the matrix products of all formats share, compiled once per instruction set.
+//
+// Packed weights are *strips* of 32 outputs, one after the other. A strip is a list of *steps*, each
+// one input of all its outputs. A *unit* is the part of a strip whose
+// weights fill two vectors per step: the whole strip where vectors have 512 bits.
+//
+// A tile is R rows times S units with all its sums in registers. A step loads the weights of the
+// units, broadcasts an element of each row and multiplies. Each sum runs over the steps in order, in
+// one register, so its bits depend neither on R nor on S.
+#if defined(RALLY_MATMUL_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef RALLY_MATMUL_INL_H_
+#undef RALLY_MATMUL_INL_H_
+#else
+#define RALLY_MATMUL_INL_H_
+#endif
+
+#include <hwy/cache_control.h>
+
+#include "matmul.h"
+#include "vector-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace rally {
+namespace HWY_NAMESPACE {
+
+constexpr size_t kColumns = rk_matmul_columns;
+
+// Rows of a tile of one unit, two sums each: 28 of 32 registers, 12 of 16; the others hold two
+// weights, a broadcast and what they are made with.
+constexpr size_t kMaxRows = HWY_CAP_GE512 ? 14 : 6;
+
+// Units of a tile of R rows. Few rows take several, for 8 sums are needed to keep two multipliers of
+// latency 4 busy, and several streams to keep memory busy. More units need more weight registers.
+constexpr size_t kMaxSums = HWY_CAP_GE512 ? 24 : 12;
+template <size_t R>
+constexpr size_t kMaxUnits = 2 * R * 4 <= kMaxSums ? 4 : 2 * R * 2 <= kMaxSums ? 2 : 1;
+
+// Steps from a weight's prefetch to its use. Measured, one core of a Xeon with AVX-512, bf16, K 960,
+// weights from memory: with 8 rows 58 GFLOP/s without, 84 with 32, 91 with 64, 87 with 96.
+constexpr size_t kAhead = 64;
+
+// Outputs first ..< first + Lanes(d) of a row, as far as there are so many.
+template <class D, class Vector>
+HWY_INLINE void StoreOutputs(D d, Vector v, float *y, size_t first, size_t n) {
+  if (first + hn::Lanes(d) <= n) {
+    hn::StoreU(v, d, y + first);
+  } else if (first < n) {
+    HWY_ALIGN float lanes[HWY_MAX_BYTES / sizeof(float)];
+    hn::Store(v, d, lanes);
+    memcpy(y + first, lanes, (n - first) * sizeof(float));
+  }
+}
+
+template <class Format, size_t R, size_t S>
+HWY_NOINLINE void Tile(const Product<typename Format::Input> &p, size_t row, size_t unit) {
+  typename Format::Sum sum[R][S][2];
+  HWY_UNROLL(16)
+  for (size_t r = 0; r < R; ++r) {
+    for (size_t s = 0; s < S; ++s) sum[r][s][0] = sum[r][s][1] = Format::Zero();
+  }
+  const uint8_t *weights[S];
+  for (size_t s = 0; s < S; ++s) {
+    const size_t strip = (unit + s) / Format::kUnits, part = (unit + s) % Format::kUnits;
+    weights[s] = p.packed + strip * p.steps * Format::kStepBytes + part * Format::kUnitBytes;
+  }
+  const auto *x = p.x + row * p.x_stride;
+  for (size_t step = 0; step < p.steps; ++step) {
+    typename Format::Weight a[S], b[S];
+    for (size_t s = 0; s < S; ++s) {
+      Format::Load(weights[s] + step * Format::kStepBytes, a[s], b[s]);
+    }
+    HWY_UNROLL(16)
+    for (size_t r = 0; r < R; ++r) {
+      const auto element = Format::Broadcast(x + r * p.x_stride, step);
+      for (size_t s = 0; s < S; ++s) {
+        sum[r][s][0] = Format::MulAdd(element, a[s], sum[r][s][0]);
+        sum[r][s][1] = Format::MulAdd(element, b[s], sum[r][s][1]);
+      }
+    }
+  }
+  HWY_UNROLL(16)
+  for (size_t r = 0; r < R; ++r) {
+    for (size_t s = 0; s < S; ++s) {
+      Format::Store(p, row + r, unit + s, sum[r][s][0], sum[r][s][1]);
+    }
+  }
+}
+
+// `rows` ≤ R rows of one unit.
+template <class Format, size_t R>
+HWY_INLINE void RowsOfUnit(const Product<typename Format::Input> &p, size_t row, size_t rows,
+                           size_t unit) {
+  if (rows == R) return Tile<Format, R, 1>(p, row, unit);
+  if constexpr (R > 1) RowsOfUnit<Format, R - 1>(p, row, rows, unit);
+}
+
+// All `p.M` ≤ R rows of all units.
+template <class Format, size_t R>
+HWY_INLINE void FewRows(const Product<typename Format::Input> &p, size_t units) {
+  if (p.M < R) {
+    if constexpr (R > 1) FewRows<Format, R - 1>(p, units);
+    return;
+  }
+  constexpr size_t S = kMaxUnits<R>;
+  size_t unit = 0;
+  for (; unit + S <= units; unit += S) Tile<Format, R, S>(p, 0, unit);
+  for (; S > 2 && unit + 2 <= units; unit += 2) Tile<Format, R, S < 2 ? 1 : 2>(p, 0, unit);
+  for (; unit < units; ++unit) Tile<Format, R, 1>(p, 0, unit);
+}
+
+// Rows are cut into tiles that differ by one row at most. A unit's weights stay in the cache while
+// the tiles pass.
+template <class Format>
+HWY_INLINE void RunProduct(const Product<typename Format::Input> &p) {
+  const size_t units = (p.n + kColumns - 1) / kColumns * Format::kUnits;
+  const size_t tiles = (p.M + kMaxRows - 1) / kMaxRows;
+  if (tiles == 1) return FewRows<Format, kMaxRows>(p, units);
+  for (size_t unit = 0; unit < units; ++unit) {
+    size_t row = 0;
+    for (size_t tile = 0; tile < tiles; ++tile) {
+      const size_t rows = (p.M - row) / (tiles - tile);
+      RowsOfUnit<Format, kMaxRows>(p, row, rows, unit);
+      row += rows;
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace rally
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,0 +1,19 @@
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+namespace rally {
+
+// One product y = x · Wᵀ with W in packed strips. `Input` is what rows of x are made of.
+template <class Input>
+struct Product {
+  const Input *x;  // [M, steps · inputs per step]
+  size_t x_stride;
+  const uint8_t *packed;
+  size_t steps;
+  float *y;  // [M, n]
+  size_t y_stride;
+  size_t M, n;
+};
+
+}  // namespace rally

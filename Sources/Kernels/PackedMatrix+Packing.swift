@@ -1,0 +1,66 @@
+import CKernels
+import Synchronization
+import Tensors
+
+extension PackedMatrix {
+  /// Fills every panel, with buffers for each worker.
+  func pack(_ rows: [WeightRows], _ plan: PanelPlan, _ pool: WorkerPool?) throws(RallyError) {
+    let workerCount = pool?.threadCount ?? 1
+    let widest = panels.reduce(0) { max($0, $1.outputs.count) }
+    // A panel's rows in its own type, [widest, inputs], on a whole number of cache lines.
+    let panelByteCount = (widest * inputs * dataType.byteCount + 63) / 64 * 64
+    let panelRows = try AlignedStorage<UInt8>(count: panelByteCount * workerCount)
+    // One row on its way from f32.
+    let floats = try AlignedStorage<Float>(count: inputs * workerCount)
+    let failure = Mutex<RallyError?>(nil)
+    func packOne(_ index: Int, _ worker: Int) {
+      let piece = plan.pieces[index]
+      let buffer = unsafe UnsafeMutableRawPointer(panelRows.base + worker * panelByteCount)
+      unsafe fetch(piece.rows, of: rows[piece.source], into: buffer, through: floats.base + worker * inputs)
+      do throws(RallyError) {
+        unsafe try panels[index].fill(from: buffer, dataType, inputs: inputs)
+      } catch {
+        failure.withLock { $0 = $0 ?? error }
+      }
+    }
+    if let pool {
+      pool.parallelFor(panels.count, packOne)
+    } else {
+      try OneDNN.serially { () throws(RallyError) in for index in panels.indices { packOne(index, 0) } }
+    }
+    if let error = failure.withLock({ $0 }) { throw error }
+  }
+
+  /// Rows in the matrix' own type, [range.count, inputs].
+  private func fetch(
+    _ range: Range<Int>, of source: WeightRows, into buffer: UnsafeMutableRawPointer,
+    through floats: UnsafeMutablePointer<Float>
+  ) {
+    if source.dataType == dataType { return unsafe source.copy(range, buffer) }
+    let rowByteCount = inputs * dataType.byteCount
+    for row in range {
+      unsafe source.copy(row..<row + 1, floats)
+      let destination = unsafe buffer + (row - range.lowerBound) * rowByteCount
+      unsafe Conversion.f32(floats, toBF16: destination.assumingMemoryBound(to: UInt16.self), count: inputs)
+    }
+  }
+}
+
+extension PackedMatrix.Panel {
+  /// Packs rows [outputs.count, inputs] of `dataType`.
+  fileprivate func fill(
+    from rows: UnsafeMutableRawPointer, _ dataType: DataType, inputs: Int
+  ) throws(RallyError) {
+    if let blocks {
+      return unsafe try blocks.layout.fill(blocks.memory, from: rows)
+    }
+    switch dataType {
+    case .bf16:
+      unsafe rk_matmul_pack_bf16(
+        rows.assumingMemoryBound(to: UInt16.self), outputs.count, inputs, data.assumingMemoryBound(to: UInt32.self))
+    default:
+      unsafe rk_matmul_pack_f32(
+        rows.assumingMemoryBound(to: Float.self), outputs.count, inputs, data.assumingMemoryBound(to: Float.self))
+    }
+  }
+}

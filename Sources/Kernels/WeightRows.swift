@@ -1,0 +1,27 @@
+public import Tensors
+
+/// One matrix [outputs, inputs] on its way into a `PackedMatrix`, a few rows at a time, so that no second
+/// copy of it is needed.
+@safe public struct WeightRows {
+  public let outputs: Int
+  /// What `copy` writes: f32, or the type that the matrix will be packed in, to be taken over bit for bit.
+  public let dataType: DataType
+  /// [outputs], of int8 rows: what their numbers are multiplied by. Empty for other types.
+  public let scales: [Float]
+  let copy: (_ rows: Range<Int>, _ destination: UnsafeMutableRawPointer) -> Void
+
+  /// - Parameters:
+  ///   - outputs: ≥ 1.
+  ///   - copy: writes rows `range`, [range.count, inputs] of `dataType`, row-major, to aligned memory. Called on
+  ///     several threads at once.
+  public init(
+    outputs: Int, dataType: DataType = .f32, scales: [Float] = [],
+    copy: @escaping (_ rows: Range<Int>, _ destination: UnsafeMutableRawPointer) -> Void
+  ) {
+    precondition(outputs > 0 && scales.count == (dataType == .int8 ? outputs : 0))
+    self.outputs = outputs
+    self.dataType = dataType
+    self.scales = scales
+    unsafe self.copy = copy
+  }
+}
