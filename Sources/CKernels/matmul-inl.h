@@ -39,6 +39,10 @@ constexpr size_t kMaxUnits = 2 * R * 4 <= kMaxSums ? 4 : 2 * R * 2 <= kMaxSums ?
 // weights from memory: with 8 rows 58 GFLOP/s without, 84 with 32, 91 with 64, 87 with 96.
 constexpr size_t kAhead = 64;
 
+// The same for the second-level cache, where one tile reads a strip alone: bf16, 14 rows 112 GFLOP/s
+// without, 130 with.
+constexpr size_t kFarAhead = 256;
+
 // Outputs first ..< first + Lanes(d) of a row, as far as there are so many.
 template <class D, class Vector>
 HWY_INLINE void StoreOutputs(D d, Vector v, float *y, size_t first, size_t n) {
@@ -51,8 +55,15 @@ HWY_INLINE void StoreOutputs(D d, Vector v, float *y, size_t first, size_t n) {
   }
 }
 
+// Weights that a tile brings into the second-level cache on its way, for tiles to come: at each step the
+// lines at `from` + step · `rate`.
+struct Fetch {
+  const uint8_t *from;
+  size_t rate;
+};
+
 template <class Format, size_t R, size_t S>
-HWY_NOINLINE void Tile(const Product<typename Format::Input> &p, size_t row, size_t unit) {
+HWY_NOINLINE void Tile(const Product<typename Format::Input> &p, size_t row, size_t unit, Fetch fetch) {
   typename Format::Sum sum[R][S][2];
   HWY_UNROLL(16)
   for (size_t r = 0; r < R; ++r) {
@@ -65,6 +76,9 @@ HWY_NOINLINE void Tile(const Product<typename Format::Input> &p, size_t row, siz
   }
   const auto *x = p.x + row * p.x_stride;
   for (size_t step = 0; step < p.steps; ++step) {
+    for (size_t line = 0; line < Format::kStepBytes; line += 64) {
+      __builtin_prefetch(fetch.from + step * fetch.rate + line, 0, 2);
+    }
     typename Format::Weight a[S], b[S];
     for (size_t s = 0; s < S; ++s) {
       Format::Load(weights[s] + step * Format::kStepBytes, a[s], b[s]);
@@ -89,9 +103,9 @@ HWY_NOINLINE void Tile(const Product<typename Format::Input> &p, size_t row, siz
 // `rows` ≤ R rows of one unit.
 template <class Format, size_t R>
 HWY_INLINE void RowsOfUnit(const Product<typename Format::Input> &p, size_t row, size_t rows,
-                           size_t unit) {
-  if (rows == R) return Tile<Format, R, 1>(p, row, unit);
-  if constexpr (R > 1) RowsOfUnit<Format, R - 1>(p, row, rows, unit);
+                           size_t unit, Fetch fetch) {
+  if (rows == R) return Tile<Format, R, 1>(p, row, unit, fetch);
+  if constexpr (R > 1) RowsOfUnit<Format, R - 1>(p, row, rows, unit, fetch);
 }
 
 // All `p.M` ≤ R rows of all units.
@@ -103,23 +117,33 @@ HWY_INLINE void FewRows(const Product<typename Format::Input> &p, size_t units) 
   }
   constexpr size_t S = kMaxUnits<R>;
   size_t unit = 0;
-  for (; unit + S <= units; unit += S) Tile<Format, R, S>(p, 0, unit);
-  for (; S > 2 && unit + 2 <= units; unit += 2) Tile<Format, R, S < 2 ? 1 : 2>(p, 0, unit);
-  for (; unit < units; ++unit) Tile<Format, R, 1>(p, 0, unit);
+  // Streams of several units keep memory busy by themselves.
+  const Fetch none = {p.packed, 0};
+  for (; unit + S <= units; unit += S) Tile<Format, R, S>(p, 0, unit, none);
+  for (; S > 2 && unit + 2 <= units; unit += 2) Tile<Format, R, S < 2 ? 1 : 2>(p, 0, unit, none);
+  for (; unit < units; ++unit) {
+    const uint8_t *own = p.packed + unit / Format::kUnits * p.steps * Format::kStepBytes;
+    Tile<Format, R, 1>(p, 0, unit, {own + kFarAhead * Format::kStepBytes, Format::kStepBytes});
+  }
 }
 
 // Rows are cut into tiles that differ by one row at most. A unit's weights stay in the cache while
-// the tiles pass.
+// the tiles pass, and each tile brings its share of the next strip from memory. Measured, one core of
+// a Xeon with AVX-512, f32, K 960, weights from memory: 64 rows 118 GFLOP/s without, 145 with; 28 rows
+// 107 and 121.
 template <class Format>
 HWY_INLINE void RunProduct(const Product<typename Format::Input> &p) {
   const size_t units = (p.n + kColumns - 1) / kColumns * Format::kUnits;
   const size_t tiles = (p.M + kMaxRows - 1) / kMaxRows;
   if (tiles == 1) return FewRows<Format, kMaxRows>(p, units);
+  const size_t strip_bytes = p.steps * Format::kStepBytes;
+  const size_t rate = (Format::kStepBytes + tiles - 1) / tiles;
   for (size_t unit = 0; unit < units; ++unit) {
+    const uint8_t *next = p.packed + (unit / Format::kUnits + 1) * strip_bytes;
     size_t row = 0;
     for (size_t tile = 0; tile < tiles; ++tile) {
       const size_t rows = (p.M - row) / (tiles - tile);
-      RowsOfUnit<Format, kMaxRows>(p, row, rows, unit);
+      RowsOfUnit<Format, kMaxRows>(p, row, rows, unit, {next + tile * rate * p.steps, rate});
       row += rows;
     }
   }
