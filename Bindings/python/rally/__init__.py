@@ -7,16 +7,25 @@
 """
 
 from ._library import instruction_set, version
+from .async_engine import AsyncEngine, AsyncEvents
+from .engine import Engine, EngineOptions
 from .errors import RallyError, Status
-from .generation import FinishReason, Generation, TokenEvent
+from .events import Event, FinishReason
+from .generation import Generation
 from .info import ModelInfo, TensorInfo
 from .model import Forward, Model
 from .rows import Rows
+from .sampling import Sampling
 from .scorer import Scorer
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsyncEngine",
+    "AsyncEvents",
+    "Engine",
+    "EngineOptions",
+    "Event",
     "FinishReason",
     "Forward",
     "Generation",
@@ -24,10 +33,10 @@ __all__ = [
     "ModelInfo",
     "RallyError",
     "Rows",
+    "Sampling",
     "Scorer",
     "Status",
     "TensorInfo",
-    "TokenEvent",
     "__version__",
     "instruction_set",
     "version",

@@ -7,6 +7,7 @@ import queue
 import signal
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -52,6 +53,45 @@ def _close(function: Callable[[int | None], None], address: int | None, process:
         function(address)
 
 
+class Turn:
+    """A lock that is given to those who wait for it in the order in which they came.
+
+    Whoever lets a plain lock go and takes it again at once, as a loop of calls does, mostly gets it before those who
+    have been waiting.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._is_taken = False
+        self._gates: deque[threading.Lock] = deque()
+
+    def __enter__(self) -> None:
+        with self._guard:
+            if not self._is_taken:
+                self._is_taken = True
+                return
+            gate = threading.Lock()
+            gate.acquire()
+            self._gates.append(gate)
+        try:
+            gate.acquire()
+        except BaseException:  # Ctrl-C while it waited
+            with self._guard:
+                waits = gate in self._gates
+                if waits:
+                    self._gates.remove(gate)
+            if not waits:
+                self.__exit__()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        with self._guard:
+            if self._gates:
+                self._gates.popleft().release()
+            else:
+                self._is_taken = False
+
+
 class Call(Generic[T]):
     """One call into the library, to be run on another thread so that the caller's thread can be interrupted.
 
@@ -64,11 +104,11 @@ class Call(Generic[T]):
         Makes the call. Runs while `turn` is held.
     cancel : callable
         Makes a running call return soon.
-    turn : lock
+    turn : Turn
         Whose turn it is: one call at a time.
     """
 
-    def __init__(self, function: Callable[[], T], cancel: Callable[[], Any], turn: threading.Lock) -> None:
+    def __init__(self, function: Callable[[], T], cancel: Callable[[], Any], turn: Turn) -> None:
         self._function = function
         self._cancel = cancel
         self._turn = turn
@@ -133,7 +173,7 @@ class _Worker:
 _worker: _Worker | None = None
 
 
-def call(function: Callable[[], T], cancel: Callable[[], Any], turn: threading.Lock) -> T:
+def call(function: Callable[[], T], cancel: Callable[[], Any], turn: Turn) -> T:
     """Makes a call into the library when its turn has come. Ctrl-C cancels it and raises ``KeyboardInterrupt``."""
     global _worker
     on_main = threading.current_thread() is threading.main_thread()

@@ -49,6 +49,7 @@ KIND_NAMES = {0: "lm", 1: "rater"}
 ROUTING_NAMES = {0: "none", 1: "expert", 2: "token"}
 SELECTIONS = {"threshold": 0, "topk": 1}
 SWITCHES = {None: -1, False: 0, True: 1}
+BATCHINGS = {"depth": 0, "sequence": 1}
 
 
 class Error(Structure):
@@ -198,7 +199,8 @@ class Event(Structure):
     ]
 
 
-EventCallback = CFUNCTYPE(c_int32, c_void_p, POINTER(Event))
+# An event comes as its address: copying its bytes is several times cheaper than a pointer object for each.
+EventCallback = CFUNCTYPE(c_int32, c_void_p, c_void_p)
 
 
 class EngineOptions(Structure):
@@ -240,6 +242,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "rally_request": Request,
     "rally_event": Event,
     "rally_generation": Generation,
+    "rally_engine_options": EngineOptions,
 }
 
 # Functions that return a status and take a `rally_error *` last; that last argument is left out here.
@@ -265,6 +268,14 @@ _FALLIBLE: dict[str, tuple[Any, ...]] = {
     "rally_run": (Handle, Address, Address, c_size_t, POINTER(RunOptions), POINTER(Outputs)),
     "rally_rate": (Handle, Address, Address, c_size_t, POINTER(RateOptions), Address),
     "rally_generate": (Handle, POINTER(Request), c_size_t, EventCallback, c_void_p, POINTER(Generation)),
+    "rally_engine_memory": (Handle, POINTER(EngineOptions), POINTER(c_uint64)),
+    "rally_engine_open": (Handle, POINTER(EngineOptions), POINTER(Handle)),
+    "rally_engine_submit": (Handle, POINTER(Request), POINTER(c_size_t)),
+    "rally_engine_step": (Handle, EventCallback, c_void_p, POINTER(c_int32)),
+    "rally_engine_run": (Handle, EventCallback, c_void_p),
+    "rally_engine_counters": (Handle, Address, c_size_t),
+    "rally_engine_save": (Handle, c_size_t, Address, c_size_t, POINTER(c_size_t)),
+    "rally_engine_restore": (Handle, Address, c_size_t, POINTER(Request), POINTER(c_size_t)),
 }  # fmt: skip
 
 _PLAIN: dict[str, tuple[Any, tuple[Any, ...]]] = {
@@ -278,6 +289,11 @@ _PLAIN: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "rally_decoder_close": (None, (Handle,)),
     "rally_runner_close": (None, (Handle,)),
     "rally_runner_cancel": (None, (Handle,)),
+    "rally_engine_close": (None, (Handle,)),
+    "rally_engine_cancel": (None, (Handle, c_size_t)),
+    "rally_engine_cancel_all": (None, (Handle,)),
+    "rally_engine_counter_count": (c_size_t, (Handle,)),
+    "rally_engine_counter_name": (c_char_p, (Handle, c_size_t)),
 }
 
 

@@ -9,17 +9,20 @@ from ctypes import byref
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _handles, _library, generation, info, tokenizer
-from ._handles import Handle
+from ._handles import Handle, Turn
 from .errors import RallyError, Status
-from .generation import Generation, Prompt, Sampling, TokenEvent
+from .events import Event
+from .generation import Generation
 from .info import ModelInfo, TensorInfo
 from .rows import Row, Rows, choice, integer, is_integer, split
+from .sampling import Prompt, Sampling
+from .tokenizer import TextStream, TokenBytes
 
 T = TypeVar("T")
 Floats = npt.NDArray[np.float32]
@@ -101,8 +104,9 @@ class Model:
         self._threads = integer("threads", threads, 0, 256)
         self._batch_tokens = integer("batch_tokens", batch_tokens, 0, 2**32 - 1)
         self._library = _library.library()
-        self._turn = threading.Lock()
+        self._turn = Turn()
         self._runner_handle: Handle | None = None
+        self._token_bytes: dict[bool, TokenBytes] = {}
 
         interrupted = threading.Event()
         options = self._library.new("rally_model_options")
@@ -115,7 +119,7 @@ class Model:
             self._library.call(function, *source, byref(options), byref(model))
             return Handle(self._library, "rally_model_close", model.value, f"model {name}")
 
-        self._handle = _handles.call(opened, interrupted.set, threading.Lock())
+        self._handle = _handles.call(opened, interrupted.set, Turn())
         self._info = info.read_info(self._library, self._handle.address)
 
     def close(self) -> None:
@@ -220,6 +224,7 @@ class Model:
         logits: bool = True,
         hidden: bool = False,
         positions: int | Sequence[Row] | None = None,
+        target_depth: float | None = None,
         timeout: float | None = None,
     ) -> list[Forward]:
         """Runs a language model over rows.
@@ -236,6 +241,8 @@ class Model:
             What is computed, beside the depths.
         positions : int, or one sequence of int per row; optional
             Tokens whose logits and hidden states are wanted, -1 the last; one int holds for every row. None: all.
+        target_depth : float, optional
+            Mean depth that the router is steered to, row by row, in [1, num_recursion]; needs ``"threshold"``.
         timeout : float, optional
             Seconds after which the call fails with DEADLINE_EXCEEDED.
 
@@ -259,7 +266,9 @@ class Model:
             outputs.logits = all_logits.ctypes.data
         if all_hidden is not None:
             outputs.hidden = all_hidden.ctypes.data
-        self._run(packed, selection, max_depth, timeout, outputs, (wanted, all_logits, all_hidden, depths))
+        self._run(
+            packed, selection, max_depth, target_depth, timeout, outputs, (wanted, all_logits, all_hidden, depths)
+        )
 
         none = [None] * len(packed)
         return [
@@ -279,13 +288,14 @@ class Model:
         max_depth: int | None = None,
         *,
         targets: Rows | Sequence[Row] | None = None,
+        target_depth: float | None = None,
         timeout: float | None = None,
     ) -> list[Floats]:
         """Log-probabilities of each row's own next tokens, or of given ones; the logits are never held whole.
 
         Parameters
         ----------
-        rows, selection, max_depth, timeout
+        rows, selection, max_depth, target_depth, timeout
             As in `forward`.
         targets : list of rows, optional
             For every token the id whose log-probability is wanted after it, -1: none (a NaN is returned).
@@ -306,7 +316,7 @@ class Model:
         outputs.logprobs = values.ctypes.data
         if aims is not None:
             outputs.targets = aims.tokens.ctypes.data
-        self._run(packed, selection, max_depth, timeout, outputs, (aims, values))
+        self._run(packed, selection, max_depth, target_depth, timeout, outputs, (aims, values))
         return split(values, lengths)
 
     def generate(
@@ -314,15 +324,9 @@ class Model:
         prompt: Prompt | Sequence[Prompt],
         max_tokens: int | None = None,
         *,
-        temperature: float = 0.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        min_p: float = 0.0,
         seed: int | Sequence[int] = 0,
-        stop: int | Sequence[int] = (),
-        stop_at_eos: bool | None = None,
-        max_depth: int | None = None,
         timeout: float | None = None,
+        **how: Unpack[Sampling],
     ) -> Any:
         """Continues a prompt, or a list of prompts together.
 
@@ -331,24 +335,12 @@ class Model:
         prompt : str, bytes, sequence of int, or a list of these
         max_tokens : int, optional
             Tokens to generate; None or 0: until the context is full.
-        temperature : float
-            0: the most probable token.
-        top_k : int
-            Only the k most probable tokens; 0: all.
-        top_p : float
-            Only the most probable tokens that together have this probability, in (0, 1].
-        min_p : float
-            Only tokens with this share of the most probable one's probability, in [0, 1].
         seed : int, or one per prompt
             The same seed gives the same text, whatever runs beside it.
-        stop : int or sequence of int
-            Tokens that end the text; the one that did is the last of it.
-        stop_at_eos : bool, optional
-            Whether the model's eos token ends the text too; None: yes.
-        max_depth : int, optional
-            Recursions a token may run; None: the model's own number.
         timeout : float, optional
             Seconds after which all end as "cancelled", with what they have.
+        **how
+            `Sampling`: temperature, cuts, stops, penalties, log-probabilities, depths.
 
         Returns
         -------
@@ -359,10 +351,10 @@ class Model:
         --------
         stream : one prompt, token by token.
         """
-        sampling = Sampling(max_tokens, temperature, top_k, top_p, min_p, seed, stop, stop_at_eos, max_depth)
         single = generation.is_one_prompt(prompt)
         prompts = self._rows([prompt] if single else prompt)
-        results: list[Generation] = generation.generate(self, prompts, sampling, timeout)
+        requests = generation.Requests(self, prompts, max_tokens, seed, how)
+        results: list[Generation] = generation.generate(self, requests, timeout)
         return results[0] if single else results
 
     def stream(
@@ -370,16 +362,10 @@ class Model:
         prompt: Prompt,
         max_tokens: int | None = None,
         *,
-        temperature: float = 0.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        min_p: float = 0.0,
         seed: int = 0,
-        stop: int | Sequence[int] = (),
-        stop_at_eos: bool | None = None,
-        max_depth: int | None = None,
         skip_special: bool = False,
-    ) -> Iterator[TokenEvent]:
+        **how: Unpack[Sampling],
+    ) -> Iterator[Event]:
         """Continues one prompt, token by token.
 
         The tokens are computed on a thread of their own, ahead of whoever reads them. Closing the iterator, or
@@ -389,16 +375,16 @@ class Model:
         ----------
         skip_special : bool
             Whether special tokens are left out of the text.
-        prompt, max_tokens, temperature, top_k, top_p, min_p, seed, stop, stop_at_eos, max_depth
+        prompt, max_tokens, seed, **how
             As in `generate`.
 
         Yields
         ------
-        TokenEvent
+        Event
             The texts of all events are the text of all tokens; none of them splits a character.
         """
-        sampling = Sampling(max_tokens, temperature, top_k, top_p, min_p, seed, stop, stop_at_eos, max_depth)
-        return generation.stream(self, self._rows([prompt]), sampling, skip_special)
+        requests = generation.Requests(self, self._rows([prompt]), max_tokens, seed, how)
+        return generation.stream(self, requests, skip_special)
 
     # Raters
 
@@ -453,12 +439,28 @@ class Model:
             ]
         return Rows.pack(rows)
 
+    def _text_stream(self, skip_special: bool) -> TextStream | None:
+        """For the text of one request; None without a tokenizer."""
+        if not self._info.has_tokenizer:
+            return None
+        if skip_special not in self._token_bytes:
+            self._token_bytes[skip_special] = TokenBytes(self._library, self._handle.address, skip_special)
+        return TextStream(self._token_bytes[skip_special])
+
     def _run(
-        self, rows: Rows, selection: str, max_depth: int | None, timeout: float | None, outputs: Any, keep: Any
+        self,
+        rows: Rows,
+        selection: str,
+        max_depth: int | None,
+        target_depth: float | None,
+        timeout: float | None,
+        outputs: Any,
+        keep: Any,
     ) -> None:
         options = self._library.new("rally_run_options")
         options.selection = choice("selection", selection, _library.SELECTIONS)
         options.max_depth = integer("max_depth", max_depth or 0, 0, 2**32 - 1)
+        options.target_depth = target_depth or 0.0
         options.timeout_seconds = timeout or 0.0
 
         def run(keep: Any = keep) -> None:  # what `outputs` points to, alive as long as the call

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -166,3 +166,16 @@ def choice(name: str, value: Any, choices: dict[Any, int]) -> int:
         expected = ", ".join(map(repr, choices))
         raise RallyError(Status.INVALID_ARGUMENT, f"{name}: expected one of {expected}, found {value!r}")
     return choices[value]
+
+
+def check_names(given: Iterable[str], known: type) -> None:
+    """Refuses keyword arguments that a TypedDict does not have.
+
+    Raises
+    ------
+    TypeError
+    """
+    names = known.__annotations__
+    for name in given:
+        if name not in names:
+            raise TypeError(f"unexpected keyword argument {name!r}; expected {', '.join(names)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import threading
 from collections.abc import Callable
 from ctypes import byref, c_size_t
 from typing import Any
@@ -59,27 +61,23 @@ def _filled(fill: Callable[[int | None, int, Any], None], guess: int, dtype: typ
     return buffer[: count.value]
 
 
-class TextStream:
-    """Tokens in, text out, as it becomes complete: a piece never splits a character."""
+class TokenBytes(dict[int, bytes]):
+    """The bytes that each token stands for; the library is asked for a token once. Outlives the model."""
 
     def __init__(self, library: Library, model: int | None, skip_special: bool) -> None:
         self._library = library
-        decoder = _library.Handle()
+        self._one_at_a_time = threading.Lock()
         wishes = options(library, skip_special=skip_special)
+        decoder = _library.Handle()
         library.call("rally_decoder_open", model, byref(wishes), byref(decoder))
         self._decoder = Handle(library, "rally_decoder_close", decoder.value, "decoder")
 
-    def push(self, token: int) -> str:
-        return self._text("rally_decoder_push", token)
+    def __missing__(self, token: int) -> bytes:
+        with self._one_at_a_time:
+            text = self[token] = self._taken("rally_decoder_push", token) + self._taken("rally_decoder_finish")
+        return text
 
-    def finish(self) -> str:
-        """What was held back: an unfinished character at most."""
-        return self._text("rally_decoder_finish")
-
-    def close(self) -> None:
-        self._decoder.close()
-
-    def _text(self, name: str, *token: int) -> str:
+    def _taken(self, name: str, *token: int) -> bytes:
         capacity, length = 256, c_size_t()
         while True:
             buffer = np.empty(capacity, np.uint8)
@@ -91,4 +89,19 @@ class TextStream:
                     raise
                 capacity *= 8  # the token was not taken
             else:
-                return buffer[: length.value].tobytes().decode("utf-8", "replace")
+                return buffer[: length.value].tobytes()
+
+
+class TextStream:
+    """Tokens in, text out, as it becomes complete: a piece never splits a character."""
+
+    def __init__(self, table: TokenBytes) -> None:
+        self._table = table
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def push(self, token: int) -> str:
+        return self._decoder.decode(self._table[token])
+
+    def finish(self) -> str:
+        """What was held back: an unfinished character at most."""
+        return self._decoder.decode(b"", True)

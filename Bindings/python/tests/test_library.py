@@ -41,7 +41,7 @@ def test_versions() -> None:
 
 
 def test_appended_fields_are_accepted() -> None:
-    text = written_layout().replace("rally_event 40", "rally_event 48") + "rally_event.novelty 40 8\nrally_new 8\n"
+    text = written_layout().replace("rally_event 72", "rally_event 80") + "rally_event.novelty 72 8\nrally_new 8\n"
     check_layout(text, "library")
 
 

@@ -1,0 +1,358 @@
+"""Continuous batching: requests that come and go at any time, computed together."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator
+from ctypes import byref, c_size_t, c_uint64
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Self, TypedDict, Unpack
+
+import numpy as np
+
+from . import _handles, _library
+from ._handles import Handle, Turn
+from ._library import Library
+from .events import Event, EventCopy, add_texts, copied, parsed
+from .model import Model
+from .rows import check_names, choice, integer
+from .sampling import Prompt, RequestTemplate, Sampling
+from .tokenizer import TextStream
+
+
+class EngineOptions(TypedDict, total=False):
+    """Keyword arguments of `Engine` and `AsyncEngine`.
+
+    Attributes
+    ----------
+    max_sequences : int
+        Requests that are continued at the same time, others queue; 0, the default: 64.
+    max_step_tokens : int
+        Tokens on their way together, of prompts and of texts; 0: 512.
+    cache_bytes : int
+        Memory for keys and values; 0: what all sequences can fill, at most 1 GiB or one of full length.
+    threads : int
+        Threads that compute; 0: as many as this process may use.
+    batching : {"depth", "sequence"}
+        Tokens of all recursions together, or, for comparison, all requests finish their token before the next.
+    share_prefixes : bool
+        Whether requests with the same beginning share its keys and values, also with the last 32 that finished.
+    """
+
+    max_sequences: int
+    max_step_tokens: int
+    cache_bytes: int
+    threads: int
+    batching: Literal["depth", "sequence"]
+    share_prefixes: bool
+
+
+class _Texts(NamedTuple):
+    """What completes the events of an unfinished request."""
+
+    stream: TextStream | None
+    stop_strings: list[str]
+
+
+class Engine:
+    """Continues any number of texts together, which come and go at every step.
+
+    A step runs the model's block once for the tokens of all requests, each at its own recursion. What a request
+    generates is the same bits whatever runs beside it, and the same as `Model.generate` gives.
+
+    `submit`, `cancel` and `cancel_all` may be called at any time from any thread; calls of the other methods take
+    turns. An engine has worker threads and memory of its own, beside those of the model's own calls.
+
+    Parameters
+    ----------
+    model : Model, str or path
+        A language model. One that is opened here, from a path, is closed with the engine.
+    **options
+        `EngineOptions`.
+
+    Raises
+    ------
+    RallyError
+        WRONG_KIND: a rater. LIMIT_EXCEEDED: `cache_bytes` is too small. OUT_OF_MEMORY. What `Model` raises.
+
+    See Also
+    --------
+    AsyncEngine : for asyncio.
+    Model.generate, Model.stream : for a batch, or one text, without an engine.
+    """
+
+    def __init__(
+        self,
+        model: Model | str | os.PathLike[str],
+        **options: Unpack[EngineOptions],
+    ) -> None:
+        self._owns_model = not isinstance(model, Model)
+        self._model = model if isinstance(model, Model) else Model(model)
+        self._library = self._model._library
+        raw = _raw_options(self._library, options)
+        engine = _library.Handle()
+        self._library.call("rally_engine_open", self._model._handle.address, byref(raw), byref(engine))
+        self._handle = Handle(self._library, "rally_engine_close", engine.value, f"engine of {self._model._name}")
+
+        self._turn = Turn()
+        self._unfinished: dict[int, _Texts] = {}
+        self._registering = threading.Lock()  # nobody looks for a request between its number and its entry above
+        self._copies: list[EventCopy] = []
+        self._events: deque[Event] = deque()  # reported and not yet given out
+        copies = self._copies
+
+        def on_event(user: int | None, address: int) -> int:
+            copies.append(copied(address))
+            return 0
+
+        self._callback = _library.EventCallback(on_event)
+        names = self._library.c.rally_engine_counter_name
+        count = self._library.c.rally_engine_counter_count(engine)
+        self._counter_names = [names(engine, index).decode() for index in range(count)]
+
+    @staticmethod
+    def memory(model: Model, **options: Unpack[EngineOptions]) -> int:
+        """The bytes that an engine with these options takes when it is opened, beside the model's own weights."""
+        raw = _raw_options(model._library, options)
+        count = c_uint64()
+        model._library.call("rally_engine_memory", model._handle.address, byref(raw), byref(count))
+        return count.value
+
+    def close(self) -> None:
+        """Waits for the step in progress and frees everything; unfinished requests end without an event."""
+        self._handle.close()
+        self._unfinished.clear()
+        if self._owns_model:
+            self._model.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<rally.Engine of {self._model._name}: {len(self._unfinished)} unfinished>"
+
+    @property
+    def model(self) -> Model:
+        """The model that it computes with."""
+        return self._model
+
+    # Requests
+
+    def submit(
+        self,
+        prompt: Prompt,
+        max_tokens: int | None = None,
+        *,
+        seed: int = 0,
+        priority: int = 0,
+        skip_special: bool = False,
+        **how: Unpack[Sampling],
+    ) -> int:
+        """Puts a request into the queue.
+
+        Parameters
+        ----------
+        prompt : str, bytes or sequence of int
+        max_tokens : int, optional
+            Tokens to generate; None or 0: until the context or the cache is full.
+        seed : int
+            The same seed gives the same text, whatever runs beside it.
+        priority : int
+            Higher goes first, equal ones in the order of submission.
+        skip_special : bool
+            Whether special tokens are left out of the events' texts.
+        **how
+            `Sampling`: temperature, cuts, stops, penalties, log-probabilities, depths.
+
+        Returns
+        -------
+        int
+            Its number in events: 0, 1, 2, …
+
+        Raises
+        ------
+        RallyError
+            What is wrong with the request; LIMIT_EXCEEDED: the cache cannot hold prompt and `max_tokens`.
+        """
+        tokens = self._model._rows([prompt]).tokens
+        template = RequestTemplate(self._library, how)
+        request = template.request(tokens, _limit(max_tokens), seed, priority)
+        stream = self._model._text_stream(skip_special)
+        return self._registered(stream, template, "rally_engine_submit", byref(request))
+
+    def cancel(self, request: int) -> None:
+        """Ends a request at the next step, whose event says "cancelled". Unknown or finished: nothing."""
+        if self._handle.close.alive:
+            self._library.c.rally_engine_cancel(self._handle.address, request)
+
+    def cancel_all(self) -> None:
+        """Ends all requests at the next step."""
+        if self._handle.close.alive:
+            self._library.c.rally_engine_cancel_all(self._handle.address)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is unfinished, or an event was not yet given out."""
+        return bool(self._unfinished or self._events)
+
+    # Steps
+
+    def step(self) -> list[Event]:
+        """Makes one step.
+
+        Returns
+        -------
+        list of Event
+            The tokens that it brought, at most one per request, and the ends of requests; often none while prompts
+            are computed. Before them whatever a loop over the engine that was left has not given out.
+
+        Raises
+        ------
+        RallyError
+            OUT_OF_MEMORY: nothing is lost, the next step starts the requests anew from their tokens.
+        """
+        self._step()
+        events = []
+        while self._events:
+            events.append(self._events.popleft())
+        return events
+
+    def __iter__(self) -> Iterator[Event]:
+        """Steps, and gives out the events, until no request is left. Others may submit and cancel meanwhile."""
+        while self.busy:
+            if not self._events:
+                self._step()
+            while self._events:
+                yield self._events.popleft()
+
+    def run(self) -> list[Event]:
+        """All events until no request is left."""
+        return list(self)
+
+    # What it holds
+
+    @property
+    def counters(self) -> dict[str, float]:
+        """What the engine did and holds, by names such as "passes_total" or "blocks_used"; `_total` only grows."""
+        values = np.empty(len(self._counter_names), np.float64)
+        address = self._handle.address
+        with self._turn:
+            self._library.call("rally_engine_counters", address, values.ctypes.data, values.size)
+        return dict(zip(self._counter_names, values.tolist(), strict=True))
+
+    def save(self, request: int) -> bytes:
+        """What an unfinished request has computed, with its tokens; the request goes on.
+
+        Raises
+        ------
+        RallyError
+            INVALID_ARGUMENT: no step has seen it yet, or it has finished.
+        """
+        address, number, size = self._handle.address, integer("request", request, 0, 2**63 - 1), c_size_t()
+        with self._turn:
+            self._library.call("rally_engine_save", address, number, None, 0, byref(size))
+            data = np.empty(size.value, np.uint8)
+            self._library.call("rally_engine_save", address, number, data.ctypes.data, data.size, byref(size))
+        return data.tobytes()
+
+    def restore(
+        self,
+        data: bytes,
+        max_tokens: int | None = None,
+        *,
+        seed: int = 0,
+        priority: int = 0,
+        skip_special: bool = False,
+        **how: Unpack[Sampling],
+    ) -> int:
+        """Continues a saved request, here or in another engine on the same model, as if it had never been interrupted.
+
+        Parameters
+        ----------
+        data : bytes
+            From `save`.
+        max_tokens : int, optional
+            Tokens to generate, with those that were generated before.
+        seed, priority, skip_special, **how
+            As in `submit`. The depths must be those of before, all else may change.
+
+        Returns
+        -------
+        int
+            Its number in events. They count on from where it was; their texts begin anew, so one may lack the
+            beginning of a character that saving has cut.
+
+        Raises
+        ------
+        RallyError
+            CORRUPT_FILE, UNSUPPORTED_VERSION; WRONG_MODEL: another model, type or depth budget; LIMIT_EXCEEDED: the
+            place that it needs is not free now, step and try again.
+        """
+        array = np.frombuffer(data, np.uint8)
+        template = RequestTemplate(self._library, how)
+        request = template.request(np.empty(0, np.int32), _limit(max_tokens), seed, priority)
+        stream = self._model._text_stream(skip_special)
+        _ = self._handle.address
+        with self._turn:
+            return self._registered(
+                stream, template, "rally_engine_restore", array.ctypes.data, array.size, byref(request)
+            )
+
+    # How the methods above call the library
+
+    def _registered(self, stream: TextStream | None, template: RequestTemplate, function: str, *arguments: Any) -> int:
+        """Calls a function that gives a request its number, and files what its events will need under it."""
+        address, number = self._handle.address, c_size_t()
+        with self._registering:
+            self._library.call(function, address, *arguments, byref(number))
+            self._unfinished[number.value] = _Texts(stream, template.stop_strings)
+        return number.value
+
+    def _step(self) -> None:
+        _ = self._handle.address  # a forked child must not wait for a lock that a thread of its parent held
+        # A step is short, so Ctrl-C waits for its end; no event is lost.
+        _handles.call(self._advance, lambda: None, self._turn)
+
+    def _advance(self) -> None:
+        """One step, and its events into `_events`. Called in turn."""
+        try:
+            self._library.call("rally_engine_step", self._handle.address, self._callback, None, None)
+        finally:
+            with self._registering:
+                for copy in self._copies:
+                    self._take(copy)
+                self._copies.clear()
+
+    def _take(self, copy: EventCopy) -> None:
+        event, stop_string = parsed(copy)
+        texts = self._unfinished.get(event.request)
+        if texts is None:  # closed meanwhile
+            return
+        add_texts(event, stop_string, texts.stream, texts.stop_strings)
+        if event.finish_reason is not None:
+            del self._unfinished[event.request]
+        self._events.append(event)
+
+
+def _raw_options(library: Library, options: EngineOptions) -> Any:
+    wishes: dict[str, Any] = {**options}
+    check_names(wishes, EngineOptions)
+    raw = library.new("rally_engine_options")
+    for name in ("max_sequences", "max_step_tokens"):
+        setattr(raw, name, integer(name, wishes.get(name, 0), 0, 2**32 - 1))
+    raw.cache_bytes = integer("cache_bytes", wishes.get("cache_bytes", 0), 0, 2**64 - 1)
+    raw.threads = integer("threads", wishes.get("threads", 0), 0, 256)
+    raw.batching = choice("batching", wishes.get("batching", "depth"), _library.BATCHINGS)
+    raw.share_prefixes = choice("share_prefixes", wishes.get("share_prefixes", True), _library.SWITCHES)
+    return raw
+
+
+def _limit(max_tokens: int | None) -> int:
+    return integer("max_tokens", max_tokens or 0, 0, 2**63 - 1)

@@ -1,0 +1,134 @@
+"""How a text goes on and where it ends: the arguments that all ways of generating share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from ctypes import c_char_p, c_void_p, cast
+from typing import Any, TypeAlias, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _library
+from ._library import Library
+from .errors import RallyError, Status
+from .rows import Rows, check_names, choice, integer
+from .tokenizer import to_bytes
+
+Prompt: TypeAlias = "str | bytes | Sequence[int] | npt.NDArray[np.integer[Any]]"
+Stop: TypeAlias = "int | str | Sequence[int | str] | npt.NDArray[np.integer[Any]]"
+
+
+class Sampling(TypedDict, total=False):
+    """Keyword arguments of `Model.generate`, `Model.stream`, `Engine.submit` and `AsyncEngine.generate`.
+
+    Attributes
+    ----------
+    temperature : float
+        0, the default: the most probable token.
+    top_k : int
+        Only the k most probable tokens; 0: all.
+    top_p : float
+        Only the most probable tokens that together have this probability, in (0, 1].
+    min_p : float
+        Only tokens with this share of the most probable one's probability, in [0, 1].
+    stop : int, str, or a sequence of these
+        Tokens and texts that end the text; the token that is one, or completes one, is the last.
+    stop_at_eos : bool, optional
+        Whether the model's eos token ends the text too; None: yes.
+    repetition_penalty : float
+        Divides the positive logits of all tokens of the prompt and the text, and multiplies the others; 1: none.
+    presence_penalty, frequency_penalty : float
+        Subtracted from the logits of tokens that were generated: once, and for each time that they were. 0: none.
+    logit_bias : mapping of int to float
+        What is added to the logits of single tokens, behind the penalties; ``-inf`` forbids a token.
+    logprobs : int
+        How many most probable tokens are reported beside each one, at most 64.
+    max_depth : int, optional
+        Recursions a token may run; None: the model's own number.
+    target_depth : float, optional
+        Mean depth that the router is steered to, in [1, num_recursion]; None: what it does by itself. Depends on the
+        text's own tokens alone; a long text comes close to it, a short one less so.
+    """
+
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    stop: Stop
+    stop_at_eos: bool | None
+    repetition_penalty: float
+    presence_penalty: float
+    frequency_penalty: float
+    logit_bias: Mapping[int, float]
+    logprobs: int
+    max_depth: int | None
+    target_depth: float | None
+
+
+_NUMBERS = ("temperature", "top_p", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty")
+
+
+class RequestTemplate:
+    """A ``rally_request`` that lacks its prompt, and the memory that it points to.
+
+    Attributes
+    ----------
+    stop_strings : list of str
+        In the order of the request: events name them by their index.
+    """
+
+    def __init__(self, library: Library, how: Sampling) -> None:
+        wishes: dict[str, Any] = {**how}
+        check_names(wishes, Sampling)
+        self._library = library
+        self._struct = library.new("rally_request")
+        for name in _NUMBERS:
+            setattr(self._struct, name, wishes.get(name, getattr(self._struct, name)))
+        self._struct.top_k = integer("top_k", wishes.get("top_k", 0), -(2**31), 2**31 - 1)
+        self._struct.top_logprobs = integer("logprobs", wishes.get("logprobs", 0), 0, 2**32 - 1)
+        self._struct.max_depth = integer("max_depth", wishes.get("max_depth") or 0, 0, 2**32 - 1)
+        self._struct.target_depth = wishes.get("target_depth") or 0.0
+        self._struct.stop_at_eos = choice("stop_at_eos", wishes.get("stop_at_eos"), _library.SWITCHES)
+        self._set_stops(wishes.get("stop", ()))
+        self._set_biases(wishes.get("logit_bias") or {})
+
+    def _set_stops(self, stop: Any) -> None:
+        if isinstance(stop, (str, bytes)):
+            stop = [stop]
+        self.stop_strings = [item for item in stop if isinstance(item, str)] if isinstance(stop, Sequence) else []
+        tokens = [item for item in stop if not isinstance(item, str)] if self.stop_strings else stop
+        self._stop_tokens = Rows.pack([np.atleast_1d(np.asarray(tokens))]).tokens
+        self._struct.stop_tokens, self._struct.stop_token_count = _place(self._stop_tokens)
+
+        encoded = [to_bytes(string) for string in self.stop_strings]
+        if any(b"\0" in string for string in encoded):
+            raise RallyError(Status.INVALID_ARGUMENT, "stop: a text that contains a zero character")
+        self._stop_pointers = (c_char_p * len(encoded))(*encoded)
+        self._struct.stop_strings = cast(self._stop_pointers, c_void_p)
+        self._struct.stop_string_count = len(encoded)
+
+    def _set_biases(self, biases: Mapping[int, float]) -> None:
+        tokens = [integer("logit_bias", token, -(2**31), 2**31 - 1) for token in biases]
+        self._bias_tokens = np.array(tokens, np.int32)
+        self._bias_values = np.array(list(biases.values()), np.float32)
+        self._struct.bias_tokens, self._struct.bias_count = _place(self._bias_tokens)
+        self._struct.bias_values, _ = _place(self._bias_values)
+
+    @property
+    def top_count(self) -> int:
+        """Most probable tokens that each event brings."""
+        return int(self._struct.top_logprobs)
+
+    def request(self, tokens: npt.NDArray[np.int32], max_tokens: int, seed: int, priority: int = 0) -> Any:
+        """A struct that is valid as long as this object and `tokens` are."""
+        request = _library.Request.from_buffer_copy(self._struct)
+        request.tokens, request.token_count = _place(tokens)
+        request.max_tokens = max_tokens
+        request.seed = integer("seed", seed, 0, 2**64 - 1)
+        request.priority = integer("priority", priority, -(2**31), 2**31 - 1)
+        return request
+
+
+def _place(array: npt.NDArray[Any]) -> tuple[int, int]:
+    return array.ctypes.data, array.size
