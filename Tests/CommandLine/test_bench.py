@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
+import signal
 import statistics
+import subprocess
 
 import pytest
-from conftest import run
+from conftest import COMMAND, run
+from test_generate import default_interrupt
 
 # Of llama-bench's documented JSON, those that mean something on a CPU.
 LLAMA_BENCH_KEYS = {
@@ -103,6 +107,15 @@ def test_the_same_seed_measures_the_same_work(lm):
     assert depths(5) != depths(6)
 
 
+def test_drawn_tokens_are_seeded(lm):
+    def depth(*arguments) -> float:
+        (result,) = bench(lm, "-p", 0, "-n", 64, "-npl", 4, "-r", 1, *arguments)
+        return result["mean_depth"]
+
+    assert depth("--temp", 1) == depth("--temp", 1)
+    assert depth("--temp", 1) != depth()
+
+
 def test_raters_score_rows(lm, rater):
     plain, ragged = bench(rater, "-p", 32, "--ragged", "8-40", "-npl", 4, "-r", 2)
     assert (plain["test"], plain["kind"], plain["n_prompt"]) == ("sc32", "rater", 32)
@@ -173,6 +186,8 @@ def test_standard_error_is_for_messages(lm):
         ["-b", "0"],
         ["-r", "0"],
         ["--delay", "-1"],
+        ["--temp", "-1"],
+        ["--temp", "nan"],
         ["-o", "xml"],
         ["--dtype", "f32,f64"],
         ["--ragged", "9-8"],
@@ -211,3 +226,19 @@ def test_results_before_a_failure_are_kept(lm, tmp_path):
     result = run("bench", "-m", f"{lm},{tmp_path / 'none.onnx'}", *QUICK, "--json")
     assert result.code == 3
     assert names(json.loads(result.out)) == ["pp24", "tg6"]
+
+
+def test_ctrl_c_keeps_what_there_is(lm):
+    process = subprocess.Popen(
+        [COMMAND, "bench", "-m", lm, "-p", "8", "-n", "400", "-r", "1000", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=default_interrupt,
+    )
+    first = b""
+    while b"pp8" not in first:
+        first += os.read(process.stdout.fileno(), 1 << 16)
+    process.send_signal(signal.SIGINT)
+    rest, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, b"")
+    assert names(json.loads(first + rest)) == ["pp8"]

@@ -42,11 +42,16 @@ struct BenchCommand: ParsableCommand {
   @Option(help: "Of tokens and lengths.")
   var seed: UInt64 = 0
 
+  @Option(
+    help: "Temperature that tokens are drawn at; 0 takes the most probable, with which random weights fall into loops.")
+  var temp: Float = 0
+
   @OptionGroup(title: "Output") var output: BenchOutputArguments
 
   func validate() throws {
     try ArgumentRange.require(repetitions, 1...1_000_000, "-r")
     try ArgumentRange.require(delay, 0...86_400, "--delay")
+    guard temp.isFinite, temp >= 0 else { throw ValidationError("--temp: expected a finite number ≥ 0, found \(temp)") }
   }
 
   func run() throws {
@@ -93,7 +98,8 @@ struct BenchCommand: ParsableCommand {
     let time = BenchHost.time
     let subject: any BenchSubject =
       model.info.kind == .rater
-      ? try RaterBench(test, model: model, seed: seed) : try EngineBench(test, model: model, seed: seed)
+      ? try RaterBench(test, model: model, seed: seed)
+      : try EngineBench(test, model: model, seed: seed, temperature: temp)
     if !noWarmup {
       progress.update(nil)
       try subject.warmUp()

@@ -15,6 +15,7 @@ final class EngineBench: BenchSubject {
   private let engine: Engine
   private let info: ModelInfo
   private let seed: UInt64
+  private let temperature: Float
   private let memory: Memory
   /// Tokens that each request has generated, from the first that was submitted last.
   private var generated: [Int] = []
@@ -24,9 +25,10 @@ final class EngineBench: BenchSubject {
   /// Generated tokens that run before the clock starts: enough to compile the products of most numbers of rows.
   private static let warmUpTokenCount = 32
 
-  init(_ test: BenchTest, model: Model, seed: UInt64) throws(RallyError) {
+  init(_ test: BenchTest, model: Model, seed: UInt64, temperature: Float) throws(RallyError) {
     self.test = test
     self.seed = seed
+    self.temperature = temperature
     info = model.info
     lengths = test.jobLengths(seed: seed, model.info)
     memory = Memory(test, model.info, lengths: lengths)
@@ -69,21 +71,21 @@ final class EngineBench: BenchSubject {
   /// Whole prompts up to the logits of their last token, and `count` tokens behind each that run through the model too.
   private func runPrompts(_ promptCount: Int, generating count: Int, _ tokens: inout TokenSource) throws -> BenchSample {
     // The last token that is generated is never computed.
-    try submit(behindContext(promptCount, &tokens), limit: count + 1)
+    try submit(behindContext(promptCount, &tokens), limit: count + 1, &tokens)
     let sample = try measure(until: { !engine.isBusy }) { test.sequenceCount * (promptCount + count) }
     let keptCount = Int(sample.work.sharedTokenCount)
     guard keptCount == test.sequenceCount * test.depth else {
       throw CommandFailure(
         .arguments,
         "\(test.name): expected \(test.sequenceCount) × \(test.depth) tokens in the cache, found \(keptCount); "
-          + "a context is kept from 32 tokens on, and those of at most \(Engine.retainedSequenceLimit / 2) sequences are for certain")
+          + "a context is kept from 32 tokens on, those of at most \(Engine.retainedSequenceLimit / 2) sequences for certain")
     }
     return sample
   }
 
   /// From the step in which the last sequence got its first token until one has got `count` more: all run all the time.
   private func generate(_ count: Int, _ tokens: inout TokenSource) throws -> BenchSample {
-    try submit(behindContext(1, &tokens), limit: memory.positionCount - test.depth)
+    try submit(behindContext(1, &tokens), limit: memory.positionCount - test.depth, &tokens)
     try step { generated.allSatisfy { $0 > 0 } || hasFinished }
     guard !hasFinished else {
       throw CommandFailure(
@@ -99,8 +101,8 @@ final class EngineBench: BenchSubject {
   }
 
   private func runJobs(_ lengths: [Int], _ tokens: inout TokenSource) throws -> BenchSample {
-    submission(count: lengths.count)
-    for length in lengths { try submit(tokens.tokens(1), limit: length) }
+    beginSubmission(count: lengths.count)
+    for length in lengths { try submit(tokens.tokens(1), limit: length, &tokens) }
     return try measure(until: { !engine.isBusy }) { lengths.reduce(0, +) }
   }
 
@@ -109,7 +111,7 @@ final class EngineBench: BenchSubject {
     let contexts = (0..<test.sequenceCount).map { _ in tokens.tokens(test.depth) }
     if test.depth > 0 {
       engine.forgetRetainedSequences()
-      try submit(contexts, limit: 1)
+      try submit(contexts, limit: 1, &tokens)
       try step { !engine.isBusy }
     }
     return contexts.map { $0 + tokens.tokens(count) }
@@ -117,21 +119,24 @@ final class EngineBench: BenchSubject {
 
   // MARK: Steps
 
-  private func submit(_ prompts: [[Int32]], limit: Int) throws(RallyError) {
-    submission(count: prompts.count)
-    for prompt in prompts { try submit(prompt, limit: limit) }
+  private func submit(_ prompts: [[Int32]], limit: Int, _ tokens: inout TokenSource) throws(RallyError) {
+    beginSubmission(count: prompts.count)
+    for prompt in prompts { try submit(prompt, limit: limit, &tokens) }
   }
 
-  private func submission(count: Int) {
+  /// Begins to count anew.
+  private func beginSubmission(count: Int) {
     firstNumber += generated.count
     generated = Array(repeating: 0, count: count)
     hasFinished = false
   }
 
-  private func submit(_ prompt: [Int32], limit: Int) throws(RallyError) {
+  private func submit(_ prompt: [Int32], limit: Int, _ tokens: inout TokenSource) throws(RallyError) {
     var request = GenerationRequest(tokens: prompt)
     request.maximumTokenCount = limit
     request.stopsAtEndOfSequence = false
+    request.sampling.temperature = temperature
+    request.sampling.seed = tokens.seed()
     try engine.submit(request)
   }
 

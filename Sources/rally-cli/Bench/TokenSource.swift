@@ -22,6 +22,9 @@ struct TokenSource {
     }
   }
 
+  /// Of a request's own draws.
+  mutating func seed() -> UInt64 { generator.next() }
+
   mutating func lengths(_ count: Int, in range: ClosedRange<Int>) -> [Int] {
     (0..<count).map { _ in Int.random(in: range, using: &generator) }
   }
