@@ -25,7 +25,8 @@ typedef enum rox_status {
   ROX_OK = 0,
   ROX_CORRUPT = 1,       /* not an ONNX model, or cut off, or contradictory */
   ROX_LIMIT = 2,         /* one of rox_limits */
-  ROX_OUT_OF_MEMORY = 3
+  ROX_OUT_OF_MEMORY = 3,
+  ROX_UNSUPPORTED = 4    /* a graph that cannot be rewritten; the error says why */
 } rox_status;
 
 /* NUL-terminated, one line each. `subject` names the message or tensor. */
@@ -125,6 +126,44 @@ typedef enum rox_check_result {
 /* Runs libonnx's checker and shape inference over the structure, where that is known to be safe (Checker.cpp says when).
  * reason: [capacity], why it failed or was skipped, one line. */
 rox_check_result rox_model_check(const rox_model *model, char *reason, size_t capacity);
+
+/* How one initializer shall be stored. */
+typedef struct rox_storage {
+  size_t tensor;       /* its index */
+  int32_t data_type;   /* ROX_FLOAT …; ROX_INT8 for a matrix only */
+  uint64_t byte_count; /* of its data */
+  int64_t offset;      /* of its data in the data file; -1: inside the model */
+} rox_storage;
+
+/* Another model with the same graph and some initializers stored in another type, as the bytes to be written. */
+typedef struct rox_rewrite rox_rewrite;
+
+typedef enum rox_data {
+  ROX_NO_DATA = 0,
+  ROX_ELEMENTS = 1, /* byte_count bytes, little-endian and row-major */
+  ROX_SCALES = 2    /* [rows] f32 of an INT8 matrix */
+} rox_data;
+
+/* `bytes`, and behind them the data of storages[storage], which the caller writes. */
+typedef struct rox_piece {
+  rox_text bytes;
+  rox_data data;
+  size_t storage;
+} rox_piece;
+
+/*
+ * Nodes that read a tensor whose type changes are changed with it (Rewiring.h); an INT8 matrix NAME gets its scales as
+ * NAME.scale, and loses them with that type. Initializers that are not in `storages` are copied; none of them may have
+ * external data. The same arguments give the same bytes.
+ * storages: [count], each tensor at most once. location: of the data file.
+ * ROX_UNSUPPORTED, ROX_LIMIT for a model beyond 2^31 - 1 bytes, ROX_OUT_OF_MEMORY. The model must outlive the rewrite.
+ */
+rox_status rox_rewrite_open(const rox_model *model, const rox_storage *storages, size_t count, rox_text location,
+                            rox_rewrite **rewrite, rox_error *error);
+void rox_rewrite_close(rox_rewrite *rewrite); /* NULL: nothing */
+/* One after the other they are the model. */
+size_t rox_rewrite_piece_count(const rox_rewrite *rewrite);
+void rox_rewrite_piece_at(const rox_rewrite *rewrite, size_t index, rox_piece *piece);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,25 @@
+// The nodes of a graph whose weights change their element type.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include <onnx/onnx_pb.h>
+
+namespace rox {
+
+struct TypeChange {
+  int32_t from;
+  int32_t to;
+};
+
+// The initializer that holds the scales of an INT8 matrix.
+inline std::string scale_name(const std::string& name) { return name + ".scale"; }
+
+// Changes the nodes that read the weights named in `changes`, so that the graph computes with the values of the new
+// types: FLOAT is read as it is, FLOAT16 and BFLOAT16 through Cast, INT8 through DequantizeLinear. All other nodes and
+// the names of all values that are left stay. The initializers themselves are for the caller to change.
+// Throws Failure where a node reads a weight in a way that cannot be followed.
+void rewire(onnx::ModelProto& model, const std::map<std::string, TypeChange>& changes);
+
+}  // namespace rox

@@ -1,0 +1,196 @@
+// Writes a model anew: the graph as one message, the initializers behind it in the order of the file, their data left out.
+#include <climits>
+#include <map>
+#include <memory>
+#include <new>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <google/protobuf/stubs/logging.h>
+
+#include "Model.h"
+#include "Rewiring.h"
+
+namespace rox {
+namespace {
+
+// Tags of the fields that are put together here: field number · 8 + kBytes.
+constexpr char kModelGraph = 7 << 3 | kBytes;
+constexpr char kGraphInitializer = 5 << 3 | kBytes;
+constexpr char kTensorRawData = 9 << 3 | kBytes;
+
+struct Piece {
+  std::string bytes;
+  rox_data data = ROX_NO_DATA;
+  size_t storage = 0;
+  uint64_t data_size = 0;
+};
+
+void put_field(std::string& out, char tag, uint64_t size) {
+  out.push_back(tag);
+  for (; size > 0x7F; size >>= 7) out.push_back(static_cast<char>((size & 0x7F) | 0x80));
+  out.push_back(static_cast<char>(size));
+}
+
+class Writing {
+ public:
+  Writing(const rox_model& model, const rox_storage* storages, size_t count, const std::string& location)
+      : model_(model), storages_(storages), location_(location) {
+    for (size_t i = 0; i < count; ++i) by_tensor_[storages[i].tensor] = i;
+  }
+
+  std::vector<Piece> run() {
+    google::protobuf::LogSilencer silence;
+    onnx::ModelProto proto(model_.proto);
+    rewire(proto, changes());
+    for (size_t i = 0; i < model_.structure.payloads.size(); ++i) initializer(i);
+    onnx::GraphProto graph;
+    graph.Swap(proto.mutable_graph());
+    proto.clear_graph();
+    graph.clear_initializer();
+    prepend(proto.SerializeAsString(), graph.SerializeAsString());
+    return std::move(pieces_);
+  }
+
+ private:
+  std::map<std::string, TypeChange> changes() {
+    std::map<std::string, TypeChange> changes;
+    for (const auto& [tensor, storage] : by_tensor_) {
+      const auto& from = model_.graph().initializer(static_cast<int>(tensor));
+      const int32_t to = storages_[storage].data_type;
+      if (from.data_type() != to) changes[from.name()] = {from.data_type(), to};
+      // Written anew, or not needed any more.
+      if (from.data_type() == ROX_INT8) old_scales_.insert(scale_name(from.name()));
+    }
+    return changes;
+  }
+
+  void initializer(size_t index) {
+    const auto& from = model_.graph().initializer(static_cast<int>(index));
+    const auto found = by_tensor_.find(index);
+    if (found != by_tensor_.end()) return tensor(from, found->second);
+    if (old_scales_.count(from.name()) > 0) return;
+    if (from.data_location() == onnx::TensorProto::EXTERNAL) {
+      fail(ROX_UNSUPPORTED, from.name(), "its data inside the model", "external data");
+    }
+    const Payload& payload = model_.structure.payloads[index];
+    Piece& piece = open_piece();
+    put_field(piece.bytes, kGraphInitializer, payload.body_size);
+    piece.bytes.append(reinterpret_cast<const char*>(payload.body), payload.body_size);
+  }
+
+  void tensor(const onnx::TensorProto& from, size_t storage) {
+    const rox_storage& wanted = storages_[storage];
+    onnx::TensorProto proto(from);
+    proto.set_data_type(wanted.data_type);
+    proto.clear_segment();
+    proto.clear_external_data();
+    proto.clear_data_location();
+    // A location that this ONNX does not know is kept there and would be a second one.
+    proto.DiscardUnknownFields();
+    if (wanted.offset >= 0) {
+      proto.set_data_location(onnx::TensorProto::EXTERNAL);
+      add_pair(proto, "location", location_);
+      add_pair(proto, "offset", std::to_string(wanted.offset));
+      add_pair(proto, "length", std::to_string(wanted.byte_count));
+      put_tensor(proto, ROX_NO_DATA, storage, 0);
+    } else {
+      put_tensor(proto, ROX_ELEMENTS, storage, wanted.byte_count);
+    }
+    if (wanted.data_type != ROX_INT8 || from.dims_size() == 0) return;
+    onnx::TensorProto scale;
+    scale.set_name(scale_name(from.name()));
+    scale.set_data_type(ROX_FLOAT);
+    scale.add_dims(from.dims(0));
+    put_tensor(scale, ROX_SCALES, storage, static_cast<uint64_t>(from.dims(0)) * sizeof(float));
+  }
+
+  static void add_pair(onnx::TensorProto& proto, const char* key, const std::string& value) {
+    auto* pair = proto.add_external_data();
+    pair->set_key(key);
+    pair->set_value(value);
+  }
+
+  // The message up to its data, which is its last field.
+  void put_tensor(const onnx::TensorProto& proto, rox_data data, size_t storage, uint64_t data_size) {
+    std::string body = proto.SerializeAsString();
+    if (data != ROX_NO_DATA) put_field(body, kTensorRawData, data_size);
+    Piece& piece = open_piece();
+    put_field(piece.bytes, kGraphInitializer, body.size() + data_size);
+    piece.bytes += body;
+    piece.data = data;
+    piece.storage = storage;
+    piece.data_size = data_size;
+  }
+
+  // The last piece, as long as no data follows it.
+  Piece& open_piece() {
+    if (pieces_.empty() || pieces_.back().data != ROX_NO_DATA) pieces_.emplace_back();
+    return pieces_.back();
+  }
+
+  // A protobuf message may have its fields in any order: the graph stands last, its initializers last in it.
+  void prepend(const std::string& model, const std::string& graph) {
+    uint64_t size = graph.size();
+    for (const Piece& piece : pieces_) size += piece.bytes.size() + piece.data_size;
+    if (size + model.size() + 16 > INT_MAX) {
+      fail(ROX_LIMIT, "ONNX model", "at most 2147483647 bytes without external data", std::to_string(size) + " bytes");
+    }
+    std::string head = model;
+    put_field(head, kModelGraph, size);
+    head += graph;
+    open_first().insert(0, head);
+  }
+
+  std::string& open_first() {
+    if (pieces_.empty()) pieces_.emplace_back();
+    return pieces_.front().bytes;
+  }
+
+  const rox_model& model_;
+  const rox_storage* storages_;
+  const std::string location_;
+  std::map<size_t, size_t> by_tensor_;
+  std::set<std::string> old_scales_;
+  std::vector<Piece> pieces_;
+};
+
+}  // namespace
+}  // namespace rox
+
+struct rox_rewrite {
+  std::vector<rox::Piece> pieces;
+};
+
+extern "C" {
+
+rox_status rox_rewrite_open(const rox_model* model, const rox_storage* storages, size_t count, rox_text location,
+                            rox_rewrite** rewrite, rox_error* error) {
+  try {
+    auto made = std::make_unique<rox_rewrite>();
+    made->pieces = rox::Writing(*model, storages, count, std::string(location.data, location.size)).run();
+    *rewrite = made.release();
+    return ROX_OK;
+  } catch (const rox::Failure& failure) {
+    *error = failure.error;
+    return failure.status;
+  } catch (const std::bad_alloc&) {
+    *error = {"ONNX model", "memory for its structure", "none"};
+    return ROX_OUT_OF_MEMORY;
+  } catch (...) {
+    *error = {"ONNX model", "a graph that libprotobuf writes", "an exception of libprotobuf"};
+    return ROX_UNSUPPORTED;
+  }
+}
+
+void rox_rewrite_close(rox_rewrite* rewrite) { delete rewrite; }
+
+size_t rox_rewrite_piece_count(const rox_rewrite* rewrite) { return rewrite->pieces.size(); }
+
+void rox_rewrite_piece_at(const rox_rewrite* rewrite, size_t index, rox_piece* piece) {
+  const rox::Piece& from = rewrite->pieces[index];
+  *piece = {{from.bytes.data(), from.bytes.size()}, from.data, from.storage};
+}
+
+}  // extern "C"
