@@ -7,6 +7,10 @@ struct ExternalData {
   private let limits: ModelLimits
   private var files: [String: MappedFile] = [:]
 
+  /// Of all files that were opened.
+  var byteCount: Int { files.values.reduce(0) { $0 + $1.byteCount } }
+  var paths: [String] { files.values.map(\.path) }
+
   init(folders: [String], limits: ModelLimits) {
     self.folders = folders
     self.limits = limits

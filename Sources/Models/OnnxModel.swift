@@ -6,7 +6,7 @@ import Tensors
 /// It points into the bytes it was opened from, which the caller keeps alive.
 @safe
 struct OnnxModel: ~Copyable {
-  @unsafe private let handle: OpaquePointer
+  @unsafe let handle: OpaquePointer
 
   /// - Throws: `corruptFile`, `limitExceeded`, `outOfMemory`.
   @unsafe
@@ -174,11 +174,12 @@ extension String {
 }
 
 extension RallyError {
-  fileprivate init(_ status: rox_status, _ error: rox_error, in path: String) {
+  init(_ status: rox_status, _ error: rox_error, in path: String) {
     let code: Code =
       switch status {
       case ROX_LIMIT: .limitExceeded
       case ROX_OUT_OF_MEMORY: .outOfMemory
+      case ROX_UNSUPPORTED: .unsupported
       default: .corruptFile
       }
     let subject = String(array: error.subject)

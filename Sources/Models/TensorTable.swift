@@ -91,6 +91,29 @@ struct TensorTable {
     return byteCount
   }
 
+  /// The tensors that are no weights and have their data outside of the model.
+  ///
+  /// - Parameter known: which are weights.
+  /// - Throws: as `entry`; `unsupported` for a type of constants that weights do not have.
+  func externalOthers(
+    in onnx: borrowing OnnxModel, external: inout ExternalData, known: (String) -> Bool
+  ) throws(RallyError) -> [(index: Int, entry: TensorEntry)] {
+    var others: [(index: Int, entry: TensorEntry)] = []
+    for (name, index) in stored.sorted(by: { $0.value < $1.value }) where !known(name) {
+      let tensor = onnx.tensor(index)
+      guard tensor.source == .external else { continue }
+      guard let type = tensor.dataType else {
+        throw RallyError(
+          .unsupported, name.quoted, expected: "its data inside the model", found: "external data of \(tensor.typeName)")
+      }
+      let shape = try Self.shape(of: tensor, expected: tensor.extents.map { _ in nil })
+      let byteCount = try byteCount(shape, type, of: tensor)
+      let (data, storage) = unsafe try external.bytes(of: tensor, byteCount: byteCount)
+      others.append((index, unsafe TensorEntry(name: name, dataType: type, shape: shape, data: data, storage: storage)))
+    }
+    return others
+  }
+
   @unsafe
   private func bytes(
     of tensor: StoredTensor, shape: Shape, byteCount: Int, in onnx: borrowing OnnxModel,

@@ -104,6 +104,11 @@ extension RallyError {
     }
   }
 
+  /// What the system said about `path`, which was to be written.
+  init(errno code: CInt, writing path: String) {
+    self.init(.io, path, expected: "a file that can be written", found: Self.systemMessage(code))
+  }
+
   private static func systemMessage(_ code: CInt) -> String {
     // Safe among threads since glibc 2.32, which writes unknown numbers into memory of the thread.
     guard let text = unsafe strerror(code) else { return "error \(code)" }

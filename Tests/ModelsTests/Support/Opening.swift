@@ -41,17 +41,26 @@ final class TemporaryFolder {
     return path
   }
 
-  private static func remove(_ path: String) {
-    if let directory = unsafe opendir(path) {
-      while let entry = unsafe readdir(directory) {
-        let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-          unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
-        }
-        if name == "." || name == ".." { continue }
-        // What is no file is a folder.
-        if unsafe unlink(path + "/" + name) != 0 { remove(path + "/" + name) }
+  /// Of what is in it now.
+  var names: [String] { Self.names(in: path) }
+
+  private static func names(in path: String) -> [String] {
+    guard let directory = unsafe opendir(path) else { return [] }
+    defer { unsafe closedir(directory) }
+    var names: [String] = []
+    while let entry = unsafe readdir(directory) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+        unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
       }
-      unsafe closedir(directory)
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names
+  }
+
+  private static func remove(_ path: String) {
+    for name in names(in: path) {
+      // What is no file is a folder.
+      if unsafe unlink(path + "/" + name) != 0 { remove(path + "/" + name) }
     }
     unsafe rmdir(path)
   }

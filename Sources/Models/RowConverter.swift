@@ -1,0 +1,79 @@
+import Kernels
+import Tensors
+
+/// Turns rows of a matrix into another element type, and measures what that costs.
+struct RowConverter: ~Copyable {
+  /// The stored bytes of the rows that were converted last.
+  private(set) var bytes: [UInt8] = []
+  /// [rows of the matrix], with int8.
+  private(set) var scales: [Float] = []
+  /// Of each row that was converted last; 0 for rows of zeros.
+  private(set) var errors: [Double] = []
+  private let dataType: DataType
+
+  /// - Parameter dataType: f32, bf16 or int8.
+  init(_ dataType: DataType) { self.dataType = dataType }
+
+  /// Forgets the scales of the matrix before.
+  mutating func start() { scales.removeAll(keepingCapacity: true) }
+
+  mutating func convert(_ rows: Range<Int>, of entry: TensorEntry) throws(RallyError) {
+    let width = entry.rowWidth
+    let old = try FloatStorage(count: rows.count * width)
+    let new = try FloatStorage(count: width)
+    unsafe entry.copyFloats(rows: rows, into: old.base)
+    bytes = [UInt8](repeating: 0, count: rows.count * width * dataType.byteCount)
+    errors.removeAll(keepingCapacity: true)
+    for row in 0..<rows.count {
+      let values = unsafe old.base + row * width
+      unsafe store(values, width: width, at: row * width * dataType.byteCount, widened: new.base)
+      unsafe errors.append(Self.error(of: new.base, against: values, count: width))
+    }
+  }
+
+  /// - Parameter widened: [width], what the stored row stands for.
+  @unsafe
+  private mutating func store(
+    _ values: UnsafeMutablePointer<Float>, width: Int, at offset: Int, widened: UnsafeMutablePointer<Float>
+  ) {
+    let dataType = dataType
+    let scale = unsafe bytes.withUnsafeMutableBytes { buffer -> Float? in
+      guard let base = unsafe buffer.baseAddress.map({ unsafe $0 + offset }) else { return nil }
+      switch dataType {
+      case .int8:
+        let target = unsafe base.assumingMemoryBound(to: Int8.self)
+        let scale = unsafe Conversion.f32(values, toInt8: target, count: width)
+        for index in 0..<width { unsafe widened[index] = Float(target[index]) * scale }
+        return scale
+      case .bf16:
+        let target = unsafe base.assumingMemoryBound(to: UInt16.self)
+        unsafe Conversion.f32(values, toBF16: target, count: width)
+        unsafe Conversion.bf16(target, to: widened, count: width)
+      default:
+        unsafe base.copyMemory(from: values, byteCount: width * 4)
+        unsafe widened.update(from: values, count: width)
+      }
+      return nil
+    }
+    if let scale { scales.append(scale) }
+  }
+
+  /// ‖new − old‖ / ‖old‖; 0 for a row of zeros.
+  @unsafe
+  private static func error(
+    of new: UnsafeMutablePointer<Float>, against old: UnsafeMutablePointer<Float>, count: Int
+  ) -> Double {
+    // Four sums each, so that a sum need not wait for the one before.
+    var (difference, magnitude) = (SIMD4<Double>.zero, SIMD4<Double>.zero)
+    for start in stride(from: 0, to: count, by: 4) {
+      var (value, stored) = (SIMD4<Double>.zero, SIMD4<Double>.zero)
+      for lane in 0..<min(4, count - start) {
+        unsafe (value[lane], stored[lane]) = (Double(old[start + lane]), Double(new[start + lane]))
+      }
+      difference += (stored - value) * (stored - value)
+      magnitude += value * value
+    }
+    let norm = magnitude.sum()
+    return norm > 0 ? (difference.sum() / norm).squareRoot() : 0
+  }
+}

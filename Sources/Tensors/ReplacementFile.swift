@@ -1,0 +1,120 @@
+import Glibc
+import Synchronization
+
+/// A file that is being written, under a name of its own until it is whole.
+///
+/// `commit` puts it in its place in one step: whoever opens the path finds what was there before, or all of the new
+/// file. A file that is not committed leaves with its owner.
+package struct ReplacementFile: ~Copyable {
+  private static let count = Atomic<Int>(0)
+
+  /// Where the file shall stand.
+  package let path: String
+  /// Where it stands until then, in the same folder.
+  package let temporaryPath: String
+  package private(set) var byteCount = 0
+  private let descriptor: CInt
+  private var isCommitted = false
+
+  /// - Throws: `notAFile` where `path` is a folder or a device; `io` in the system's words.
+  package init(path: String) throws(RallyError) {
+    guard !path.isEmpty, !path.utf8.contains(0), path.utf8.last != UInt8(ascii: "/") else {
+      throw RallyError(
+        .notAFile, path.isEmpty ? "output" : path.filter { $0 != "\0" }, expected: "the path of a file",
+        found: path.isEmpty ? "an empty one" : "another")
+    }
+    if let kind = FileIdentity.kind(of: path), kind != S_IFREG {
+      throw RallyError(
+        .notAFile, path, expected: "a regular file, or none yet",
+        found: kind == S_IFDIR ? "a directory" : "a device, pipe or socket")
+    }
+    let folder = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[...$0]) } ?? ""
+    var name = ""
+    var opened: CInt = -1
+    // A process of the same number may have died here.
+    for _ in 0..<1000 {
+      name = "\(folder).rally-\(getpid())-\(Self.count.add(1, ordering: .relaxed).newValue).tmp"
+      opened = unsafe Glibc.open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o666)
+      if opened >= 0 || errno != EEXIST { break }
+    }
+    guard opened >= 0 else { throw RallyError(errno: errno, writing: path) }
+    self.path = path
+    temporaryPath = name
+    descriptor = opened
+  }
+
+  deinit {
+    close(descriptor)
+    if !isCommitted { unsafe _ = unlink(temporaryPath) }
+  }
+
+  @unsafe
+  package mutating func write(_ bytes: UnsafeRawBufferPointer) throws(RallyError) {
+    var done = 0
+    while done < bytes.count, let base = bytes.baseAddress {
+      let count = unsafe Glibc.write(descriptor, base + done, bytes.count - done)
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { throw RallyError(errno: count < 0 ? errno : EIO, writing: path) }
+      done += count
+    }
+    byteCount += bytes.count
+  }
+
+  /// Writes zeros up to the next multiple of `alignment`.
+  package mutating func align(to alignment: Int) throws(RallyError) {
+    let missing = (alignment - byteCount % alignment) % alignment
+    guard missing > 0 else { return }
+    try write([UInt8](repeating: 0, count: missing))
+  }
+
+  package mutating func write<Element: BitwiseCopyable>(_ values: [Element]) throws(RallyError) {
+    var failure: RallyError?
+    unsafe values.withUnsafeBytes { bytes in
+      do throws(RallyError) { try unsafe write(bytes) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+
+  /// Waits until the disk has all of it.
+  package func synchronize() throws(RallyError) {
+    guard fsync(descriptor) == 0 else { throw RallyError(errno: errno, writing: path) }
+  }
+
+  /// Takes the place of what stands at `path`, on the disk too.
+  package mutating func commit() throws(RallyError) {
+    try synchronize()
+    guard unsafe rename(temporaryPath, path) == 0 else { throw RallyError(errno: errno, writing: path) }
+    isCommitted = true
+    // The name is safe once its folder is; a file system without that has nothing to say.
+    let name = path.utf8.contains(UInt8(ascii: "/")) ? OpenedFile.parent(of: path) : "."
+    let folder = unsafe Glibc.open(name, O_RDONLY | O_CLOEXEC)
+    guard folder >= 0 else { return }
+    _ = fsync(folder)
+    close(folder)
+  }
+
+  /// Takes a committed file away again.
+  package func withdraw() {
+    if isCommitted { unsafe _ = unlink(path) }
+  }
+}
+
+/// Which file a path leads to, whatever its name.
+package struct FileIdentity: Equatable {
+  private let device: dev_t
+  private let node: ino_t
+
+  /// Nil where there is no file.
+  package init?(path: String) {
+    guard let status = Self.status(of: path) else { return nil }
+    (device, node) = (status.st_dev, status.st_ino)
+  }
+
+  /// The bits of `S_IFMT`, or nil where there is no file.
+  static func kind(of path: String) -> mode_t? { status(of: path).map { $0.st_mode & S_IFMT } }
+
+  private static func status(of path: String) -> stat? {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 ? status : nil
+  }
+}
