@@ -16,7 +16,10 @@ struct RallyCommand: ParsableCommand {
       \(ExitStatus.allCases.map { "  \(String($0.rawValue).padded(to: 3, .right))  \($0.meaning)" }.joined(separator: "\n"))
       """,
     version: "rally \(RALLY_VERSION_MAJOR).\(RALLY_VERSION_MINOR).\(RALLY_VERSION_PATCH) (\(InstructionSet.current))",
-    subcommands: [InspectCommand.self, GenerateCommand.self, ScoreCommand.self, PerplexityCommand.self, BenchCommand.self])
+    subcommands: [
+      InspectCommand.self, GenerateCommand.self, ScoreCommand.self, PerplexityCommand.self, BenchCommand.self,
+      QuantizeCommand.self,
+    ])
 
   static func main() {
     Interrupt.watch()
