@@ -206,6 +206,31 @@ rally_status rally_model_open_memory(const void *data, size_t size, const rally_
 /* Checks the file as rally_model_open does, weights included, and keeps nothing. Any thread. */
 rally_status rally_model_validate(const char *path, const rally_model_options *options, rally_error *error);
 
+typedef struct rally_quantize_options {
+  size_t struct_size;
+  rally_dtype dtype; /* RALLY_DTYPE_INT8 (default), RALLY_DTYPE_BF16 or RALLY_DTYPE_F32: how the matrices are stored */
+  rally_progress_callback progress; /* bytes of weights, each counted when it is checked and when it is stored */
+  void *progress_user;
+} rally_quantize_options;
+
+void rally_quantize_options_init(rally_quantize_options *options, size_t size);
+
+/*
+ * Writes the model file at `in_path` to `out_path` with its matrices in another type: the embedding, all projections and the
+ * head. Norms, biases, routers, positions and a rater's own head stay as they are stored, and so do metadata, tokenizer and
+ * graph, whose nodes follow the types: the result is an ordinary model file, executable by any ONNX runtime. docs/format.md has
+ * the rule of rounding. From a narrower type to a wider one, what the stored numbers stand for. The same file gives the same bytes.
+ * The new file is written under a name of its own beside `out_path`, checked as rally_model_open checks it, and takes the
+ * place of what stood there in one step; on failure nothing there has changed. Where more than 2 GB are left, the data goes to
+ * `out_path` with ".data" behind it, which must not exist. Of the input what rally_model_open says about files holds.
+ * Memory: some 10 MB, and the graph.
+ * Errors: those of rally_model_validate; RALLY_INVALID_ARGUMENT for another dtype and where the output is the input or its data;
+ * RALLY_NOT_A_FILE where it is a directory; RALLY_IO with the system's message where it cannot be written, such as on a full disk;
+ * RALLY_UNSUPPORTED for a graph that reads its weights in an unknown way; RALLY_NOT_FINITE for numbers beyond bf16. Any thread.
+ */
+rally_status rally_quantize(const char *in_path, const char *out_path, const rally_quantize_options *options,
+                            rally_error *error);
+
 /* Lets the model go; its memory is freed when the last runner on it is closed. NULL or a closed handle: nothing. Any thread. */
 void rally_model_close(rally_model *model);
 

@@ -163,6 +163,14 @@ class Model {
     detail::check([&](rally_error *error) { return rally_model_validate(path.c_str(), &options, error); });
   }
 
+  /* Writes the model to `out_path` with its matrices stored as `dtype`. */
+  static void quantize(const std::string &in_path, const std::string &out_path, rally_dtype dtype = RALLY_DTYPE_INT8) {
+    auto options = detail::initialised<rally_quantize_options, rally_quantize_options_init>();
+    options.dtype = dtype;
+    detail::check(
+        [&](rally_error *error) { return rally_quantize(in_path.c_str(), out_path.c_str(), &options, error); });
+  }
+
   rally_model_info info() const {
     auto info = detail::initialised<rally_model_info, rally_model_info_init>();
     detail::check([&](rally_error *error) { return rally_model_get_info(get(), &info, error); });

@@ -19,6 +19,12 @@ private let layoutText: CText = {
     ("log", \rally_model_options.log),
     ("log_user", \rally_model_options.log_user),
   ] as [(String, PartialKeyPath<rally_model_options>)])
+  unsafe lines += layout("rally_quantize_options", [
+    ("struct_size", \rally_quantize_options.struct_size),
+    ("dtype", \rally_quantize_options.dtype),
+    ("progress", \rally_quantize_options.progress),
+    ("progress_user", \rally_quantize_options.progress_user),
+  ] as [(String, PartialKeyPath<rally_quantize_options>)])
   lines += layout("rally_model_info", [
     ("struct_size", \rally_model_info.struct_size),
     ("kind", \rally_model_info.kind),

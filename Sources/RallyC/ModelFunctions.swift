@@ -40,6 +40,22 @@ public func rally_model_validate(
 }
 
 @c @implementation
+public func rally_quantize(
+  _ inPath: UnsafePointer<CChar>?, _ outPath: UnsafePointer<CChar>?,
+  _ options: UnsafePointer<rally_quantize_options>?, _ error: UnsafeMutablePointer<rally_error>?
+) -> rally_status {
+  unsafe status(error) { () throws(RallyError) in
+    let read = try unsafe rally_quantize_options.read(options, "options")
+    guard let dataType = try unsafe DataType(read.dtype) else {
+      throw RallyError(.invalidArgument, "dtype", expected: "int8, bf16 or f32", found: "auto")
+    }
+    try unsafe Model.quantize(
+      path: text(inPath, "in_path"), to: text(outPath, "out_path"), dataType: dataType,
+      progress: progress(read.progress, read.progress_user))
+  }
+}
+
+@c @implementation
 public func rally_model_close(_ model: OpaquePointer?) {
   _ = unsafe ModelHandle.table.remove(model)
 }
@@ -137,10 +153,7 @@ extension ModelOptions {
     threads = unsafe Int(read.threads)
     if unsafe read.max_file_bytes > 0 { unsafe limits.maximumFileByteCount = Int(clamping: read.max_file_bytes) }
     if unsafe read.max_tensor_bytes > 0 { unsafe limits.maximumTensorByteCount = Int(clamping: read.max_tensor_bytes) }
-    if let callback = unsafe read.progress {
-      let user = unsafe HostPointer(read.progress_user)
-      progress = { done, total in unsafe callback(user.pointer, done, total) == 0 }
-    }
+    unsafe progress = RallyC.progress(read.progress, read.progress_user)
     if let callback = unsafe read.log {
       let user = unsafe HostPointer(read.log_user)
       log = { level, line in
@@ -148,6 +161,15 @@ extension ModelOptions {
       }
     }
   }
+}
+
+/// The caller's function in Swift: false cancels.
+private func progress(
+  _ callback: rally_progress_callback?, _ user: UnsafeMutableRawPointer?
+) -> (@Sendable (UInt64, UInt64) -> Bool)? {
+  guard let callback = unsafe callback else { return nil }
+  let user = unsafe HostPointer(user)
+  return { done, total in unsafe callback(user.pointer, done, total) == 0 }
 }
 
 extension DataType {

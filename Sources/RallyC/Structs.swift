@@ -13,6 +13,15 @@ extension rally_model_options: SizedStruct {
   static var structName: String { "rally_model_options" }
 }
 
+extension rally_quantize_options: SizedStruct {
+  static var defaults: Self {
+    var value = unsafe Self()
+    unsafe value.dtype = RALLY_DTYPE_INT8
+    return unsafe value
+  }
+  static var structName: String { "rally_quantize_options" }
+}
+
 extension rally_model_info: SizedStruct {
   static var defaults: Self { Self() }
   static var structName: String { "rally_model_info" }
@@ -103,6 +112,11 @@ public func rally_error_init(_ error: UnsafeMutablePointer<rally_error>?, _ size
 @c @implementation
 public func rally_model_options_init(_ options: UnsafeMutablePointer<rally_model_options>?, _ size: Int) {
   unsafe rally_model_options.initialize(options, size)
+}
+
+@c @implementation
+public func rally_quantize_options_init(_ options: UnsafeMutablePointer<rally_quantize_options>?, _ size: Int) {
+  unsafe rally_quantize_options.initialize(options, size)
 }
 
 @c @implementation

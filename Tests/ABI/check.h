@@ -58,5 +58,6 @@ void test_threads(void);
 void test_files(void);
 void test_text(void);
 void test_results(void);
+void test_quantize(void);
 
 #endif

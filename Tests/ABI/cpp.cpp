@@ -5,6 +5,7 @@
 #include <iterator>
 #include <rally.hpp>
 #include <type_traits>
+#include <unistd.h>
 
 int checks_made = 0, checks_failed = 0;
 
@@ -104,6 +105,17 @@ static void test_generate(const rally::Model &model) {
   CHECK(cut.tokens.size() == 2 && cut.finish_reason == RALLY_FINISH_CANCELLED);
 }
 
+static void test_quantize(const char *path) {
+  const std::string out = "/tmp/rally-cpp-quantize-" + std::to_string(getpid()) + ".onnx";
+  rally::Model::quantize(path, out);
+  CHECK(rally::Model(out).tensors().size() > 0);
+  CHECK(std::string(rally::Model(out).tensors()[0].dtype) == "int8");
+  rally::Model::quantize(path, out, RALLY_DTYPE_BF16);
+  CHECK(std::string(rally::Model(out).tensors()[0].dtype) == "bf16");
+  CHECK(code_of([&] { rally::Model::quantize(out, out); }) == RALLY_INVALID_ARGUMENT);
+  std::remove(out.c_str());
+}
+
 static void test_rate(const rally::Model &model) {
   rally::Runner runner(model);
   const auto scores = runner.rate(std::vector<std::vector<int32_t>>{{1, 2, 3}, {4, 5}});
@@ -121,6 +133,7 @@ int main(int argc, char **argv) {
     test_run(model);
     test_generate(model);
     test_rate(rater);
+    test_quantize(argv[1]);
   } catch (const std::exception &error) {
     std::fprintf(stderr, "unexpected: %s\n", error.what());
     checks_failed++;

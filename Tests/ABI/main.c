@@ -34,7 +34,7 @@ int main(int argc, char **argv) {
   } tests[] = {
       {"layout", test_layout},   {"struct sizes", test_struct_sizes}, {"null", test_null},       {"arguments", test_arguments},
       {"handles", test_handles}, {"fork", test_fork},                 {"threads", test_threads}, {"files", test_files},
-      {"text", test_text},       {"results", test_results},
+      {"text", test_text},       {"results", test_results},         {"quantize", test_quantize},
   };
   if (argc != 3) {
     fprintf(stderr, "usage: %s LANGUAGE-MODEL RATER\n", argv[0]);

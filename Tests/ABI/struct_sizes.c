@@ -26,6 +26,7 @@
 static void test_inits(void) {
   CHECK_INIT_STAYS_INSIDE(rally_error, rally_error_init);
   CHECK_INIT_STAYS_INSIDE(rally_model_options, rally_model_options_init);
+  CHECK_INIT_STAYS_INSIDE(rally_quantize_options, rally_quantize_options_init);
   CHECK_INIT_STAYS_INSIDE(rally_model_info, rally_model_info_init);
   CHECK_INIT_STAYS_INSIDE(rally_tensor_info, rally_tensor_info_init);
   CHECK_INIT_STAYS_INSIDE(rally_tokenizer_options, rally_tokenizer_options_init);

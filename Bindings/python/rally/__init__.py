@@ -14,6 +14,7 @@ from .events import Event, FinishReason
 from .generation import Generation
 from .info import ModelInfo, TensorInfo
 from .model import Forward, Model
+from .quantization import quantize
 from .rows import Rows
 from .sampling import Sampling
 from .scorer import Scorer
@@ -39,5 +40,6 @@ __all__ = [
     "TensorInfo",
     "__version__",
     "instruction_set",
+    "quantize",
     "version",
 ]

@@ -70,6 +70,15 @@ class ModelOptions(Structure):
     ]
 
 
+class QuantizeOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("dtype", c_int),
+        ("progress", ProgressCallback),
+        ("progress_user", c_void_p),
+    ]
+
+
 class ModelInfo(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -232,6 +241,7 @@ class Generation(Structure):
 STRUCTS: dict[str, type[Structure]] = {
     "rally_error": Error,
     "rally_model_options": ModelOptions,
+    "rally_quantize_options": QuantizeOptions,
     "rally_model_info": ModelInfo,
     "rally_tensor_info": TensorInfo,
     "rally_tokenizer_options": TokenizerOptions,
@@ -250,6 +260,7 @@ _FALLIBLE: dict[str, tuple[Any, ...]] = {
     "rally_model_open": (c_char_p, POINTER(ModelOptions), POINTER(Handle)),
     "rally_model_open_memory": (Address, c_size_t, POINTER(ModelOptions), POINTER(Handle)),
     "rally_model_validate": (c_char_p, POINTER(ModelOptions)),
+    "rally_quantize": (c_char_p, c_char_p, POINTER(QuantizeOptions)),
     "rally_model_get_info": (Handle, POINTER(ModelInfo)),
     "rally_model_metadata_at": (Handle, c_size_t, POINTER(c_char_p), POINTER(c_char_p)),
     "rally_model_metadata_get": (Handle, c_char_p, POINTER(c_char_p)),

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from onnx import TensorProto
 
 from rally.modelfile import Description, LanguageModel, Rater, Routing, Tokenizer, write_model
 from rally.modelfile.shapes import layer_dims
-from rally.modelfile.tensors import float_tensor
+from rally.modelfile.tensors import Tensor, bfloat16_bits, float_tensor
 
 END = "<|endoftext|>"
 MERGES = ("t h", "th e", "Ġ the", "i n", "e r", "a n", "Ġ a", "Ã ©")
@@ -75,7 +76,17 @@ LANGUAGE_MODELS = {
 }
 
 
-def write(path: Path, model: Description, seed: int = 0) -> Path:
+def stored(name: str, values: np.ndarray, element: int) -> Tensor:
+    """A tensor that holds `values` as FLOAT, FLOAT16 or BFLOAT16."""
+    tensor = float_tensor(name, values)
+    if element == TensorProto.FLOAT:
+        return tensor
+    single = tensor.load()
+    array = single.astype(np.float16) if element == TensorProto.FLOAT16 else bfloat16_bits(single)
+    return replace(tensor, element=element, load=lambda: array)
+
+
+def write(path: Path, model: Description, seed: int = 0, element: int = TensorProto.FLOAT) -> Path:
     """Write `model` with random weights of order one, so that every part of it matters to the result."""
     random = np.random.default_rng(seed)
     width = model.hidden_size
@@ -103,7 +114,7 @@ def write(path: Path, model: Description, seed: int = 0) -> Path:
             weights["router.0.weight"] = normal(model.num_recursion, width)
     else:
         weights |= {"head.weight": normal(1, width), "head.bias": normal(1)}
-    write_model(path, model, [float_tensor(name, value) for name, value in weights.items()])
+    write_model(path, model, [stored(name, value, element) for name, value in weights.items()])
     return path
 
 

@@ -227,6 +227,20 @@ pub struct rally_model_options {
     pub log_user: *mut c_void,
 }
 
+/// How a model is stored anew.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_quantize_options {
+    /// `struct_size` of the header.
+    pub struct_size: usize,
+    /// `dtype` of the header.
+    pub dtype: rally_dtype,
+    /// `progress` of the header.
+    pub progress: rally_progress_callback,
+    /// `progress_user` of the header.
+    pub progress_user: *mut c_void,
+}
+
 /// What a model is.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -533,6 +547,15 @@ extern "C" {
     pub fn rally_model_validate(
         path: *const c_char,
         options: *const rally_model_options,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_quantize_options_init(options: *mut rally_quantize_options, size: usize);
+    /// See `rally.h`.
+    pub fn rally_quantize(
+        in_path: *const c_char,
+        out_path: *const c_char,
+        options: *const rally_quantize_options,
         error: *mut rally_error,
     ) -> rally_status;
     /// See `rally.h`.

@@ -33,6 +33,7 @@ fn declarations_match_the_library() {
     let declared = layout! {
         rally_error { struct_size, code, message }
         rally_model_options { struct_size, dtype, threads, max_file_bytes, max_tensor_bytes, progress, progress_user, log, log_user }
+        rally_quantize_options { struct_size, dtype, progress, progress_user }
         rally_model_info { struct_size, kind, routing, dtype, vocab_size, hidden_size, num_attention_heads, num_key_value_heads, head_dim, intermediate_size, max_position_embeddings, num_layers, num_effective_layers, num_recursion, bos_token_id, eos_token_id, has_tokenizer, parameter_count, effective_parameter_count, weight_bytes, kv_bytes_per_token }
         rally_tensor_info { struct_size, name, dtype, rank, shape, byte_count }
         rally_tokenizer_options { struct_size, add_bos, add_eos, parse_special, skip_special }

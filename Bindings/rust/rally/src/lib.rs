@@ -32,7 +32,7 @@ pub use engine::{Batching, Engine, EngineHandle, EngineOptions, Events};
 pub use error::{Code, Error, Result};
 pub use event::{Event, FinishReason, Flow};
 pub use generate::{Continuation, GenerateOptions};
-pub use model::{Info, Kind, Model, ModelOptions, Routing, Tensor};
+pub use model::{quantize, Dtype, Info, Kind, Model, ModelOptions, Routing, Tensor};
 pub use request::Request;
 pub use rows::Rows;
 pub use runner::{Canceller, Outputs, RateOptions, RunOptions, Runner, RunnerOptions, Selection, Wanted};

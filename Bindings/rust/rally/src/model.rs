@@ -233,6 +233,31 @@ impl Model {
     }
 }
 
+/// How the elements of a matrix are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dtype {
+    /// 32-bit floating point.
+    F32,
+    /// bfloat16.
+    Bf16,
+    /// Eight bits, with a scale per output channel.
+    Int8,
+}
+
+/// Writes the model file at `from` to `to` with its matrices stored as `dtype`; the header says which and how.
+///
+/// On failure, what stood at `to` is untouched.
+pub fn quantize(from: impl AsRef<Path>, to: impl AsRef<Path>, dtype: Dtype) -> Result<()> {
+    let (from, to) = (c_path(from.as_ref())?, c_path(to.as_ref())?);
+    let mut options = initialised(sys::rally_quantize_options_init);
+    options.dtype = match dtype {
+        Dtype::F32 => sys::RALLY_DTYPE_F32,
+        Dtype::Bf16 => sys::RALLY_DTYPE_BF16,
+        Dtype::Int8 => sys::RALLY_DTYPE_INT8,
+    };
+    check(|error| unsafe { sys::rally_quantize(from.as_ptr(), to.as_ptr(), &options, error) })
+}
+
 fn c_path(path: &Path) -> Result<CString> {
     CString::new(path.as_os_str().as_bytes())
         .map_err(|_| Error::new(Code::InvalidArgument, "path: expected no NUL byte, found one"))

@@ -46,6 +46,24 @@ fn failures_have_codes() {
 }
 
 #[test]
+fn models_are_stored_anew() {
+    let folder = std::env::temp_dir().join(format!("rally-rust-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (source, target) = (path("RALLY_TEST_LM", "rally-tiny.onnx"), folder.join("int8.onnx"));
+    quantize(&source, &target, Dtype::Int8).unwrap();
+    let model = Model::open(&target).unwrap();
+    assert_eq!(model.tensors().unwrap()[0].dtype, "int8");
+    assert_eq!(model.metadata().unwrap(), language_model().metadata().unwrap());
+    for (dtype, name) in [(Dtype::Bf16, "bf16"), (Dtype::F32, "f32")] {
+        quantize(&source, &target, dtype).unwrap();
+        assert_eq!(Model::open(&target).unwrap().tensors().unwrap()[0].dtype, name);
+    }
+    let error = quantize(&target, &target, Dtype::Int8).unwrap_err();
+    assert_eq!(error.code(), Code::InvalidArgument);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn text_comes_back() {
     let model = language_model();
     let text = "The sea, 海はひろい.";

@@ -1,0 +1,73 @@
+"""Model files whose matrices are stored in another type."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from ctypes import byref
+
+from . import _handles, _library
+from .errors import RallyError, Status
+from .rows import choice
+
+#: Types that matrices can be stored in.
+STORED_DTYPES = {name: value for name, value in _library.DTYPES.items() if name != "auto"}
+
+
+def quantize(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    dtype: str = "int8",
+    progress: Callable[[int, int], object] | None = None,
+) -> None:
+    """Writes a model file with its matrices stored in another type.
+
+    Embedding, projections and head change; norms, biases, routers, positions and a rater's own head stay as they are.
+    The result is an ordinary model file, checked as opening checks it. The same file gives the same bytes.
+
+    Parameters
+    ----------
+    source : str or path
+        The model file that is read.
+    target : str or path
+        The model file that is written. What stood there is replaced in one step, or untouched on failure and Ctrl-C.
+    dtype : {"int8", "bf16", "f32"}
+        Type of the matrices. int8 has one scale per output channel.
+    progress : callable, optional
+        Called with the bytes of weights that were checked or stored, and those in all. What it raises ends the call.
+
+    Raises
+    ------
+    RallyError
+        IO: the target cannot be written. INVALID_ARGUMENT: it is the source. All that opening the source raises.
+    """
+    library = _library.library()
+    paths = [os.fsencode(path) for path in (source, target)]
+    for path in paths:
+        if b"\0" in path:
+            raise RallyError(Status.INVALID_ARGUMENT, f"path: {os.fsdecode(path)!r} contains a zero byte")
+    interrupted = threading.Event()
+    raised: list[BaseException] = []
+
+    def report(user: int | None, done: int, total: int) -> int:
+        try:
+            if progress:
+                progress(done, total)
+        except BaseException as error:
+            raised.append(error)
+        return int(interrupted.is_set() or bool(raised))
+
+    options = library.new("rally_quantize_options")
+    options.dtype = choice("dtype", dtype, STORED_DTYPES)
+    options.progress = _library.ProgressCallback(report)
+
+    def run() -> None:
+        try:
+            library.call("rally_quantize", *paths, byref(options))
+        except RallyError:
+            if raised:
+                raise raised[0] from None
+            raise
+
+    _handles.call(run, interrupted.set, threading.Lock())
