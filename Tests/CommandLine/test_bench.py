@@ -83,6 +83,12 @@ def test_lists_and_ranges_make_every_combination(lm):
     assert [r["n_prompt"] for r in bench(lm, "-p", "8-16+4", "-n", 0, "-r", 1)] == [8, 12, 16]
 
 
+def test_element_types_follow_each_other(lm):
+    results = bench(lm, "--dtype", "f32,bf16", "-p", 16, "-n", 0, "-r", 1)
+    assert [r["dtype"] for r in results] == ["f32", "bf16"]
+    assert results[1]["model_size"] < results[0]["model_size"]
+
+
 def test_sequences_together_are_summed(lm):
     one, eight = bench(lm, "-p", 16, "-n", 0, "-npl", "1,8", "--prompts-together", "-r", 1)
     assert (one["samples_tokens"], eight["samples_tokens"]) == ([16], [128])
