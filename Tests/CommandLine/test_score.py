@@ -160,3 +160,16 @@ def test_squash(rater):
         assert squashed == raw
     else:
         assert all(0 <= value <= 1 for value in squashed)
+
+
+def test_several_raters_score_the_same_tokens(rater, tmp_path):
+    other = tmp_path / "other.onnx"
+    result = run("quantize", rater, other, "--dtype", "bf16")
+    assert result.code == 0, result
+    alone = [objects(score(path, TEXTS)) for path in (rater, other)]
+    for line, first, second in zip(objects(score(rater, "--also", other, TEXTS)), *alone, strict=True):
+        assert line == {**first, "score_other": second["score"]}
+
+
+def test_raters_that_read_other_tokens_are_refused(rater, lm):
+    assert "only raters" in score(rater, "--also", lm, stdin=lines({"text": "x"}), code=4).err

@@ -2,7 +2,9 @@
 struct Document {
   var object: JSONObject
   var tokens: [Int32]
-  var score: Float = .nan
+  /// By each rater, in their order.
+  var scores: [Float] = []
+  /// Of the first rater.
   var windowCount = 0
 
   init(object: JSONObject, tokens: [Int32]) {
@@ -10,10 +12,14 @@ struct Document {
     self.tokens = tokens
   }
 
-  /// The line with its score.
-  func json(field: String) -> JSONValue {
+  /// By the first rater.
+  var score: Float { scores.first ?? .nan }
+
+  /// The line with its scores.
+  /// - Parameter fields: one name per rater.
+  func json(fields: [String]) -> JSONValue {
     var object = object
-    object.set(field, .float(score))
+    for (field, score) in zip(fields, scores) { object.set(field, .float(score)) }
     object.set("token_count", .integer(tokens.count))
     object.set("windows", .integer(windowCount))
     return .object(object.members)

@@ -1,8 +1,8 @@
 import Rally
 
-/// Collects documents and scores them together.
+/// Collects documents and scores them together, by one rater or several over the same tokens.
 final class DocumentScorer {
-  private let runner: Runner
+  private let runners: [Runner]
   private let squashes: Bool
   private let progress = ProgressLine("scoring")
   private let start = now()
@@ -15,12 +15,14 @@ final class DocumentScorer {
   /// Eight of the runner's steps: enough to keep its batches full, and few enough to see results soon.
   private static let batchTokenCount = 8 * Runner.defaultBatchTokenCount
 
-  init(runner: Runner, squashes: Bool) {
-    self.runner = runner
+  init(runners: [Runner], squashes: Bool) {
+    self.runners = runners
     self.squashes = squashes
-    runner.progress = { [unowned self] done, _ in
-      self.report(done: done)
-      return !Interrupt.isRequested
+    for runner in runners {
+      runner.progress = { [unowned self] done, _ in
+        self.report(done: done)
+        return !Interrupt.isRequested
+      }
     }
   }
 
@@ -38,22 +40,26 @@ final class DocumentScorer {
       documents = []
       waitingTokenCount = 0
     }
-    let windows = documents.map { Self.windows(of: $0.tokens, length: runner.model.info.contextLength) }
-    let scores = try rate(windows.flatMap(\.self))
-    var first = 0
-    for index in documents.indices {
-      let count = windows[index].count
-      documents[index].score = Self.mean(scores[first..<first + count], windows[index])
-      documents[index].windowCount = count
-      first += count
-    }
+    for runner in runners { try score(by: runner) }
     progress.clear()
     documentCount += documents.count
     tokenCount += waitingTokenCount
     return documents
   }
 
-  private func rate(_ rows: [[Int32]]) throws(CommandFailure) -> [Float] {
+  private func score(by runner: Runner) throws(CommandFailure) {
+    let windows = documents.map { Self.windows(of: $0.tokens, length: runner.model.info.contextLength) }
+    let scores = try rate(windows.flatMap(\.self), by: runner)
+    var first = 0
+    for index in documents.indices {
+      let count = windows[index].count
+      documents[index].scores.append(Self.mean(scores[first..<first + count], windows[index]))
+      if runner === runners[0] { documents[index].windowCount = count }
+      first += count
+    }
+  }
+
+  private func rate(_ rows: [[Int32]], by runner: Runner) throws(CommandFailure) -> [Float] {
     let interruption = runner.interruption
     do throws(RallyError) {
       return try Interrupt.during(stop: { interruption.cancel() }) { () throws(RallyError) in

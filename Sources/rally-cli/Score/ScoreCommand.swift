@@ -12,9 +12,14 @@ struct ScoreCommand: ParsableCommand {
 
       A text longer than the rater's context is scored in windows of that length; its score is their mean, weighted by \
       their tokens, and "windows" says how many there were.
+
+      Several raters with one tokenizer score the same tokens: --also b.onnx adds a member "score_b".
       """)
 
   @OptionGroup var model: ModelArguments
+
+  @Option(help: ArgumentHelp("Another rater with the same tokenizer; may be repeated.", valueName: "model"))
+  var also: [String] = []
 
   @Argument(help: "Files of lines; - is standard input. (default: -)")
   var files: [String] = []
@@ -44,12 +49,9 @@ struct ScoreCommand: ParsableCommand {
   }
 
   func run() throws {
-    let model = try model.open()
-    guard model.info.kind == .rater else {
-      throw CommandFailure(
-        .model, "score: expected a rater, found '\(model.info.name)', a language model; only raters score texts")
-    }
-    let scorer = DocumentScorer(runner: try self.model.computing.makeRunner(model), squashes: squash)
+    let models = try raters()
+    let model = models[0]
+    let scorer = DocumentScorer(runners: try models.map(self.model.computing.makeRunner), squashes: squash)
     let output = StandardOutput()
     var ranking: [Document] = []
     var leftOutCount = 0
@@ -63,6 +65,35 @@ struct ScoreCommand: ParsableCommand {
     if sort { try writeSorted(ranking, to: output) }
     StandardError.line(StandardError.style.dim(scorer.statistics(leftOut: leftOutCount)))
     if leftOutCount > 0 { throw CommandFailure(.partial) }
+  }
+
+  /// The raters, of `--model` and `--also`, which read the same tokens.
+  private func raters() throws -> [Model] {
+    var models: [Model] = []
+    for path in [self.model.model] + also {
+      let model = try self.model.computing.open(path)
+      guard model.info.kind == .rater else {
+        throw CommandFailure(
+          .model, "score: expected a rater, found '\(model.info.name)', a language model; only raters score texts")
+      }
+      if let first = models.first, !first.readsTokens(of: model) {
+        throw CommandFailure(
+          .model,
+          "--also: expected a rater with the tokenizer of '\(first.info.name)', found '\(model.info.name)' with another; score by each in a run of its own"
+        )
+      }
+      models.append(model)
+    }
+    return models
+  }
+
+  /// Names of the members that scores are written to: of the first rater, and of the others by their files.
+  private var fields: [String] {
+    [field]
+      + also.map { path in
+        let name = path.split(separator: "/").last ?? ""
+        return "\(field)_\(name.hasSuffix(".onnx") ? name.dropLast(5) : name)"
+      }
   }
 
   /// - Returns: the number of lines that were left out.
@@ -88,7 +119,7 @@ struct ScoreCommand: ParsableCommand {
   }
 
   private func write(_ documents: [Document], to output: StandardOutput) throws(CommandFailure) {
-    for document in documents { try output.write(document.json(field: field).text + [0x0A]) }
+    for document in documents { try output.write(document.json(fields: fields).text + [0x0A]) }
     try output.flush()
   }
 
@@ -98,11 +129,10 @@ struct ScoreCommand: ParsableCommand {
       $0.element.score != $1.element.score ? $0.element.score > $1.element.score : $0.offset < $1.offset
     }.map(\.element)
     if json { return try write(sorted, to: output) }
-    var table = Table([("rank", .right), (field, .right), ("tokens", .right), ("document", .left)])
+    var table = Table([("rank", .right)] + fields.map { ($0, .right) } + [("tokens", .right), ("document", .left)])
     for (index, document) in sorted.enumerated() {
-      table.append([
-        "\(index + 1)", decimal(Double(document.score), 4), "\(document.tokens.count)", document.label(width: 60),
-      ])
+      let scores = document.scores.map { decimal(Double($0), 4) }
+      table.append(["\(index + 1)"] + scores + ["\(document.tokens.count)", document.label(width: 60)])
     }
     for line in table.lines(output.style) { try output.line(line) }
     try output.flush()
