@@ -160,12 +160,13 @@ typedef struct rally_model rally_model;
 
 /* Element type of the matrix products. Norms, routers, softmax, scores and the embedding are computed in f32 whatever it is.
  * BF16: weights are rounded to bf16; rows and sums are f32, but where the processor multiplies bf16 at more than the speed of f32
- * (AMD with AVX512_BF16, Intel with AMX) rows are rounded to bf16, too. */
+ * (AMD with AVX512_BF16, Intel with AMX) rows are rounded to bf16, too. INT8: weights with a scale per output, as stored or
+ * max|w| / 127, and rows that each product makes int8 with a scale of their own; sums are exact. */
 typedef enum rally_dtype {
   RALLY_DTYPE_AUTO = 0, /* what most weights of the layers are stored in; f32 for f16 */
   RALLY_DTYPE_F32 = 1,
   RALLY_DTYPE_BF16 = 2,
-  RALLY_DTYPE_INT8 = 3  /* answers RALLY_UNSUPPORTED in this version */
+  RALLY_DTYPE_INT8 = 3
 } rally_dtype;
 
 typedef enum rally_log_level { RALLY_LOG_DEBUG = 0, RALLY_LOG_INFO = 1, RALLY_LOG_WARNING = 2 } rally_log_level;

@@ -1,7 +1,7 @@
 // The loops that the matrix products of all formats share, compiled once per instruction set.
 //
 // Packed weights are *strips* of 32 outputs, one after the other. A strip is a list of *steps*, each
-// one input of all its outputs. A *unit* is the part of a strip whose
+// one input (f32, bf16) or four (int8) of all its outputs. A *unit* is the part of a strip whose
 // weights fill two vectors per step: the whole strip where vectors have 512 bits.
 //
 // A tile is R rows times S units with all its sums in registers. A step loads the weights of the

@@ -14,6 +14,10 @@ struct Product {
   float *y;  // [M, n]
   size_t y_stride;
   size_t M, n;
+  // int8 only: factors of rows and outputs, [M] and [n], and the sum of each row, [M].
+  const float *row_scales = nullptr;
+  const int32_t *row_sums = nullptr;
+  const float *scales = nullptr;
 };
 
 }  // namespace rally

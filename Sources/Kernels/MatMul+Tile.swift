@@ -16,7 +16,13 @@ extension MatMul {
 
   private func convert(row: Int, _ x: UnsafePointer<Float>, _ matrix: PackedMatrix) {
     let destination = unsafe convertedRow(row, matrix)
-    unsafe Conversion.f32(x, toBF16: destination.assumingMemoryBound(to: UInt16.self), count: matrix.inputs)
+    if matrix.dataType == .int8 {
+      unsafe rk_quantize_rows(
+        x, matrix.inputs, destination.assumingMemoryBound(to: Int8.self), matrix.convertedRowByteCount,
+        rowScales.base + row, rowSums.base + row, 1, matrix.inputs)
+    } else {
+      unsafe Conversion.f32(x, toBF16: destination.assumingMemoryBound(to: UInt16.self), count: matrix.inputs)
+    }
   }
 
   private func convertedRow(_ row: Int, _ matrix: PackedMatrix) -> UnsafeMutableRawPointer {
@@ -35,11 +41,19 @@ extension MatMul {
     if let blocks = panel.blocks {
       let converted = unsafe convertedRow(first, matrix).assumingMemoryBound(to: UInt16.self)
       unsafe native?.run(converted, rows: rows, blocks, y, call.yStride, worker: worker)
-    } else if matrix.dataType == .bf16 {
+      return
+    }
+    switch matrix.dataType {
+    case .int8:
+      unsafe rk_matmul_int8(
+        convertedRow(first, matrix).assumingMemoryBound(to: Int8.self), matrix.convertedRowByteCount,
+        rowScales.base + first, rowSums.base + first, panel.data.assumingMemoryBound(to: UInt8.self),
+        matrix.scales.base + panel.outputs.lowerBound, y, call.yStride, rows, panel.outputs.count, matrix.inputs)
+    case .bf16:
       unsafe rk_matmul_bf16(
         x, call.xStride, panel.data.assumingMemoryBound(to: UInt32.self), y, call.yStride, rows, panel.outputs.count,
         matrix.inputs)
-    } else {
+    default:
       unsafe rk_matmul_f32(
         x, call.xStride, panel.data.assumingMemoryBound(to: Float.self), y, call.yStride, rows, panel.outputs.count,
         matrix.inputs)

@@ -19,6 +19,9 @@ public final class MatMul {
   let pool: WorkerPool
   /// Rows of x in the type that weights are multiplied in, [tiles · tileRows, inputs]; grows to the largest.
   var rowStorage: AlignedStorage<UInt8>
+  /// Scales and sums of int8 rows, [blockRows].
+  let rowScales: AlignedStorage<Float>
+  let rowSums: AlignedStorage<Int32>
   /// For bf16 weights in oneDNN's layout.
   var native: NativeProducts?
 
@@ -26,6 +29,8 @@ public final class MatMul {
   public init(pool: WorkerPool) throws(RallyError) {
     self.pool = pool
     rowStorage = try AlignedStorage(count: 0)
+    rowScales = try AlignedStorage(count: Self.blockRows)
+    rowSums = try AlignedStorage(count: Self.blockRows)
   }
 
   /// y = x · W[outputs]ᵀ.

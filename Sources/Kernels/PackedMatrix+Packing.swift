@@ -16,7 +16,7 @@ extension PackedMatrix {
     func packOne(_ index: Int, _ worker: Int) {
       let piece = plan.pieces[index]
       let buffer = unsafe UnsafeMutableRawPointer(panelRows.base + worker * panelByteCount)
-      unsafe fetch(piece.rows, of: rows[piece.source], into: buffer, through: floats.base + worker * inputs)
+      unsafe fetch(piece, of: rows[piece.source], into: buffer, through: floats.base + worker * inputs)
       do throws(RallyError) {
         unsafe try panels[index].fill(from: buffer, dataType, inputs: inputs)
       } catch {
@@ -31,17 +31,27 @@ extension PackedMatrix {
     if let error = failure.withLock({ $0 }) { throw error }
   }
 
-  /// Rows in the matrix' own type, [range.count, inputs].
+  /// A panel's rows in the matrix' own type, [piece.rows.count, inputs], and their scales.
   private func fetch(
-    _ range: Range<Int>, of source: WeightRows, into buffer: UnsafeMutableRawPointer,
+    _ piece: PanelPlan.Piece, of source: WeightRows, into buffer: UnsafeMutableRawPointer,
     through floats: UnsafeMutablePointer<Float>
   ) {
-    if source.dataType == dataType { return unsafe source.copy(range, buffer) }
+    if source.dataType == dataType {
+      unsafe source.copy(piece.rows, buffer)
+      guard dataType == .int8 else { return }
+      for (row, output) in zip(piece.rows, piece.outputs) { unsafe scales.base[output] = source.scales[row] }
+      return
+    }
     let rowByteCount = inputs * dataType.byteCount
-    for row in range {
+    for (row, output) in zip(piece.rows, piece.outputs) {
       unsafe source.copy(row..<row + 1, floats)
-      let destination = unsafe buffer + (row - range.lowerBound) * rowByteCount
-      unsafe Conversion.f32(floats, toBF16: destination.assumingMemoryBound(to: UInt16.self), count: inputs)
+      let destination = unsafe buffer + (row - piece.rows.lowerBound) * rowByteCount
+      if dataType == .int8 {
+        unsafe scales.base[output] = Conversion.f32(
+          floats, toInt8: destination.assumingMemoryBound(to: Int8.self), count: inputs)
+      } else {
+        unsafe Conversion.f32(floats, toBF16: destination.assumingMemoryBound(to: UInt16.self), count: inputs)
+      }
     }
   }
 }
@@ -58,6 +68,9 @@ extension PackedMatrix.Panel {
     case .bf16:
       unsafe rk_matmul_pack_bf16(
         rows.assumingMemoryBound(to: UInt16.self), outputs.count, inputs, data.assumingMemoryBound(to: UInt32.self))
+    case .int8:
+      unsafe rk_matmul_pack_int8(
+        rows.assumingMemoryBound(to: Int8.self), outputs.count, inputs, data.assumingMemoryBound(to: UInt8.self))
     default:
       unsafe rk_matmul_pack_f32(
         rows.assumingMemoryBound(to: Float.self), outputs.count, inputs, data.assumingMemoryBound(to: Float.self))

@@ -48,8 +48,13 @@ extension PackedMatrix {
     /// One for each width of panels.
     private var layouts: [Int: BlockLayout] = [:]
 
-    init(inputs: Int, dataType: DataType, isBlocked: Bool) {
-      precondition(dataType == .f32 || dataType == .bf16)
+    init(inputs: Int, dataType: DataType, isBlocked: Bool) throws(RallyError) {
+      precondition([.f32, .bf16, .int8].contains(dataType))
+      guard dataType != .int8 || inputs <= rk_matmul_int8_inputs else {
+        throw RallyError(
+          .limitExceeded, "int8 matrix", expected: "at most \(rk_matmul_int8_inputs) inputs", found: "\(inputs)",
+          remedy: "open the model as bf16")
+      }
       self.inputs = inputs
       self.dataType = dataType
       self.isBlocked = isBlocked
@@ -81,9 +86,10 @@ extension PackedMatrix {
       return layout
     }
 
-    /// Whole strips, so panels stay aligned: a step of a strip is 64 bytes or 128.
+    /// Whole strips, so panels stay aligned: a step of a strip is 64 bytes or 128. One of int8 has four inputs.
     private func stripByteCount(width: Int) throws(RallyError) -> Int {
       let strips = (width + rk_matmul_columns - 1) / rk_matmul_columns
+      let inputs = dataType == .int8 ? (inputs + 3) / 4 * 4 : inputs
       let (count, overflow) = inputs.multipliedReportingOverflow(by: strips * rk_matmul_columns * dataType.byteCount)
       guard !overflow else { throw tooLarge(width) }
       return count

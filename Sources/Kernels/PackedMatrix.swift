@@ -7,8 +7,9 @@ public import Tensors
 /// with the same inputs can be stacked (q|k|v, gate|up): each source starts a panel, so a product may also
 /// compute the outputs of some sources only. Immutable: any number of threads may multiply by it.
 ///
-/// f32 and bf16 weights meet f32 rows. Panels are strips as `rk_matmul_pack_…` leaves them; or, for bf16
-/// where the processor multiplies bf16 itself (`BF16Method.native`), blocks in oneDNN's layout. Both make
+/// f32 and bf16 weights meet f32 rows; int8 weights, with a scale for each output, meet rows that each product
+/// makes int8 with a scale of their own. Panels are strips as `rk_matmul_pack_…` leaves them; or, for bf16 where
+/// the processor multiplies bf16 itself (`BF16Method.native`), blocks in oneDNN's layout. All make
 /// batch-invariant products.
 public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after `init`.
   /// Outputs per panel: four strips, which tiles of few rows take at once. With 2560 inputs it is two thirds
@@ -16,7 +17,7 @@ public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after
   /// per thread even when there is one row.
   public static let panelWidth = 4 * rk_matmul_columns
 
-  /// f32 or bf16.
+  /// f32, bf16 or int8.
   public let dataType: DataType
   public let inputs: Int
   /// Of all sources.
@@ -27,29 +28,34 @@ public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after
   let panels: [Panel]
   private let storage: AlignedStorage<UInt8>
 
+  /// [outputs], int8 only: what an output's numbers are multiplied by.
+  let scales: AlignedStorage<Float>
   let isBlocked: Bool
   /// Whether products convert rows to another type before they multiply them.
-  var convertsRows: Bool { isBlocked }
-  var convertedRowByteCount: Int { inputs * MemoryLayout<UInt16>.stride }
+  var convertsRows: Bool { isBlocked || dataType == .int8 }
+  /// Of int8 rows, whole groups of four.
+  var convertedRowByteCount: Int { dataType == .int8 ? (inputs + 3) / 4 * 4 : inputs * MemoryLayout<UInt16>.stride }
 
   /// Memory taken by the packed weights.
-  public var byteCount: Int { storage.count }
+  public var byteCount: Int { storage.count + scales.count * MemoryLayout<Float>.stride }
 
   /// - Parameters:
   ///   - inputs: K ≥ 1, the length of a weight row.
   ///   - sources: the stacked matrices, at least one.
-  ///   - dataType: f32 or bf16. Rows of another type are rounded to nearest, ties to even.
+  ///   - dataType: f32, bf16 or int8. Rows of another type are rounded to nearest, ties to even; to int8, by
+  ///     `Conversion.f32(_:toInt8:count:)`.
   ///   - method: how products by bf16 weights are computed; both are tested on every machine that has both.
   ///   - pool: packs panels in parallel.
-  /// - Throws: `outOfMemory`; `limitExceeded` when a size overflows; `unsupported` where oneDNN lacks a method.
+  /// - Throws: `outOfMemory`; `limitExceeded` when a size overflows, or sums of int8 could; `unsupported` where oneDNN lacks a method.
   public init(
     inputs: Int, sources rows: [WeightRows], dataType: DataType = .f32, method: BF16Method = .best,
     pool: WorkerPool? = nil
   ) throws(RallyError) {
     precondition(inputs > 0 && !rows.isEmpty)
-    var plan = PanelPlan(inputs: inputs, dataType: dataType, isBlocked: dataType == .bf16 && method == .native)
+    var plan = try PanelPlan(inputs: inputs, dataType: dataType, isBlocked: dataType == .bf16 && method == .native)
     for source in rows { try plan.append(source) }
     storage = try AlignedStorage(count: plan.byteCount)
+    scales = try AlignedStorage(count: dataType == .int8 ? plan.outputs : 0)
     var panels: [Panel] = []
     for piece in plan.pieces { unsafe panels.append(try Panel(piece, in: storage.base)) }
     self.dataType = dataType

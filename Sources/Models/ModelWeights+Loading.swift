@@ -5,10 +5,10 @@ extension ModelWeights {
   /// Packs the weights of an open file. The file is not needed afterwards.
   ///
   /// - Parameters:
-  ///   - dataType: f32 or bf16, what products are computed in; nil for what the file's layers are stored in.
+  ///   - dataType: f32, bf16 or int8, what products are computed in; nil for what the file's layers are stored in.
   ///   - pool: packs in parallel.
   ///   - progress: called with the bytes packed so far; false cancels.
-  /// - Throws: `outOfMemory`, `cancelled`; `unsupported` where the processor has no matrix product.
+  /// - Throws: `outOfMemory`, `cancelled`; `limitExceeded` for a matrix too wide for int8.
   package init(
     file: ModelFile, dataType: DataType? = nil, pool: WorkerPool, progress: ((_ done: UInt64) -> Bool)? = nil
   ) throws(RallyError) {

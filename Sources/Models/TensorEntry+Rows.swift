@@ -10,7 +10,7 @@ extension TensorEntry {
         unsafe copyFloats(rows: range, into: destination.assumingMemoryBound(to: Float.self))
       }
     }
-    return unsafe WeightRows(outputs: outputs, dataType: dataType) { range, destination in
+    return unsafe WeightRows(outputs: outputs, dataType: dataType, scales: scales) { range, destination in
       unsafe copyBytes(rows: range, into: destination)
     }
   }
@@ -31,9 +31,9 @@ extension TensorEntry {
 extension ModelFile {
   /// The type to compute in that suits the file: what most weights of its layers are stored in, f32 for f16.
   var bestDataType: DataType {
-    var counts: [(type: DataType, count: Int)] = [(.f32, 0), (.bf16, 0)]
+    var counts: [(type: DataType, count: Int)] = [(.f32, 0), (.bf16, 0), (.int8, 0)]
     for entry in tensors where entry.shape.rank == 2 && Self.layerPrefixes.contains(where: entry.name.hasPrefix) {
-      let type: DataType = entry.dataType == .bf16 ? .bf16 : .f32
+      let type = entry.dataType == .f16 ? .f32 : entry.dataType
       for index in counts.indices where counts[index].type == type { counts[index].count += entry.shape.elementCount }
     }
     return counts.max { $0.count < $1.count }?.type ?? .f32

@@ -5,7 +5,7 @@ public import Tokenization
 
 /// How a model is opened.
 public struct ModelOptions: Sendable {
-  /// Element type that products are computed in, f32 or bf16; nil for what the file's layers are stored in.
+  /// Element type that products are computed in, f32, bf16 or int8; nil for what the file's layers are stored in.
   public var dataType: DataType?
   /// Threads that pack the weights; 0 for as many as this process may use.
   public var threads = 0
@@ -32,8 +32,7 @@ public final class Model: Sendable {
   package var description: ModelDescription { weights.description }
 
   /// Opens the file at `path`, checks all of it and packs its weights.
-  /// - Throws: every way in which a file can be wrong has its own code; `unsupported` for element
-  ///   types that are not computed in, `outOfMemory`, `limitExceeded`, `cancelled`.
+  /// - Throws: every way in which a file can be wrong has its own code; `outOfMemory`, `limitExceeded`, `cancelled`.
   public static func open(path: String, options: ModelOptions = ModelOptions()) throws(RallyError) -> Model {
     try options.check()
     return try Model(ModelFile.open(path: path, limits: options.limits, log: options.log), options)
@@ -71,8 +70,8 @@ public final class Model: Sendable {
 extension ModelOptions {
   fileprivate func check() throws(RallyError) {
     try InstructionSet.checkEnvironment()
-    guard [nil, .f32, .bf16].contains(dataType) else {
-      throw RallyError(.unsupported, "dtype \(dataType?.description ?? "")", expected: "f32 or bf16")
+    guard [nil, .f32, .bf16, .int8].contains(dataType) else {
+      throw RallyError(.invalidArgument, "dtype", expected: "f32, bf16 or int8", found: dataType?.description ?? "")
     }
   }
 }

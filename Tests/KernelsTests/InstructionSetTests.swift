@@ -31,6 +31,9 @@ import Testing
       try products.sourcesAreStackedAndCanBeAskedForAlone(form: form)
       try products.aRowDoesNotDependOnStrides(form: form)
     }
+    for size in MatMulTests.sizes { try products.int8IsExact(size: size) }
+    try products.int8SumsDoNotOverflow()
+    try products.int8RowsOfZerosAndOfTinyNumbersGiveZeros()
     let attention = AttentionTests()
     attention.matchesTwin(shape: (6, 2, 34), length: 130)
     attention.companionsAndGroupsDoNotChangeABit(shape: (6, 3, 64))

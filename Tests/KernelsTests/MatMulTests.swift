@@ -137,6 +137,63 @@ import Testing
     #expect((y[..<50] + y[100...]).allSatisfy { $0.isFinite })
   }
 
+  /// Integer sums are exact: every instruction set and every tile gives these bits.
+  @Test(arguments: sizes)
+  func int8IsExact(size: (rows: Int, inputs: Int, outputs: Int)) throws {
+    let (rows, inputs, outputs) = size
+    var random = Random(seed: UInt64(rows + inputs * outputs))
+    let x = random.floats(rows * inputs, scale: 3)
+    let w = random.floats(outputs * inputs, scale: 0.1)
+    let y = try Self.product(x, ProductForm.int8.pack(w, inputs: inputs, outputs: outputs), rows: rows)
+    let weights = Int8Row.rows(w, width: inputs, Int8Row.init(weights:))
+    let expected = Int8Row.rows(x, width: inputs, Int8Row.init(activations:)).flatMap { row in
+      weights.map { Int8Row.product(row, $0) }
+    }
+    #expect(bits(y) == bits(expected))
+  }
+
+  /// The greatest sum fits; one input more might not.
+  @Test func int8SumsDoNotOverflow() throws {
+    let inputs = 66_311
+    let ones = [Float](repeating: 1, count: inputs)
+    let w = ones + ones.map { -$0 }
+    let y = try Self.product(ones, ProductForm.int8.pack(w, inputs: inputs, outputs: 2), rows: 1)
+    let sum = Float(127 * 127 * inputs) * (Float(1) / 127 * (Float(1) / 127))
+    #expect(y == [sum, -sum])
+    let error = #expect(throws: RallyError.self) {
+      _ = try ProductForm.int8.pack(w + [1, 1], inputs: inputs + 1, outputs: 2)
+    }
+    #expect(error?.code == .limitExceeded)
+  }
+
+  @Test func int8RowsOfZerosAndOfTinyNumbersGiveZeros() throws {
+    var random = Random(seed: 3)
+    let matrix = try ProductForm.int8.pack(random.floats(5 * 40), inputs: 40, outputs: 5)
+    let x = [Float](repeating: 0, count: 40) + random.floats(40, scale: 0x1p-120)
+    #expect(try Self.product(x, matrix, rows: 2).allSatisfy { $0 == 0 })
+  }
+
+  @Test func storedInt8IsTakenOverWithItsScales() throws {
+    let (inputs, outputs) = (37, 70)
+    var random = Random(seed: 10)
+    let rows = (0..<outputs).map { _ in
+      var row = Int8Row(weights: random.floats(inputs))
+      row.numbers[0] = -128
+      return row
+    }
+    let stored = unsafe WeightRows(outputs: outputs, dataType: .int8, scales: rows.map(\.scale)) { range, destination in
+      for (place, row) in range.enumerated() {
+        unsafe (destination + place * inputs).copyMemory(from: rows[row].numbers, byteCount: inputs)
+      }
+    }
+    let x = random.floats(3 * inputs)
+    let y = try Self.product(x, PackedMatrix(inputs: inputs, sources: [stored], dataType: .int8), rows: 3)
+    let expected = Int8Row.rows(x, width: inputs, Int8Row.init(activations:)).flatMap { row in
+      rows.map { Int8Row.product(row, $0) }
+    }
+    #expect(bits(y) == bits(expected))
+  }
+
   @Test func storedBF16IsTakenOverBitForBit() throws {
     var random = Random(seed: 9)
     let (inputs, outputs) = (33, 70)

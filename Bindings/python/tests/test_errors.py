@@ -198,7 +198,6 @@ def test_broken_model(name: str, proto: onnx.ModelProto, tmp_path: Path) -> None
 
 
 def test_options(lm_path: Path) -> None:
-    assert code(lambda: rally.Model(lm_path, dtype="int8")) == Status.UNSUPPORTED
     assert code(lambda: rally.Model(lm_path, dtype="f64")) == Status.INVALID_ARGUMENT
     for threads in (-1, 257, 2**32, 1.5):
         assert code(lambda threads=threads: rally.Model(lm_path, threads=threads)) == Status.INVALID_ARGUMENT

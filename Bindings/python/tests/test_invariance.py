@@ -21,7 +21,7 @@ def path(request: pytest.FixtureRequest, folder: Path) -> Path:
     return models.write(folder / f"invariance {request.param}.onnx", models.LANGUAGE_MODELS[request.param])
 
 
-@pytest.fixture(scope="module", params=["f32", "bf16"])
+@pytest.fixture(scope="module", params=["f32", "bf16", "int8"])
 def dtype(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

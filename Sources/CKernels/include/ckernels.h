@@ -182,6 +182,21 @@ void rk_matmul_pack_bf16(const uint16_t *weight, size_t n, size_t K, uint32_t *o
 void rk_matmul_bf16(const float *x, size_t x_stride, const uint32_t *packed, float *y,
                     size_t y_stride, size_t M, size_t n, size_t K);
 
+/// int8: weight [n, K] → out [ceil(n/32), ceil(K/4), 32, 4] with 128 added; missing inputs count as 0.
+void rk_matmul_pack_int8(const int8_t *weight, size_t n, size_t K, uint8_t *out);
+/// The greatest K of int8 products: 255 · 127 · K fits 31 bits.
+enum { rk_matmul_int8_inputs = 66311 };
+/// Rows of x [N, K] to int8: scale = max|x| / 127, out = x · (127 / max|x|) to nearest, ties to even, and
+/// the sum of the row's integers. Zeros follow up to a multiple of 4, `out_stride` at least. A row
+/// below 2^-100 becomes zeros with scale 0; one that holds a NaN or an infinity, zeros with scale NaN.
+void rk_quantize_rows(const float *x, size_t x_stride, int8_t *out, size_t out_stride, float *scales,
+                      int32_t *sums, size_t N, size_t K);
+/// y = (Σ x·w) · (x_scales · scales) with exact integer sums: the same bits on every processor.
+/// x, x_scales [M], x_sums [M] as `rk_quantize_rows` made them; scales [n] of the outputs.
+void rk_matmul_int8(const int8_t *x, size_t x_stride, const float *x_scales, const int32_t *x_sums,
+                    const uint8_t *packed, const float *scales, float *y, size_t y_stride, size_t M,
+                    size_t n, size_t K);
+
 #ifdef __cplusplus
 }
 #endif

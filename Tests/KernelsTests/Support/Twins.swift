@@ -15,12 +15,12 @@ enum Twin {
     }
   }
 
-  static func matmul(_ x: [Float], _ w: [Float], rows: Int, inputs: Int, outputs: Int) -> [Double] {
+  static func matmul(_ x: [Double], _ w: [Double], rows: Int, inputs: Int, outputs: Int) -> [Double] {
     var y = [Double](repeating: 0, count: rows * outputs)
     for r in 0..<rows {
       for o in 0..<outputs {
         var sum = 0.0
-        for k in 0..<inputs { sum += Double(x[r * inputs + k]) * Double(w[o * inputs + k]) }
+        for k in 0..<inputs { sum += x[r * inputs + k] * w[o * inputs + k] }
         y[r * outputs + o] = sum
       }
     }

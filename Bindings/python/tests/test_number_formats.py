@@ -1,0 +1,102 @@
+"""What bf16 and int8 cost: the shipped models on a text that they were not trained on, against f32."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from compare import relative_error
+from safetensors.numpy import load_file
+
+import rally
+from rally.convert import convert
+
+ROOT = Path(__file__).resolve().parents[3]
+MODELS = ROOT / "Examples" / "models"
+TEXT = (ROOT / "Tests" / "Fixtures" / "texts" / "alice.txt").read_text(encoding="utf-8")
+REFERENCE = ROOT / "Tests" / "Fixtures" / "mor"
+
+
+def windows(model: rally.Model, length: int) -> list[list[int]]:
+    """The text in rows of `length` tokens."""
+    ids = list(model.encode(TEXT))
+    return [ids[start : start + length] for start in range(0, len(ids) - length + 1, length)]
+
+
+def language(dtype: str) -> tuple[float, npt.NDArray[np.int32]]:
+    """Perplexity of the text, and the depth of every token."""
+    with rally.Model(MODELS / "rally-tiny.onnx", dtype) as model:
+        rows = windows(model, 256)
+        logprobs = np.concatenate(model.logprobs(rows)).astype(np.float64)
+        depths = [forward.depth for forward in model.forward(rows, logits=False)]
+    return float(np.exp(-logprobs.mean())), np.concatenate(depths)
+
+
+def scores(dtype: str) -> npt.NDArray[np.float32]:
+    with rally.Model(MODELS / "rally-rater-tiny.onnx", dtype) as model:
+        return model.rate(windows(model, 96))
+
+
+@pytest.fixture(scope="module")
+def exact_language() -> tuple[float, npt.NDArray[np.int32]]:
+    return language("f32")
+
+
+@pytest.fixture(scope="module")
+def exact_scores() -> npt.NDArray[np.float32]:
+    return scores("f32")
+
+
+def ranks(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    return np.argsort(np.argsort(values)).astype(np.float64)
+
+
+@pytest.mark.parametrize("dtype", ["bf16", "int8"])
+def test_language_model(dtype: str, exact_language: tuple[float, npt.NDArray[np.int32]]) -> None:
+    perplexity, depths = language(dtype)
+    exact_perplexity, exact_depths = exact_language
+    assert depths.size >= 20_000
+    assert abs(perplexity / exact_perplexity - 1) <= 0.01
+    assert (depths == exact_depths).mean() >= 0.99
+    assert perplexity != exact_perplexity
+
+
+@pytest.mark.parametrize("dtype", ["bf16", "int8"])
+def test_rater(dtype: str, exact_scores: npt.NDArray[np.float32]) -> None:
+    found = scores(dtype)
+    assert found.size >= 200
+    assert np.unique(exact_scores).size == found.size, "ranks need distinct scores"
+    assert np.corrcoef(ranks(found), ranks(exact_scores))[0, 1] >= 0.999
+    assert (found != exact_scores).any()
+
+
+@pytest.mark.parametrize("case", ["expert_nr3", "expert_nr3_kvshare", "expert_nr3_mlp_auxrouter", "token_nr3"])
+@pytest.mark.parametrize(("dtype", "error", "agreement"), [("bf16", 0.02, 0.95), ("int8", 0.15, 0.85)])
+def test_random_weights_stay_close(case: str, dtype: str, error: float, agreement: float, tmp_path: Path) -> None:
+    """Random weights are the hardest: nothing stands out, and routers stand at their thresholds."""
+    path = tmp_path / "model.onnx"
+    convert(REFERENCE / case, path, quiet=True)
+    golden = load_file(REFERENCE / case / "golden.safetensors")
+    with rally.Model(path, dtype) as model:
+        (found,) = model.forward([golden["input_ids"].tolist()], "topk")
+    assert relative_error(found.logits, golden["logits_upstream_eager_fp32"]) <= error
+    assert (found.depth == golden["depth_upstream"]).mean() >= agreement
+
+
+def test_auto_is_what_the_file_stores(tmp_path: Path) -> None:
+    convert(REFERENCE / "expert_nr3", tmp_path / "wide.onnx", quiet=True)
+    convert(REFERENCE / "expert_nr3", tmp_path / "narrow.onnx", dtype="bf16", quiet=True)
+    sizes = {}
+    for name, dtype, expected in [
+        ("wide", "auto", "f32"),
+        ("wide", "bf16", "bf16"),
+        ("wide", "int8", "int8"),
+        ("narrow", "auto", "bf16"),
+        ("narrow", "f32", "f32"),
+    ]:
+        with rally.Model(tmp_path / f"{name}.onnx", dtype) as model:
+            assert model.info.dtype == expected
+            sizes[name, expected] = model.info.weight_bytes
+    assert sizes["wide", "f32"] > sizes["wide", "bf16"] > sizes["wide", "int8"]
