@@ -224,7 +224,7 @@ void rally_quantize_options_init(rally_quantize_options *options, size_t size);
  * The new file is written under a name of its own beside `out_path`, checked as rally_model_open checks it, and takes the
  * place of what stood there in one step; on failure nothing there has changed. Where more than 2 GB are left, the data goes to
  * `out_path` with ".data" behind it, which must not exist. Of the input what rally_model_open says about files holds.
- * Memory: some 10 MB, and the graph.
+ * Memory: some 10 MB, the graph, and of the mapped files the largest tensor.
  * Errors: those of rally_model_validate; RALLY_INVALID_ARGUMENT for another dtype and where the output is the input or its data;
  * RALLY_NOT_A_FILE where it is a directory; RALLY_IO with the system's message where it cannot be written, such as on a full disk;
  * RALLY_UNSUPPORTED for a graph that reads its weights in an unknown way; RALLY_NOT_FINITE for numbers beyond bf16. Any thread.

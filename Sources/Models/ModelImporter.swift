@@ -16,6 +16,8 @@ struct ModelImporter {
   var external: ExternalData
   let log: ModelFile.Log?
   let progress: ModelFile.Progress?
+  /// What was checked may leave memory: for those who read the weights once more, one after the other.
+  var releasesChecked = false
 
   /// - Parameter file: what `bytes` belong to, to be kept with the result.
   @unsafe
@@ -77,6 +79,7 @@ struct ModelImporter {
           .notFinite, tensor.name.quoted, expected: "finite numbers", found: "a NaN or infinity at element \(place)")
       }
       unsafe done += UInt64(tensor.data.count)
+      if releasesChecked { unsafe tensor.storage?.release(tensor.data) }
     }
     _ = progress?(total, total)
   }

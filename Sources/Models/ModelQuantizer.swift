@@ -39,7 +39,7 @@ public struct ModelQuantizer: ~Copyable {
   /// - Throws: all that opening `path` throws; `invalidArgument` where the output is one of the files that are read;
   ///   `notAFile`, `io` for the output; `unsupported` for a graph that reads its weights in an unknown way;
   ///   `notFinite` for numbers beyond bf16; `cancelled`. What stood at the output is untouched then.
-  /// - Complexity: three passes over the weights; memory for a few MB and the graph.
+  /// - Complexity: three passes over the weights; memory for a few MB, the graph, and the largest tensor's part of the mapped files.
   public mutating func run(path: String) throws(RallyError) -> QuantizationReport {
     let opened = try OpenedFile(path: path)
     let file = try MappedFile(opened, access: .mapped, maxByteCount: .max)
@@ -51,6 +51,7 @@ public struct ModelQuantizer: ~Copyable {
     var importer = ModelImporter(limits: limits, external: external, log: nil) { done, total in
       progress?(done, 2 * total) ?? true
     }
+    importer.releasesChecked = true
     let model = try unsafe importer.run(file.bytes, path: path, keeping: file)
     _ = try ModelFile(model, path: path).makeTokenizer()
     let onnx = try unsafe OnnxModel(file.bytes, limits: limits, path: path)
@@ -146,6 +147,7 @@ extension ModelQuantizer {
     var importer = ModelImporter(
       limits: limits, external: ExternalData(folders: try ExternalData.folders(of: opened), limits: limits), log: nil,
       progress: nil)
+    importer.releasesChecked = true
     _ = try unsafe importer.run(file.bytes, path: outputPath, keeping: file)
   }
 }
