@@ -91,6 +91,10 @@ bench: build $(STAMPS)/bench
 bench-quick: build $(STAMPS)/bench
 	@PYTHONPATH=Tests/Benchmarks .venv/bin/python -m benchmarks --quick
 
+## soak    two engines under random load for DURATION seconds (1800), all results compared with their runs alone
+soak: build
+	@Tests/Soak/run $(or $(DURATION),1800)
+
 ## clean   forget everything that was built; .venv stays
 clean:
 	rm -rf .build Examples/swift/.build Bindings/rust/target Examples/rust/target
