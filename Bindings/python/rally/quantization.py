@@ -70,4 +70,4 @@ def quantize(
                 raise raised[0] from None
             raise
 
-    _handles.call(run, interrupted.set, threading.Lock())
+    _handles.call(run, interrupted.set, _handles.Turn())
