@@ -132,3 +132,13 @@ func buffer<T>(
   guard count > 0 else { return unsafe UnsafeBufferPointer(start: nil, count: 0) }
   return unsafe UnsafeBufferPointer(start: try required(pointer, name), count: count)
 }
+
+/// A copy of `count` values that the caller lends.
+/// - Throws: as `buffer`, and `invalidArgument` for more values than any call takes, whose copy no memory would hold.
+func copied<T>(_ pointer: UnsafePointer<T>?, _ count: Int, _ name: String) throws(RallyError) -> [T] {
+  guard UInt(bitPattern: count) <= UInt(Int32.max) else {
+    throw RallyError(
+      .invalidArgument, name, expected: "at most \(Int32.max) values", found: "\(UInt(bitPattern: count))")
+  }
+  return try unsafe Array(buffer(pointer, count, name))
+}

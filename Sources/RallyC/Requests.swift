@@ -6,7 +6,7 @@ extension GenerationRequest {
   /// - Parameter name: what messages call the request.
   init(_ request: rally_request, _ name: String) throws(RallyError) {
     self.init(
-      tokens: try unsafe Array(buffer(request.tokens, request.token_count, "\(name).tokens")))
+      tokens: try unsafe copied(request.tokens, request.token_count, "\(name).tokens"))
     if unsafe request.max_tokens != 0 { unsafe maximumTokenCount = Int(clamping: UInt(bitPattern: request.max_tokens)) }
     unsafe sampling.temperature = request.temperature
     unsafe sampling.topK = Int(request.top_k)
@@ -16,12 +16,12 @@ extension GenerationRequest {
     unsafe penalties.repetition = request.repetition_penalty
     unsafe penalties.presence = request.presence_penalty
     unsafe penalties.frequency = request.frequency_penalty
-    let biased = try unsafe buffer(request.bias_tokens, request.bias_count, "\(name).bias_tokens")
-    let values = try unsafe buffer(request.bias_values, request.bias_count, "\(name).bias_values")
-    for index in biased.indices { unsafe logitBias.append((biased[index], values[index])) }
-    stopTokens = try unsafe Array(buffer(request.stop_tokens, request.stop_token_count, "\(name).stop_tokens"))
-    let texts = try unsafe buffer(request.stop_strings, request.stop_string_count, "\(name).stop_strings")
-    for index in texts.indices {
+    let biased = try unsafe copied(request.bias_tokens, request.bias_count, "\(name).bias_tokens")
+    let values = try unsafe copied(request.bias_values, request.bias_count, "\(name).bias_values")
+    logitBias = zip(biased, values).map { ($0, $1) }
+    stopTokens = try unsafe copied(request.stop_tokens, request.stop_token_count, "\(name).stop_tokens")
+    let texts = try unsafe copied(request.stop_strings, request.stop_string_count, "\(name).stop_strings")
+    for index in unsafe texts.indices {
       guard let text = unsafe texts[index], let string = unsafe String(validatingCString: text) else {
         throw RallyError(
           .invalidArgument, "\(name).stop_strings[\(index)]", expected: "a text in UTF-8", found: "NULL or other bytes")

@@ -95,7 +95,7 @@ private func rows(
   _ tokens: UnsafePointer<Int32>?, _ rowOffsets: UnsafePointer<Int>?, _ rowCount: Int
 ) throws(RallyError) -> RowBatch {
   let offsets = try unsafe offsets(rowOffsets, rowCount)
-  let tokens = try unsafe Array(buffer(tokens, offsets[rowCount], "tokens"))
+  let tokens = try unsafe copied(tokens, offsets[rowCount], "tokens")
   return try RowBatch(tokens: tokens, offsets: offsets)
 }
 
@@ -104,7 +104,7 @@ private func offsets(_ rowOffsets: UnsafePointer<Int>?, _ rowCount: Int) throws(
   guard rowCount < Int.max else {
     throw RallyError(.invalidArgument, "row_count", expected: "a number of rows", found: "\(rowCount)")
   }
-  let offsets = try unsafe Array(buffer(rowOffsets, rowCount + 1, "row_offsets"))
+  let offsets = try unsafe copied(rowOffsets, rowCount + 1, "row_offsets")
   guard offsets[0] == 0 else {
     throw RallyError(.invalidArgument, "row_offsets[0]", expected: "0", found: "\(UInt(bitPattern: offsets[0]))")
   }
@@ -141,14 +141,14 @@ extension RunOutputs {
     let read = try unsafe rally_outputs.read(required(outputs, "outputs"), "outputs")
     self.init()
     if let positions = unsafe read.positions {
-      self.positions = try unsafe Array(buffer(positions, read.position_count, "positions"))
+      self.positions = try unsafe copied(positions, read.position_count, "positions")
     } else if unsafe read.position_count != 0 {
       throw RallyError(
         .invalidArgument, "positions", expected: "a pointer, or a position_count of 0",
         found: "NULL and \(unsafe UInt(bitPattern: read.position_count))")
     }
     if let targets = unsafe read.targets {
-      self.targets = try unsafe Array(buffer(targets, tokenCount, "targets"))
+      self.targets = try unsafe copied(targets, tokenCount, "targets")
     }
     unsafe logits = try optional(read.logits, "logits")
     unsafe hidden = try optional(read.hidden, "hidden")

@@ -29,7 +29,7 @@ public func rally_decode(
   unsafe status(error) { () throws(RallyError) in
     let model = try unsafe ModelHandle.table.object(model)
     let read = try unsafe rally_tokenizer_options.read(options, "options")
-    let ids = try unsafe Array(buffer(tokens, tokenCount, "tokens"))
+    let ids = try unsafe copied(tokens, tokenCount, "tokens")
     let bytes = try model.tokenizer().decode(
       ids, skipsSpecialTokens: try read.skip_special.choice("skip_special") ?? false)
     try unsafe give(bytes.map { CChar(bitPattern: $0) }, to: text, capacity, "text", count: length, "length")

@@ -3,12 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A pointer one byte off; volatile, so that no compiler reasons about it. */
-static void *misaligned(void *pointer) {
-  volatile uintptr_t address = (uintptr_t)pointer + 1;
-  return (void *)address;
-}
-
 static void test_rows(rally_runner *runner) {
   rally_model_info info;
   rally_model_info_init(&info, sizeof info);
@@ -32,6 +26,9 @@ static void test_rows(rally_runner *runner) {
   CHECK_STATUS(rally_run(runner, greeting, descending, 2, NULL, &outputs, &error), RALLY_INVALID_ARGUMENT);
   CHECK_STATUS(rally_run(runner, greeting, late, 1, NULL, &outputs, &error), RALLY_INVALID_ARGUMENT);
   CHECK_STATUS(rally_run(runner, greeting, huge, 1, NULL, &outputs, &error), RALLY_INVALID_ARGUMENT);
+  const size_t no_memory[] = {0, SIZE_MAX / 8};
+  CHECK_STATUS(rally_run(runner, greeting, no_memory, 1, NULL, &outputs, &error), RALLY_INVALID_ARGUMENT);
+  CHECK_STATUS(rally_run(runner, greeting, two, SIZE_MAX / 16, NULL, &outputs, &error), RALLY_INVALID_ARGUMENT);
   const size_t too_long[] = {0, (size_t)info.max_position_embeddings + 1};
   int32_t *zeros = calloc(too_long[1], sizeof(int32_t));
   CHECK_STATUS(rally_run(runner, zeros, too_long, 1, NULL, &outputs, &error), RALLY_CONTEXT_EXCEEDED);
