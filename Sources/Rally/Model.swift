@@ -29,6 +29,8 @@ public final class Model: Sendable {
   public let tokenizer: BytePairTokenizer?
 
   package let weights: ModelWeights
+  /// Differs where a saved sequence of one model must not go on in another.
+  let fingerprint: UInt64
   package var description: ModelDescription { weights.description }
 
   /// Opens the file at `path`, checks all of it and packs its weights.
@@ -59,10 +61,11 @@ public final class Model: Sendable {
     tensors = file.tensors.map(TensorInfo.init)
     let total = file.tensors.reduce(0) { unsafe $0 + UInt64($1.data.count) }
     let progress = options.progress
+    let pool = try WorkerPool(threadCount: options.threads == 0 ? nil : options.threads)
     weights = try ModelWeights(
-      file: file, dataType: options.dataType,
-      pool: WorkerPool(threadCount: options.threads == 0 ? nil : options.threads),
+      file: file, dataType: options.dataType, pool: pool,
       progress: progress.map { progress in { done in progress(done, total) } })
+    fingerprint = Self.fingerprint(of: file, dataType: weights.dataType, pool: pool)
     info = ModelInfo(file, weights: weights)
   }
 }
