@@ -50,8 +50,8 @@ extension Engine {
       scheduler.submit(sequence.scheduled)
       tally.submittedCount += 1
     }
-    if letters.cancelsAll {
-      for number in sequences.keys.sorted() { end(number, onEvent) }
+    if letters.cancelledBelow > 0 {
+      for number in sequences.keys.sorted() where number < letters.cancelledBelow { end(number, onEvent) }
     }
     for number in letters.cancellations { end(number, onEvent) }
   }

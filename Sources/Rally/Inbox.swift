@@ -13,9 +13,10 @@ final class Inbox: Sendable {
   struct Letters: Sendable {
     var submissions: [Submission] = []
     var cancellations: [Int] = []
-    var cancelsAll = false
+    /// All requests with lower numbers are to end.
+    var cancelledBelow = 0
 
-    var isEmpty: Bool { submissions.isEmpty && cancellations.isEmpty && !cancelsAll }
+    var isEmpty: Bool { submissions.isEmpty && cancellations.isEmpty && cancelledBelow == 0 }
   }
   private struct State: Sendable {
     var letters = Letters()
@@ -69,14 +70,15 @@ final class Inbox: Sendable {
     return Submission(number: number, request: request, limit: limit)
   }
 
-  func cancel(_ number: Int) { state.withLock { $0.letters.cancellations.append(number) } }
-
-  func cancelAll() {
+  /// Only what was submitted before is cancelled: a number that was not given out yet does nothing.
+  func cancel(_ number: Int) {
     state.withLock { state in
-      state.letters.cancellations += state.letters.submissions.map(\.number)
-      state.letters.cancelsAll = true
+      guard 0..<state.nextNumber ~= number else { return }
+      state.letters.cancellations.append(number)
     }
   }
+
+  func cancelAll() { state.withLock { $0.letters.cancelledBelow = $0.nextNumber } }
 
   func take() -> Letters {
     state.withLock { state in

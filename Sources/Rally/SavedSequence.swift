@@ -10,7 +10,7 @@ import Tensors
 ///     24…31    what else keys and values depend on: depth budget and target
 ///     32…39    tokens of the prompt
 ///     40…47    tokens of prompt and text, n
-///     48…55    tokens whose keys and values follow, c
+///     48…55    tokens whose keys and values follow, c < n
 ///     56…      tokens [n] i32 · depths [c] u8 · zeros to a multiple of 8
 ///              for each slot: keys [entries, G·K] f32, values [entries, G·K] f32
 ///     last 8   checksum of all before
@@ -73,7 +73,7 @@ struct SavedSequence {
     fingerprint = word(2)
     prefixKey = word(3)
     let most = UInt64(bytes.count)
-    guard word(5) <= most, word(6) <= word(5), word(4) >= 1, word(4) <= word(5) else {
+    guard word(5) <= most, word(6) < word(5), word(4) >= 1, word(4) <= word(5) else {
       throw .corruptState("counts that fit together", "\(word(4)), \(word(5)), \(word(6))")
     }
     promptCount = Int(word(4))

@@ -131,9 +131,12 @@ public func rally_engine_save(
     let size = try unsafe required(size, "size")
     try unsafe EngineHandle.table.object(engine).use { (engine) throws(RallyError) in
       let needed = try engine.savedByteCount(id)
-      guard let data = unsafe data, capacity > 0 || needed == 0 else {
+      if unsafe data == nil && capacity == 0 {
         unsafe size.pointee = needed
         return
+      }
+      guard let data = unsafe data else {
+        throw RallyError(.invalidArgument, "data", expected: "a pointer, or a capacity of 0", found: "NULL")
       }
       guard capacity >= needed else {
         throw RallyError(
