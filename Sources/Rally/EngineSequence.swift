@@ -97,26 +97,30 @@ struct TokenHistory {
   mutating func append(_ token: Int32) { counts[token, default: 0] += 1 }
 }
 
-/// Looks for texts in the text of a stream of tokens.
+/// Looks for texts in the text of a stream of tokens, byte by byte: no text begins or ends within a character of another.
 private struct StopStrings {
+  /// Bytes of nearly all tokens, so that matching allocates nothing.
+  private static let longestToken = 256
+
   private let strings: [[UInt8]]
   private let longest: Int
-  private var decoder: StreamDecoder
+  private let tokenizer: BytePairTokenizer
   /// The end of the text so far, shorter than the longest string.
   private var tail: [UInt8] = []
 
   init(_ strings: [String], tokenizer: BytePairTokenizer) {
     self.strings = strings.map { Array($0.utf8) }
+    self.tokenizer = tokenizer
     longest = self.strings.reduce(0) { max($0, $1.count) }
-    decoder = StreamDecoder(tokenizer: tokenizer, skipsSpecialTokens: false)
+    tail.reserveCapacity(longest + Self.longestToken)
   }
 
   /// The first string that the token completes.
   mutating func match(_ token: Int32) -> Int? {
-    guard let piece = try? decoder.push(token) else { return nil }
-    tail += piece
-    defer { tail.removeFirst(max(0, tail.count - longest + 1)) }
-    return strings.firstIndex { tail.span.contains($0.span) }
+    tokenizer.append(token, to: &tail)
+    let found = strings.firstIndex { tail.span.contains($0.span) }
+    tail.removeFirst(max(0, tail.count - longest + 1))
+    return found
   }
 }
 

@@ -20,4 +20,10 @@ extension BytePairTokenizer {
     }
     return bytes
   }
+
+  /// Appends the bytes that a token stands for; nothing for an id outside the vocabulary. Allocates only where `bytes` must grow.
+  public func append(_ id: Int32, to bytes: inout [UInt8]) {
+    guard id >= 0 else { return }
+    bytes += vocabularyTable.bytes(of: id)
+  }
 }
