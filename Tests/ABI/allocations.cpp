@@ -1,9 +1,9 @@
 /*
- * Generation allocates nothing per token once the prompts have been computed.
+ * Generation allocates nothing per token once the prompts have been computed, and an engine takes the bytes that it says.
  *
  * This program puts its own malloc family and operator new before everybody else's, and books each call on the library it comes
- * from. Between token FIRST and token FIRST + COUNT Rally's own account must stay at zero. oneDNN allocates a few small objects
- * each time a product is executed; they are counted apart and printed.
+ * from. Between token FIRST and token FIRST + COUNT Rally's own account must stay at zero. What oneDNN allocates for itself is
+ * counted apart and printed.
  */
 #include <atomic>
 #include <cstdio>
@@ -51,6 +51,7 @@ int find_libraries(dl_phdr_info *info, size_t, void *) {
   return 0;
 }
 
+/* Counts between two tokens of the first request. */
 int32_t count_from_first(void *user, const rally_event *event) {
   if (event->request == 0 && event->index == FIRST) counting = true;
   if (event->request == 0 && event->index == LAST) counting = false;
@@ -111,42 +112,112 @@ void operator delete[](void *memory) noexcept { std::free(memory); }
 void operator delete(void *memory, size_t) noexcept { std::free(memory); }
 void operator delete[](void *memory, size_t) noexcept { std::free(memory); }
 
-int main(int argc, char **argv) {
-  if (argc != 2) return 2;
-  rally_error error;
-  rally_error_init(&error, sizeof error);
-  rally_model *model = nullptr;
-  rally_runner *runner = nullptr;
-  if (rally_model_open(argv[1], nullptr, &model, &error) || rally_runner_open(model, nullptr, &runner, &error)) return fail(error);
-  dl_iterate_phdr(find_libraries, nullptr);
-  if (!rally.begin || !onednn.begin) {
-    std::fprintf(stderr, "allocations: librally.so or libdnnl.so is not loaded\n");
-    return 1;
-  }
+namespace {
 
-  /* Three requests of different lengths; one is sampled. */
-  const int32_t prompt[] = {5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
-  rally_request requests[3];
-  for (int i = 0; i < 3; i++) {
+const int32_t prompt[] = {5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+const int32_t biased[] = {3, 4};
+const float biases[] = {1.5f, -2};
+const char *const stop_strings[] = {"no such text", "nor this one, which is longer than all that is written"};
+
+/* Requests of different lengths, one for each thing that a token may cost. */
+constexpr size_t REQUESTS = 7;
+void make_requests(rally_request *requests) {
+  for (size_t i = 0; i < REQUESTS; i++) {
     rally_request_init(&requests[i], sizeof requests[i]);
     requests[i].tokens = prompt;
-    requests[i].token_count = static_cast<size_t>(4 * i + 1);
+    requests[i].token_count = i + 1;
     requests[i].max_tokens = LAST + 8;
     requests[i].stop_at_eos = RALLY_OFF;
   }
   requests[1].temperature = 0.9f;
   requests[1].top_k = 40;
   requests[1].top_p = 0.95f;
+  requests[2].repetition_penalty = 1.2f;
+  requests[2].frequency_penalty = 0.1f;
+  requests[3].bias_tokens = biased;
+  requests[3].bias_values = biases;
+  requests[3].bias_count = 2;
+  requests[4].top_logprobs = 5;
+  requests[5].target_depth = 1.5;
+  requests[6].stop_strings = stop_strings;
+  requests[6].stop_string_count = 2;
+}
 
+/* Prints the accounts and empties them; whether Rally's own were empty. */
+bool settle(const char *what, size_t events) {
+  const bool passed = events >= REQUESTS * (LAST + 8) && rally.calls == 0 && others.calls == 0;
+  for (Account &account : accounts) {
+    std::printf("  %-9s %-12s %6ld allocations, %8ld bytes in %zu steps\n", what, account.library, account.calls.load(),
+                account.bytes.load(), COUNT);
+    account.calls = account.bytes = 0;
+  }
+  return passed;
+}
+
+bool generate(rally_model *model, const rally_request *requests, rally_error *error) {
+  rally_runner *runner = nullptr;
   size_t events = 0;
-  if (rally_generate(runner, requests, 3, count_from_first, &events, nullptr, &error)) return fail(error);
+  if (rally_runner_open(model, nullptr, &runner, error)) return !fail(*error);
+  if (rally_generate(runner, requests, REQUESTS, count_from_first, &events, nullptr, error)) return !fail(*error);
   rally_runner_close(runner);
-  rally_model_close(model);
+  return settle("generate", events);
+}
 
-  for (const Account &account : accounts)
-    std::printf("  %-12s %6ld allocations, %8ld bytes in %zu steps\n", account.library, account.calls.load(), account.bytes.load(),
-                COUNT);
-  const bool passed = events >= 3 * (LAST + 8) && rally.calls == 0 && others.calls == 0;
-  std::printf("allocations: %s\n", passed ? "none of Rally's own" : "FAILED, Rally allocates per token");
-  return !passed;
+bool engine_steps(rally_model *model, const rally_request *requests, rally_error *error) {
+  rally_engine *engine = nullptr;
+  size_t events = 0;
+  if (rally_engine_open(model, nullptr, &engine, error)) return !fail(*error);
+  for (size_t i = 0; i < REQUESTS; i++)
+    if (rally_engine_submit(engine, &requests[i], nullptr, error)) return !fail(*error);
+  if (rally_engine_run(engine, count_from_first, &events, error)) return !fail(*error);
+  rally_engine_close(engine);
+  return settle("engine", events);
+}
+
+/* Opening takes what rally_engine_memory says, give or take the lists of the bookkeeping. */
+bool engine_memory(rally_model *model, rally_error *error) {
+  bool passed = true;
+  for (const uint64_t cache_bytes : {uint64_t(0), uint64_t(8) << 20, uint64_t(100) << 20}) {
+    rally_engine_options options;
+    rally_engine_options_init(&options, sizeof options);
+    options.cache_bytes = cache_bytes;
+    options.max_step_tokens = cache_bytes == 0 ? 0 : 2048;
+    rally_engine *engine = nullptr;
+    uint64_t said = 0;
+    if (rally_engine_memory(model, &options, &said, error)) return !fail(*error);
+    counting = true;
+    const rally_status status = rally_engine_open(model, &options, &engine, error);
+    counting = false;
+    if (status) return !fail(*error);
+    long taken = 0;
+    for (Account &account : accounts) taken += account.bytes.exchange(0), account.calls = 0;
+    std::printf("  memory    said %9.2f MB, taken %9.2f MB\n", static_cast<double>(said) * 1e-6, static_cast<double>(taken) * 1e-6);
+    const long difference = taken - static_cast<long>(said);
+    passed = passed && difference > -(1 << 20) && difference < (1 << 20);
+    rally_engine_close(engine);
+  }
+  return passed;
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
+  if (argc != 2) return 2;
+  rally_error error;
+  rally_error_init(&error, sizeof error);
+  rally_model *model = nullptr;
+  if (rally_model_open(argv[1], nullptr, &model, &error)) return fail(error);
+  dl_iterate_phdr(find_libraries, nullptr);
+  if (!rally.begin || !onednn.begin) {
+    std::fprintf(stderr, "allocations: librally.so or libdnnl.so is not loaded\n");
+    return 1;
+  }
+  rally_request requests[REQUESTS];
+  make_requests(requests);
+  const bool quiet = generate(model, requests, &error) & engine_steps(model, requests, &error);
+  const bool honest = engine_memory(model, &error);
+  rally_model_close(model);
+  std::printf("allocations: %s; memory: %s\n", quiet ? "none of Rally's own" : "FAILED, Rally allocates per token",
+              honest ? "as said" : "FAILED, not as said");
+  return !(quiet && honest);
 }

@@ -5,6 +5,7 @@
 #define RALLY_TEST_CHECK_H
 
 #include <rally.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,6 +44,12 @@ static inline rally_error make_error(void) {
   return error;
 }
 
+/* A pointer one byte off; volatile, so that no compiler reasons about it. */
+static inline void *misaligned(void *pointer) {
+  volatile uintptr_t address = (uintptr_t)pointer + 1;
+  return (void *)address;
+}
+
 /* A request for `count` tokens after the two of `greeting`. */
 extern const int32_t greeting[2];
 rally_request make_request(size_t count);
@@ -59,5 +66,9 @@ void test_files(void);
 void test_text(void);
 void test_results(void);
 void test_quantize(void);
+void test_engine(void);
+void test_engine_arguments(void);
+void test_engine_states(void);
+void test_engine_threads(void);
 
 #endif

@@ -35,6 +35,8 @@ int main(int argc, char **argv) {
       {"layout", test_layout},   {"struct sizes", test_struct_sizes}, {"null", test_null},       {"arguments", test_arguments},
       {"handles", test_handles}, {"fork", test_fork},                 {"threads", test_threads}, {"files", test_files},
       {"text", test_text},       {"results", test_results},         {"quantize", test_quantize},
+      {"engine", test_engine},   {"engine args", test_engine_arguments}, {"engine states", test_engine_states},
+      {"engine threads", test_engine_threads},
   };
   if (argc != 3) {
     fprintf(stderr, "usage: %s LANGUAGE-MODEL RATER\n", argv[0]);
@@ -48,7 +50,7 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
     int made = checks_made, failed = checks_failed;
     tests[i].run();
-    printf("  %-14s %4d checks, %d failed\n", tests[i].name, checks_made - made, checks_failed - failed);
+    printf("  %-16s %4d checks, %d failed\n", tests[i].name, checks_made - made, checks_failed - failed);
     fflush(stdout);
   }
   rally_model_close(language_model);

@@ -36,11 +36,19 @@ static void test_inits(void) {
   CHECK_INIT_STAYS_INSIDE(rally_rate_options, rally_rate_options_init);
   CHECK_INIT_STAYS_INSIDE(rally_request, rally_request_init);
   CHECK_INIT_STAYS_INSIDE(rally_generation, rally_generation_init);
+  CHECK_INIT_STAYS_INSIDE(rally_engine_options, rally_engine_options_init);
 
   rally_request request;
   rally_request_init(&request, sizeof request);
   CHECK(request.top_p == 1.0f && request.temperature == 0.0f && request.min_p == 0.0f && request.top_k == 0);
   CHECK(request.stop_at_eos == RALLY_DEFAULT && request.max_tokens == 0 && request.max_depth == 0 && request.tokens == NULL);
+  CHECK(request.repetition_penalty == 1.0f && request.presence_penalty == 0.0f && request.frequency_penalty == 0.0f);
+  CHECK(request.target_depth == 0.0 && request.bias_count == 0 && request.stop_string_count == 0);
+  CHECK(request.top_logprobs == 0 && request.priority == 0);
+  rally_engine_options engine;
+  rally_engine_options_init(&engine, sizeof engine);
+  CHECK(engine.threads == 0 && engine.max_step_tokens == 0 && engine.max_sequences == 0 && engine.cache_bytes == 0);
+  CHECK(engine.batching == RALLY_BATCH_DEPTH && engine.share_prefixes == RALLY_DEFAULT);
   rally_tokenizer_options text;
   rally_tokenizer_options_init(&text, sizeof text);
   CHECK(text.add_bos == RALLY_DEFAULT && text.add_eos == RALLY_DEFAULT);
