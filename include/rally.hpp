@@ -5,8 +5,8 @@
  *     rally::Runner runner(model);
  *     for (int32_t token : runner.generate(model.encode("The sea"), 40).tokens) std::cout << model.decode({token});
  *
- * What rally.h says holds here too: a Model is shared by any threads, a Runner has one caller at a time, handles may be closed in
- * any order. Every failure is a rally::Error with the status and the message of the C interface.
+ * What rally.h says holds here too: a Model is shared by any threads, a Runner and an Engine have one caller at a time, handles may
+ * be closed in any order. Every failure is a rally::Error with the status and the message of the C interface.
  */
 #ifndef RALLY_HPP
 #define RALLY_HPP
@@ -20,6 +20,7 @@
 #include <exception>
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -136,6 +137,7 @@ inline rally_model_options model_options() { return detail::initialised<rally_mo
 inline rally_runner_options runner_options() { return detail::initialised<rally_runner_options, rally_runner_options_init>(); }
 inline rally_run_options run_options() { return detail::initialised<rally_run_options, rally_run_options_init>(); }
 inline rally_rate_options rate_options() { return detail::initialised<rally_rate_options, rally_rate_options_init>(); }
+inline rally_engine_options engine_options() { return detail::initialised<rally_engine_options, rally_engine_options_init>(); }
 inline rally_tokenizer_options tokenizer_options() {
   return detail::initialised<rally_tokenizer_options, rally_tokenizer_options_init>();
 }
@@ -280,6 +282,129 @@ class Decoder {
 };
 
 /* ------------------------------------------------------------------------------------------------------------------------
+ * Requests
+ * --------------------------------------------------------------------------------------------------------------------- */
+
+/* One sequence to be continued; the fields of rally_request. */
+struct Request {
+  std::vector<int32_t> tokens;
+  size_t max_tokens = 0;
+  float temperature = 0;
+  int32_t top_k = 0;
+  float top_p = 1;
+  float min_p = 0;
+  uint64_t seed = 0;
+  std::vector<int32_t> stop_tokens;
+  std::vector<std::string> stop_strings;
+  rally_switch stop_at_eos = RALLY_DEFAULT;
+  uint32_t max_depth = 0;
+  double target_depth = 0;
+  float repetition_penalty = 1;
+  float presence_penalty = 0;
+  float frequency_penalty = 0;
+  std::vector<std::pair<int32_t, float>> bias; /* added to the logits of tokens */
+  uint32_t top_logprobs = 0;
+  int32_t priority = 0;
+};
+
+struct Continuation {
+  std::vector<int32_t> tokens;
+  std::vector<int32_t> depths;
+  std::vector<float> logprobs;
+  rally_finish_reason finish_reason = RALLY_NOT_FINISHED;
+};
+
+enum class Go : int32_t { on = 0, end_sequence = 1, end_all = 2 };
+
+/* Called for every event on the thread that generates. What it throws ends all requests and leaves the call as an exception. */
+using OnToken = std::function<Go(const rally_event &)>;
+
+namespace detail {
+
+/* A request as C has it; valid while this and the Request are. */
+class RawRequest {
+ public:
+  explicit RawRequest(const Request &request) {
+    for (const auto &bias : request.bias) {
+      bias_tokens_.push_back(bias.first);
+      bias_values_.push_back(bias.second);
+    }
+    for (const std::string &text : request.stop_strings) {
+      if (text.find('\0') != std::string::npos) throw Error(RALLY_INVALID_ARGUMENT, "stop_strings: expected no NUL, found one");
+      stop_strings_.push_back(text.c_str());
+    }
+    value = initialised<rally_request, rally_request_init>();
+    value.tokens = request.tokens.data();
+    value.token_count = request.tokens.size();
+    value.max_tokens = request.max_tokens;
+    value.temperature = request.temperature;
+    value.top_k = request.top_k;
+    value.top_p = request.top_p;
+    value.min_p = request.min_p;
+    value.seed = request.seed;
+    value.stop_tokens = request.stop_tokens.data();
+    value.stop_token_count = request.stop_tokens.size();
+    value.stop_strings = stop_strings_.data();
+    value.stop_string_count = stop_strings_.size();
+    value.stop_at_eos = request.stop_at_eos;
+    value.max_depth = request.max_depth;
+    value.target_depth = request.target_depth;
+    value.repetition_penalty = request.repetition_penalty;
+    value.presence_penalty = request.presence_penalty;
+    value.frequency_penalty = request.frequency_penalty;
+    value.bias_tokens = bias_tokens_.data();
+    value.bias_values = bias_values_.data();
+    value.bias_count = bias_tokens_.size();
+    value.top_logprobs = request.top_logprobs;
+    value.priority = request.priority;
+  }
+
+  RawRequest(const RawRequest &) = delete; /* value points into it */
+  RawRequest &operator=(const RawRequest &) = delete;
+
+  rally_request value;
+
+ private:
+  std::vector<int32_t> bias_tokens_;
+  std::vector<float> bias_values_;
+  std::vector<const char *> stop_strings_;
+};
+
+/* Carries the caller's function through C, and its exception back. */
+class Listener {
+ public:
+  explicit Listener(const OnToken &on_token) : on_token_(on_token) {}
+
+  rally_event_callback callback() const { return on_token_ ? hear : nullptr; }
+
+  /* Makes the call; what the function threw goes before what the call answered. */
+  template <typename Call>
+  void during(Call &&call) {
+    rally_error error = initialised<rally_error, rally_error_init>();
+    const rally_status status = call(&error);
+    if (thrown_) std::rethrow_exception(thrown_);
+    if (status) throw Error(status, error.message);
+  }
+
+ private:
+  static int32_t hear(void *user, const rally_event *event) {
+    auto *listener = static_cast<Listener *>(user);
+    if (listener->thrown_) return static_cast<int32_t>(Go::end_all);
+    try {
+      return static_cast<int32_t>(listener->on_token_(*event));
+    } catch (...) {
+      listener->thrown_ = std::current_exception();
+      return static_cast<int32_t>(Go::end_all);
+    }
+  }
+
+  const OnToken &on_token_;
+  std::exception_ptr thrown_;
+};
+
+}  // namespace detail
+
+/* ------------------------------------------------------------------------------------------------------------------------
  * Runner
  * --------------------------------------------------------------------------------------------------------------------- */
 
@@ -299,32 +424,6 @@ struct Outputs {
   std::vector<float> logprobs; /* of each row's next tokens: [N - rows] */
   std::vector<int32_t> depths; /* [N] */
 };
-
-/* One sequence to be continued; the fields of rally_request. */
-struct Request {
-  std::vector<int32_t> tokens;
-  size_t max_tokens = 0;
-  float temperature = 0;
-  int32_t top_k = 0;
-  float top_p = 1;
-  float min_p = 0;
-  uint64_t seed = 0;
-  std::vector<int32_t> stop_tokens;
-  rally_switch stop_at_eos = RALLY_DEFAULT;
-  uint32_t max_depth = 0;
-};
-
-struct Continuation {
-  std::vector<int32_t> tokens;
-  std::vector<int32_t> depths;
-  std::vector<float> logprobs;
-  rally_finish_reason finish_reason = RALLY_NOT_FINISHED;
-};
-
-enum class Go : int32_t { on = 0, end_sequence = 1, end_all = 2 };
-
-/* Called for every token on the thread that generates. What it throws ends the call and leaves it as an exception. */
-using OnToken = std::function<Go(const rally_event &)>;
 
 class Runner {
  public:
@@ -368,10 +467,14 @@ class Runner {
   /* Continues all requests together until each has finished. */
   std::vector<Continuation> generate(const std::vector<Request> &requests, const OnToken &on_token = {},
                                      double timeout_seconds = 0) {
+    /* No more tokens than the context has room for, so that the buffers have a bound. */
+    const auto context = static_cast<size_t>(info_.max_position_embeddings);
+    const std::vector<detail::RawRequest> lent(requests.begin(), requests.end());
     std::vector<rally_request> raw;
     size_t stride = 1;
-    for (const Request &request : requests) {
-      raw.push_back(raw_request(request));
+    for (const detail::RawRequest &request : lent) {
+      raw.push_back(request.value);
+      raw.back().max_tokens = request.value.max_tokens ? std::min(request.value.max_tokens, context) : context;
       stride = std::max(stride, raw.back().max_tokens);
     }
     std::vector<int32_t> tokens(requests.size() * stride), depths(tokens.size());
@@ -387,12 +490,10 @@ class Runner {
     generation.finish_reasons = reasons.data();
     generation.timeout_seconds = timeout_seconds;
 
-    Listener listener{on_token, nullptr};
-    detail::check([&](rally_error *error) {
-      return rally_generate(handle_.get(), raw.data(), raw.size(), on_token ? Listener::hear : nullptr, &listener, &generation,
-                            error);
+    detail::Listener listener(on_token);
+    listener.during([&](rally_error *error) {
+      return rally_generate(handle_.get(), raw.data(), raw.size(), listener.callback(), &listener, &generation, error);
     });
-    if (listener.thrown) std::rethrow_exception(listener.thrown);
 
     std::vector<Continuation> result(requests.size());
     for (size_t i = 0; i < result.size(); i++) {
@@ -432,42 +533,6 @@ class Runner {
   rally_runner *get() const { return handle_.get(); }
 
  private:
-  /* Carries the caller's function through C, and its exception back. */
-  struct Listener {
-    const OnToken &on_token;
-    std::exception_ptr thrown;
-
-    static int32_t hear(void *user, const rally_event *event) {
-      auto *listener = static_cast<Listener *>(user);
-      if (listener->thrown) return static_cast<int32_t>(Go::end_all);
-      try {
-        return static_cast<int32_t>(listener->on_token(*event));
-      } catch (...) {
-        listener->thrown = std::current_exception();
-        return static_cast<int32_t>(Go::end_all);
-      }
-    }
-  };
-
-  /* No more tokens than the context has room for, so that the buffers have a bound. */
-  rally_request raw_request(const Request &request) const {
-    const auto context = static_cast<size_t>(info_.max_position_embeddings);
-    auto raw = detail::initialised<rally_request, rally_request_init>();
-    raw.tokens = request.tokens.data();
-    raw.token_count = request.tokens.size();
-    raw.max_tokens = request.max_tokens ? std::min(request.max_tokens, context) : context;
-    raw.temperature = request.temperature;
-    raw.top_k = request.top_k;
-    raw.top_p = request.top_p;
-    raw.min_p = request.min_p;
-    raw.seed = request.seed;
-    raw.stop_tokens = request.stop_tokens.data();
-    raw.stop_token_count = request.stop_tokens.size();
-    raw.stop_at_eos = request.stop_at_eos;
-    raw.max_depth = request.max_depth;
-    return raw;
-  }
-
   template <typename T>
   static T *room(std::vector<T> &values, size_t count) {
     values.reserve(std::max<size_t>(count, 1)); /* never NULL, which would mean not wanted */
@@ -477,6 +542,90 @@ class Runner {
 
   rally_model_info info_;
   detail::Handle<rally_runner, rally_runner_close> handle_;
+};
+
+/* ------------------------------------------------------------------------------------------------------------------------
+ * Engine
+ *
+ *     rally::Engine engine(model);
+ *     for (const rally::Request &request : requests) engine.submit(request);
+ *     while (engine.step(on_event)) {
+ *     }
+ * --------------------------------------------------------------------------------------------------------------------- */
+
+class Engine {
+ public:
+  explicit Engine(const Model &model, const rally_engine_options &options = engine_options()) {
+    detail::check([&](rally_error *error) { return rally_engine_open(model.get(), &options, handle_.out(), error); });
+  }
+
+  /* The bytes that such an engine takes beside the model. */
+  static uint64_t memory(const Model &model, const rally_engine_options &options = engine_options()) {
+    uint64_t bytes = 0;
+    detail::check([&](rally_error *error) { return rally_engine_memory(model.get(), &options, &bytes, error); });
+    return bytes;
+  }
+
+  /* From any thread, and from within events: the request's number in events, 0, 1, 2, ... */
+  size_t submit(const Request &request) const {
+    const detail::RawRequest raw(request);
+    size_t id = 0;
+    detail::check([&](rally_error *error) { return rally_engine_submit(get(), &raw.value, &id, error); });
+    return id;
+  }
+
+  /* From any thread, and from within events: an event of the next step says so. Unknown or finished: nothing. */
+  void cancel(size_t id) const { rally_engine_cancel(get(), id); }
+  void cancel_all() const { rally_engine_cancel_all(get()); }
+
+  /* One step; whether any request is unfinished. */
+  bool step(const OnToken &on_event = {}) {
+    int32_t busy = 0;
+    detail::Listener listener(on_event);
+    listener.during([&](rally_error *error) {
+      return rally_engine_step(get(), listener.callback(), &listener, &busy, error);
+    });
+    return busy != 0;
+  }
+
+  /* Steps until no request is left. */
+  void run(const OnToken &on_event = {}) {
+    detail::Listener listener(on_event);
+    listener.during([&](rally_error *error) { return rally_engine_run(get(), listener.callback(), &listener, error); });
+  }
+
+  /* What the engine did and holds, by names such as "passes_total"; those ending in _total only grow. */
+  std::map<std::string, double> counters() {
+    std::vector<double> values(rally_engine_counter_count(get()));
+    detail::check([&](rally_error *error) { return rally_engine_counters(get(), values.data(), values.size(), error); });
+    std::map<std::string, double> named;
+    for (size_t i = 0; i < values.size(); i++) named[rally_engine_counter_name(get(), i)] = values[i];
+    return named;
+  }
+
+  /* What an unfinished request has computed; it goes on. */
+  std::vector<unsigned char> save(size_t id) {
+    size_t size = 0;
+    detail::check([&](rally_error *error) { return rally_engine_save(get(), id, nullptr, 0, &size, error); });
+    std::vector<unsigned char> state(size);
+    detail::check([&](rally_error *error) { return rally_engine_save(get(), id, state.data(), size, &size, error); });
+    return state;
+  }
+
+  /* Continues a saved request as if it had never been interrupted: its new number. The tokens of `request` must be empty. */
+  size_t restore(View<unsigned char> state, const Request &request) {
+    const detail::RawRequest raw(request);
+    size_t id = 0;
+    detail::check([&](rally_error *error) {
+      return rally_engine_restore(get(), state.data(), state.size(), &raw.value, &id, error);
+    });
+    return id;
+  }
+
+  rally_engine *get() const { return handle_.get(); }
+
+ private:
+  detail::Handle<rally_engine, rally_engine_close> handle_;
 };
 
 }  // namespace rally
