@@ -25,6 +25,8 @@ impl Drop for Model {
 /// How a model is opened.
 #[derive(Clone, Debug, Default)]
 pub struct ModelOptions {
+    /// What the matrix products are computed in; `None`: what the file's layers are stored in.
+    pub dtype: Option<Dtype>,
     /// Threads that pack the weights; 0: as many as this process may use.
     pub threads: u32,
     /// Largest file that is read; 0: no limit but ONNX's own.
@@ -48,6 +50,7 @@ impl ModelOptions {
 
     fn raw(&self, watcher: &Watcher) -> sys::rally_model_options {
         let mut raw = initialised(sys::rally_model_options_init);
+        raw.dtype = self.dtype.map_or(sys::RALLY_DTYPE_AUTO, Dtype::raw);
         raw.threads = self.threads;
         raw.max_file_bytes = self.max_file_bytes;
         raw.max_tensor_bytes = self.max_tensor_bytes;
@@ -86,6 +89,8 @@ pub struct Info {
     pub kind: Kind,
     /// How it chooses depths.
     pub routing: Routing,
+    /// What the matrix products are computed in.
+    pub dtype: Dtype,
     /// V.
     pub vocab_size: usize,
     /// D.
@@ -175,6 +180,7 @@ impl Model {
                 sys::RALLY_ROUTING_TOKEN => Routing::Token,
                 _ => Routing::None,
             },
+            dtype: Dtype::from_raw(raw.dtype),
             vocab_size: raw.vocab_size as usize,
             hidden_size: raw.hidden_size as usize,
             max_position_embeddings: raw.max_position_embeddings as usize,
@@ -233,7 +239,7 @@ impl Model {
     }
 }
 
-/// How the elements of a matrix are stored.
+/// The elements of a matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dtype {
     /// 32-bit floating point.
@@ -244,17 +250,31 @@ pub enum Dtype {
     Int8,
 }
 
+impl Dtype {
+    fn raw(self) -> sys::rally_dtype {
+        match self {
+            Dtype::F32 => sys::RALLY_DTYPE_F32,
+            Dtype::Bf16 => sys::RALLY_DTYPE_BF16,
+            Dtype::Int8 => sys::RALLY_DTYPE_INT8,
+        }
+    }
+
+    fn from_raw(raw: sys::rally_dtype) -> Self {
+        match raw {
+            sys::RALLY_DTYPE_BF16 => Dtype::Bf16,
+            sys::RALLY_DTYPE_INT8 => Dtype::Int8,
+            _ => Dtype::F32,
+        }
+    }
+}
+
 /// Writes the model file at `from` to `to` with its matrices stored as `dtype`; the header says which and how.
 ///
 /// On failure, what stood at `to` is untouched.
 pub fn quantize(from: impl AsRef<Path>, to: impl AsRef<Path>, dtype: Dtype) -> Result<()> {
     let (from, to) = (c_path(from.as_ref())?, c_path(to.as_ref())?);
     let mut options = initialised(sys::rally_quantize_options_init);
-    options.dtype = match dtype {
-        Dtype::F32 => sys::RALLY_DTYPE_F32,
-        Dtype::Bf16 => sys::RALLY_DTYPE_BF16,
-        Dtype::Int8 => sys::RALLY_DTYPE_INT8,
-    };
+    options.dtype = dtype.raw();
     check(|error| unsafe { sys::rally_quantize(from.as_ptr(), to.as_ptr(), &options, error) })
 }
 

@@ -15,6 +15,13 @@ fn models_describe_themselves() {
     let info = model.info().unwrap();
     assert_eq!(info.kind, Kind::LanguageModel);
     assert!(info.vocab_size > 0 && info.num_recursion >= 1 && info.parameter_count > 0);
+    assert_eq!(info.dtype, Dtype::F32);
+    let options = ModelOptions {
+        dtype: Some(Dtype::Bf16),
+        ..Default::default()
+    };
+    let coarse = Model::open_with(path("RALLY_TEST_LM", "rally-tiny.onnx"), &options).unwrap();
+    assert_eq!(coarse.info().unwrap().dtype, Dtype::Bf16);
     assert!(model.metadata().unwrap().contains(&("rally.kind".into(), "lm".into())));
     assert_eq!(model.tensors().unwrap()[0].shape, [info.vocab_size, info.hidden_size]);
     assert_eq!(rater().info().unwrap().kind, Kind::Rater);
