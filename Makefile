@@ -4,7 +4,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps build demo test fuzz bench bench-quick clean
+.PHONY: help deps build demo test fuzz bench bench-quick soak clean
 
 RELEASE := .build/release
 STAMPS  := .build/stamps

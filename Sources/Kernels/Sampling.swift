@@ -37,15 +37,24 @@ public struct Sampler: ~Copyable, Sendable {
   let vocabularySize: Int
   private let candidates: AlignedStorage<Int32>
   private let weights: AlignedStorage<Double>
+  private let scaled: AlignedStorage<Float>
 
-  /// - Throws: `outOfMemory`: 12 bytes per token of the vocabulary.
+  /// Memory of a sampler.
+  public static func byteCount(vocabularySize: Int) -> Int { 16 * vocabularySize }
+
+  /// Tokens whose probabilities are added up at once where no filter holds: the last of them is found one by one.
+  private static let stretch = 256
+
+  /// - Throws: `outOfMemory`.
   public init(vocabularySize: Int) throws(RallyError) {
     precondition(vocabularySize > 0)
     let candidates = try AlignedStorage<Int32>(count: vocabularySize)
     let weights = try AlignedStorage<Double>(count: vocabularySize)
+    let scaled = try AlignedStorage<Float>(count: vocabularySize)
     self.vocabularySize = vocabularySize
     self.candidates = candidates
     self.weights = weights
+    self.scaled = scaled
   }
 
   /// The next token of a request.
@@ -65,8 +74,53 @@ public struct Sampler: ~Copyable, Sendable {
     let best = unsafe rk_argmax(logits, vocabularySize)
     let largest = unsafe logits[best]
     guard parameters.temperature > 0, largest.isFinite, parameters.topK != 1 else { return best }
+    let number = uniform(parameters.seed, index)
+    if parameters.topK == 0, parameters.topP == 1, parameters.minP == 0,
+      let token = unsafe drawFromAll(logits, largest, parameters.temperature, number)
+    {
+      return token
+    }
     let kept = unsafe filter(logits, largest, parameters)
-    return unsafe draw(logits, largest, kept, parameters.temperature, uniform(parameters.seed, index)) ?? best
+    return unsafe draw(logits, largest, kept, parameters.temperature, number) ?? best
+  }
+
+  /// One of all tokens with probability ∝ exp((logit − largest) / temperature): first the stretch that the number falls
+  /// into, then the token. nil when a logit is NaN.
+  private mutating func drawFromAll(
+    _ logits: UnsafePointer<Float>, _ largest: Float, _ temperature: Float, _ uniform: Double
+  ) -> Int? {
+    let scale = 1 / temperature
+    guard scale.isFinite, (largest * scale).isFinite else { return nil }
+    unsafe scaled.base.update(from: logits, count: vocabularySize)
+    unsafe rk_scale(scaled.base, scale, vocabularySize)
+    let shift = largest * scale
+    let stretchCount = (vocabularySize + Self.stretch - 1) / Self.stretch
+    var total = 0.0
+    for index in 0..<stretchCount {
+      let first = index * Self.stretch
+      let sum = unsafe rk_sum_exp(scaled.base + first, min(Self.stretch, vocabularySize - first), shift)
+      guard !sum.isNaN else { return nil }
+      total += Double(sum)
+      unsafe weights.base[index] = total
+    }
+    let point = uniform * total
+    var hit = 0
+    while hit < stretchCount - 1, unsafe weights.base[hit] <= point { hit += 1 }
+    return unsafe token(in: hit, from: hit == 0 ? point : point - weights.base[hit - 1], shift)
+  }
+
+  /// The token of a stretch at which the sum of its probabilities passes `point`; by rounding it may not quite: then the last
+  /// that has any.
+  private func token(in stretch: Int, from point: Double, _ shift: Float) -> Int {
+    var (sum, last) = (0.0, stretch * Self.stretch)
+    for token in stretch * Self.stretch..<min((stretch + 1) * Self.stretch, vocabularySize) {
+      let weight = unsafe exp(Double(scaled.base[token] - shift))
+      guard weight > 0 else { continue }
+      sum += weight
+      last = token
+      if sum > point { break }
+    }
+    return last
   }
 
   /// Calls `body` with the `count` tokens of the largest logits, the largest first, the lower id on ties.

@@ -23,7 +23,9 @@ final class TokenSampler {
     adjusted = try FloatStorage(count: vocabularySize)
   }
 
-  static func byteCount(vocabularySize: Int) -> Int { vocabularySize * 16 }
+  static func byteCount(vocabularySize: Int) -> Int {
+    Sampler.byteCount(vocabularySize: vocabularySize) + vocabularySize * MemoryLayout<Float>.stride
+  }
 
   /// Sets `sequence.pick` from the logits [1, V] of its last token.
   func draw(for sequence: EngineSequence, _ logits: FloatRows) {

@@ -1,5 +1,5 @@
 import Glibc
-import Kernels
+@testable import Kernels
 import Tensors
 import Testing
 
@@ -36,6 +36,26 @@ import Testing
       // Five standard deviations.
       #expect(abs(Double(count) - Double(draws) * p) <= 5 * (Double(draws) * p * (1 - p)).squareRoot())
     }
+  }
+
+  /// The quick way over the whole vocabulary against the one over candidates, which a top-k of all tokens takes.
+  @Test(arguments: [Float(0.3), 1, 1.7])
+  func drawingFromAllIsDrawingFromCandidates(temperature: Float) throws {
+    var random = Random(seed: 3)
+    let logits = random.floats(5_000, scale: 8)
+    var sampler = try Sampler(vocabularySize: logits.count)
+    var differing = 0
+    for index in 0..<2_000 as Range<UInt64> {
+      let all = unsafe sampler.token(from: logits, parameters: Self.parameters { $0.temperature = temperature }, index: index)
+      let number = uniform(42, index)
+      // Inverse of the distribution in order of the ids.
+      let weights = logits.map { exp(Double($0 - 8) / Double(temperature)) }
+      let total = weights.reduce(0, +)
+      var sum = 0.0
+      let expected = weights.firstIndex { sum += $0; return sum > number * total } ?? -1
+      if all != expected { differing += 1 }
+    }
+    #expect(differing <= 2, "sums that round otherwise move the border between neighbours only")
   }
 
   @Test func filtersKeepWhatTheySay() throws {
