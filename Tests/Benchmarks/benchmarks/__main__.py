@@ -36,12 +36,19 @@ RAW = "results.json"
 def main() -> int:
     """Run the benchmark; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes; results stay beneath .build/benchmarks")
-    parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument("--quick", action="store_true", help="small sizes")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=SECTIONS,
+        metavar="SECTION",
+        help=f"{', '.join(SECTIONS)}; results then stay beneath .build/benchmarks",
+    )
     parser.add_argument("--render", action="store_true", help="measure nothing: write report and plots anew")
     options = parser.parse_args()
     plan = QUICK if options.quick else FULL
-    folder = BUILD / "quick" if options.quick else PACKAGES
+    # What stands in the repository is a whole and full benchmark.
+    folder = PACKAGES if not options.quick and not options.only else BUILD / "_".join(options.only or [plan.name])
     if not options.render:
         _measure(plan, options.only or list(SECTIONS), folder)
     _render(plan, folder)
@@ -65,12 +72,17 @@ def _measure(plan: Plan, sections: list[str], folder: Path) -> None:
         except ProgramFailed as error:
             context.book.remark(f"section {name} ended early: {error}")
             progress.say(f"section {name} ended early: {error}")
+        _save(plan, context.book, folder)
     if "ceilings" in sections and len(sections) > 1:
         progress.begin("ceilings once more")
         ceilings.run(context)
+        _save(plan, context.book, folder)
     progress.begin("done")
+
+
+def _save(plan: Plan, book: Book, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    raw = {"plan": plan.name, "machine": machine.describe()} | context.book.to_json()
+    raw = {"plan": plan.name, "machine": machine.describe()} | book.to_json()
     (folder / RAW).write_text(json.dumps(raw, indent=1, ensure_ascii=False) + "\n")
 
 

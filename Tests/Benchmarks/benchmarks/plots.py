@@ -30,6 +30,8 @@ STYLE: dict[Any, Any] = {
     "axes.grid": True,
     "grid.alpha": 0.25,
     "legend.frameon": False,
+    "legend.fontsize": 8,
+    "legend.handlelength": 3.2,
 }
 
 
@@ -62,12 +64,14 @@ def _throughput(book: Book, axes: Axes) -> None:
 
 def _prompts(book: Book, axes: Axes) -> None:
     _curves(book, growth.PROMPT, axes)
-    axes.set(title="Prompts, 360M shapes", xlabel="tokens of the prompt", ylabel="seconds", yscale="log")
+    axes.set(title="Prompts, 360M shapes", xlabel="tokens of the prompt", ylabel="seconds")
+    _logarithmic(axes)
 
 
 def _rating(book: Book, axes: Axes) -> None:
     _curves(book, growth.RATING, axes)
-    axes.set(title="Rating rows of 512 tokens, 50M rater", xlabel="tokens", ylabel="seconds", yscale="log")
+    axes.set(title="Rating rows of 512 tokens, 50M rater", xlabel="tokens", ylabel="seconds")
+    _logarithmic(axes)
 
 
 def _curves(book: Book, section: str, axes: Axes) -> None:
@@ -87,7 +91,14 @@ def _curves(book: Book, section: str, axes: Axes) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(places, [str(place) for place in places])
     axes.minorticks_off()
-    axes.legend(fontsize=8)
+    axes.legend()
+
+
+def _logarithmic(axes: Axes) -> None:
+    """Make y logarithmic, with plain numbers at powers of two."""
+    axes.set_yscale("log", base=2)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.minorticks_off()
 
 
 def _depth(book: Book, plan: Plan, axes: Axes) -> None:
@@ -124,5 +135,5 @@ def _depth(book: Book, plan: Plan, axes: Axes) -> None:
     axes.axhline(1, color="grey", linewidth=0.8)
     axes.set_xticks(range(len(names)), names)
     axes.grid(axis="x", visible=False)
-    axes.set(title="Speed-up over the vanilla model of the same effective depth, bf16", ylabel="times", ylim=(0.8, 2.2))
-    axes.legend(fontsize=8, loc="upper left")
+    axes.set(title="Speed-up over the vanilla model of the same effective depth, bf16", ylabel="times", ylim=(0, 2.2))
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2)

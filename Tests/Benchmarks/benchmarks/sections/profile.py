@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from benchmarks import rally_bench
 from benchmarks.context import Context
 from benchmarks.measurements import Key
 from benchmarks.rally_bench import Run
 from benchmarks.shapes import LAYER_PARAMETERS, MOR_3, RECURSIVE, VANILLA
+from benchmarks.turns import Contender, take_turns
 
 SECTION = "profile"
 FORMATS = ("f32", "bf16", "int8")
@@ -26,14 +29,8 @@ def product_key(test: str, model: str, dtype: str) -> Key:
 
 def run(context: Context) -> None:
     """Run each test once."""
-    for model in (VANILLA, MOR_3):
-        path = context.files.onnx(model)
-        for dtype in FORMATS:
-            context.progress.show(f"{model} {dtype}")
-            prompt = rally_bench.prompts(path, dtype, [PROMPT])[PROMPT]
-            _keep(context, f"prompt {PROMPT}", model, dtype, prompt)
-            for batch, decoding in rally_bench.decoding(path, dtype, context.plan.generated, BATCHES).items():
-                _keep(context, f"decode {batch}", model, dtype, decoding)
+    contenders = [_contender(context, model, dtype) for model in (VANILLA, MOR_3) for dtype in FORMATS]
+    take_turns(context.book, contenders, 1, context.progress)
 
 
 def layers_per_token(model: str, depth: float) -> float:
@@ -41,9 +38,23 @@ def layers_per_token(model: str, depth: float) -> float:
     return 2 + RECURSIVE[model].block * depth if model in RECURSIVE else 32
 
 
-def _keep(context: Context, test: str, model: str, dtype: str, run: Run) -> None:
+def _contender(context: Context, model: str, dtype: str) -> Contender:
+    path = context.files.onnx(model)
+
+    def run() -> Mapping[Key, float]:
+        runs = {f"prompt {PROMPT}": rally_bench.prompts(path, dtype, [PROMPT])[PROMPT]}
+        for batch, decoding in rally_bench.decoding(path, dtype, context.plan.generated, BATCHES).items():
+            runs[f"decode {batch}"] = decoding
+        found: dict[Key, float] = {}
+        for test, result in runs.items():
+            found |= _parts(test, model, dtype, result)
+        return found
+
+    return Contender(f"{model} {dtype}", run)
+
+
+def _parts(test: str, model: str, dtype: str, run: Run) -> Mapping[Key, float]:
     whole = sum(run.seconds.values())
-    context.book.add({share_key(test, part, model, dtype): value / whole for part, value in run.seconds.items()})
+    shares = {share_key(test, part, model, dtype): value / whole for part, value in run.seconds.items()}
     operations = 2 * run.tokens * layers_per_token(model, run.mean_depth) * LAYER_PARAMETERS
-    if run.seconds["products"] > 0:
-        context.book.add({product_key(test, model, dtype): operations / run.seconds["products"] * 1e-9})
+    return shares | {product_key(test, model, dtype): operations / run.seconds["products"] * 1e-9}
