@@ -50,13 +50,13 @@ def main() -> int:
     # What stands in the repository is a whole and full benchmark.
     folder = PACKAGES if not options.quick and not options.only else BUILD / "_".join(options.only or [plan.name])
     if not options.render:
-        _measure(plan, options.only or list(SECTIONS), folder)
+        _measure(plan, options.only or list(plan.minutes), folder)
     _render(plan, folder)
     return 0
 
 
 def _measure(plan: Plan, sections: list[str], folder: Path) -> None:
-    minutes = sum(plan.minutes[name] for name in sections)
+    minutes = sum(plan.minutes.get(name, FULL.minutes[name]) for name in sections)
     print(
         f"This takes about {minutes:.0f} minutes on two cores, and about 8 more the first time "
         "(llama.cpp is built, 10 GB of models are written). Leave the machine alone meanwhile."

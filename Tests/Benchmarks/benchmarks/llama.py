@@ -24,8 +24,8 @@ class Llama:
         """Build the programs where they are missing."""
         return cls(Path(run_program([PACKAGES / "build-llama", cache, python]).strip()))
 
-    def prompts(self, model: Path, lengths: Sequence[int]) -> dict[int, float]:
-        """Return the rate of prompts by length, each after one of its own that warms up."""
+    def prompts(self, model: Path, lengths: Sequence[int], warm: bool = True) -> dict[int, float]:
+        """Return the rate of prompts by length; ``warm``: each after one of its own, else after the first of them."""
         command: list[str | Path] = [
             self.programs / "llama-bench",
             "-m",
@@ -37,6 +37,7 @@ class Llama:
             "-o",
             "json",
         ]
+        command += [] if warm else ["--no-warmup"]
         records = json.loads(run_program([*command, "-n", "0", "-p", ",".join(map(str, lengths))]))
         return {record["n_prompt"]: record["avg_ts"] for record in records}
 

@@ -31,6 +31,8 @@ class Plan:
     ----------
     name : str
         ``full`` or ``quick``.
+    formats : tuple of str
+        Compared with llama.cpp and PyTorch.
     repetitions : int
         Turns of each contender; medians are over them.
     generated : int
@@ -43,6 +45,8 @@ class Plan:
         Openings are short.
     growth_repetitions : int
         Turns per point of a curve.
+    queue_repetitions : int
+        Turns of the short queues; the long ones run once.
     growth_generated : int
         Tokens that each sequence decodes, per point.
     growth_batches, growth_prompts, growth_rows : tuple of int
@@ -54,17 +58,19 @@ class Plan:
     short_queues : tuple of Queue
         Depth-wise beside sequence-wise batching.
     minutes : dict of str to float
-        What each section takes on two cores of an Intel Xeon of the Sapphire Rapids generation, without what is done
-        only once.
+        The sections, and what each takes on two cores of an Intel Xeon of the Sapphire Rapids generation, without what
+        is done only once.
     """
 
     name: str
+    formats: tuple[str, ...]
     repetitions: int
     generated: int
     depth_generated: int
     rated_rows: int
     opening_repetitions: int
     growth_repetitions: int
+    queue_repetitions: int
     growth_generated: int
     growth_batches: tuple[int, ...]
     growth_prompts: tuple[int, ...]
@@ -77,12 +83,14 @@ class Plan:
 
 FULL = Plan(
     name="full",
+    formats=("f32", "bf16", "int8"),
     repetitions=5,
-    generated=32,
-    depth_generated=64,
+    generated=16,
+    depth_generated=48,
     rated_rows=24,
     opening_repetitions=7,
-    growth_repetitions=3,
+    growth_repetitions=2,
+    queue_repetitions=3,
     growth_generated=16,
     growth_batches=(1, 2, 4, 8, 16, 32, 64),
     growth_prompts=(128, 256, 512, 1024, 2048, 4096),
@@ -92,43 +100,43 @@ FULL = Plan(
     short_queues=tuple(Queue(64, (64, 16), sequences) for sequences in (4, 8, 32)),
     minutes={
         "ceilings": 0.5,
-        "vanilla": 6,
-        "depth": 4,
+        "vanilla": 5,
+        "depth": 5,
+        "queue": 10,
         "pytorch": 4,
         "rating": 4,
         "graph": 1,
         "opening": 0.5,
-        "growth": 5,
-        "queue": 16,
-        "profile": 1,
+        "growth": 8,
+        "profile": 1.5,
     },
 )
 
 QUICK = Plan(
     name="quick",
+    formats=("bf16", "int8"),
     repetitions=3,
     generated=8,
-    depth_generated=16,
+    depth_generated=8,
     rated_rows=6,
     opening_repetitions=3,
     growth_repetitions=1,
+    queue_repetitions=1,
     growth_generated=8,
-    growth_batches=(1, 4, 16, 64),
-    growth_prompts=(128, 512, 2048),
-    growth_rows=(1, 4, 16),
-    queue=Queue(96, (16, 4), 32),
-    large_queue=Queue(192, (16, 4), 64),
+    growth_batches=(1, 8, 64),
+    growth_prompts=(128, 1024),
+    growth_rows=(1, 8),
+    queue=Queue(64, (16, 4), 32),
+    large_queue=Queue(128, (16, 4), 64),
     short_queues=tuple(Queue(32, (16, 4), sequences) for sequences in (4, 8, 32)),
     minutes={
         "ceilings": 0.5,
         "vanilla": 1.5,
-        "depth": 1,
-        "pytorch": 1,
-        "rating": 1,
-        "graph": 0.5,
-        "opening": 0.3,
-        "growth": 1.5,
+        "depth": 1.5,
         "queue": 1,
-        "profile": 0.5,
+        "pytorch": 1.2,
+        "rating": 0.9,
+        "opening": 0.3,
+        "growth": 1,
     },
 )

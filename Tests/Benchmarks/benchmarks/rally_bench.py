@@ -39,9 +39,12 @@ class Run:
     seconds: Mapping[str, float]
 
 
-def prompts(model: Path, dtype: str, lengths: Sequence[int]) -> dict[int, Run]:
-    """Run prompts, each alone, up to the logits of the last token; by length."""
-    records = _bench(model, dtype, "-p", _list(lengths), "-n", "0")
+def prompts(model: Path, dtype: str, lengths: Sequence[int], warm: bool = True) -> dict[int, Run]:
+    """Run prompts, each alone, up to the logits of the last token; by length.
+
+    ``warm``: each after one of its own; else the first of them warms up for all.
+    """
+    records = _bench(model, dtype, "-p", _list(lengths), "-n", "0", *([] if warm else ["--no-warmup"]))
     return {record["n_prompt"]: _run(record) for record in records}
 
 

@@ -54,8 +54,11 @@ def _sections(book: Book, plan: Plan) -> list[str]:
         ("Ceilings of the machine", _ceilings(book)),
         ("Vanilla 360M beside llama.cpp", _versus(book, vanilla.SECTION, "Rally", "llama.cpp")),
         ("Does depth pay", _depth(book)),
-        (f"The paper's queue, {_lengths(plan.queue)}", _queue(book, plan)),
-        (f"Depth-wise beside sequence-wise, {_lengths(plan.short_queues[0])}", _batchings(book, plan)),
+        (f"The paper's queue, {queue.DTYPE}, {_lengths(plan.queue)}", _queue(book, plan)),
+        (
+            f"Depth-wise beside sequence-wise, {queue.SHORT_DTYPE}, {_lengths(plan.short_queues[0])}",
+            _batchings(book, plan),
+        ),
         ("Where the time goes", _profile(book)),
         ("MoR-3 360M beside PyTorch", _versus(book, pytorch.SECTION, "Rally", "PyTorch")),
         ("Rating beside onnxruntime", _versus(book, rating.SECTION, "Rally", "onnxruntime")),
@@ -123,14 +126,14 @@ def _queue(book: Book, plan: Plan) -> str:
     for sizes in (plan.queue, plan.large_queue):
         for batching in (queue.DEPTH, queue.SEQUENCE):
             for model in (*dict.fromkeys(shape.baseline for shape in RECURSIVE.values()), *RECURSIVE):
-                who = (queue.SECTION, sizes.sequences, batching, model)
+                who = (queue.SECTION, queue.DTYPE, sizes.sequences, batching, model)
                 rate = book.median(queue.rate_key(*who))
                 if rate is None:
                     continue
                 speed_up = None
                 if model in RECURSIVE:
-                    vanilla_who = (queue.SECTION, sizes.sequences, queue.DEPTH, RECURSIVE[model].baseline)
-                    speed_up = book.ratio(queue.rate_key(*who), queue.rate_key(*vanilla_who))
+                    baseline = (queue.SECTION, queue.DTYPE, sizes.sequences, queue.DEPTH, RECURSIVE[model].baseline)
+                    speed_up = book.ratio(queue.rate_key(*who), queue.rate_key(*baseline))
                 depths, passes = book.median(queue.depth_key(*who)), book.median(queue.rows_key(*who))
                 name = f"{model}, {sizes.sequences} in flight, {batching}-wise"
                 rows.append([name, number(rate), ratio(depths), number(passes), ratio(speed_up), _paper(model)])
@@ -146,7 +149,8 @@ def _batchings(book: Book, plan: Plan) -> str:
     rows = []
     for sizes in plan.short_queues:
         ours, other = (
-            queue.rate_key(queue.SHORT, sizes.sequences, batching, MOR_3) for batching in (queue.DEPTH, queue.SEQUENCE)
+            queue.rate_key(queue.SHORT, queue.SHORT_DTYPE, sizes.sequences, batching, MOR_3)
+            for batching in (queue.DEPTH, queue.SEQUENCE)
         )
         if book.median(ours) is not None:
             cells = [_rate(book, ours), _rate(book, other), ratio(book.ratio(ours, other))]

@@ -64,8 +64,10 @@ def _depth() -> Iterator[Target]:
         for model in RECURSIVE:
             what = f"depth pays: {model}, {depth.DTYPE}, {test}"
             yield Target(what, f"speed-up / ideal, {which}", 0.95, _of_ideal(test, model, head))
-    keys = tuple(queue.rate_key(queue.SHORT, 8, batching, MOR_3) for batching in (queue.DEPTH, queue.SEQUENCE))
-    what = f"queue of {MOR_3}, {queue.DTYPE}, 8 in flight"
+    keys = tuple(
+        queue.rate_key(queue.SHORT, queue.SHORT_DTYPE, 8, batching, MOR_3) for batching in (queue.DEPTH, queue.SEQUENCE)
+    )
+    what = f"queue of {MOR_3}, {queue.SHORT_DTYPE}, 8 in flight"
     yield Target(what, "depth-wise / sequence-wise, jobs/s", 1.2, _ratio((keys[0], keys[1])))
 
 
@@ -88,9 +90,9 @@ def _pytorch() -> Iterator[Target]:
 
 
 def _opening() -> Iterator[Target]:
-    for place in opening.PLACES:
-        keys = (opening.seconds_key("Rally", place), opening.seconds_key("at least", place))
-        yield Target(f"opening 724 MB, {place}", "time / (parse + one pass)", 1.3, _ratio(keys), at_most=True)
+    # External data is no part of what libprotobuf parses: only the pass would be left, and packing counts.
+    keys = (opening.seconds_key("Rally", "inline"), opening.seconds_key("at least", "inline"))
+    yield Target("opening 724 MB, inline", "time / (parse + one pass)", 1.3, _ratio(keys), at_most=True)
     for place, bound in {"inline": 2.0, "external data": 1.5}.items():
         measured = _median(place)
         yield Target(f"opening 724 MB, {place}", "peak memory / file", bound, measured, at_most=True)
@@ -158,7 +160,8 @@ def speed_up(book: Book, test: str, model: str) -> float | None:
 
 def queue_speed_up(book: Book, sequences: int, model: str) -> float | None:
     """Return MoR's jobs per second over those of the vanilla model of the same effective depth."""
-    who = [(queue.SECTION, sequences, queue.DEPTH, name) for name in (model, RECURSIVE[model].baseline)]
+    names = (model, RECURSIVE[model].baseline)
+    who = [(queue.SECTION, queue.DTYPE, sequences, queue.DEPTH, name) for name in names]
     return book.ratio(queue.rate_key(*who[0]), queue.rate_key(*who[1]))
 
 

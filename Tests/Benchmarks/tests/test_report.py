@@ -29,7 +29,7 @@ def filled(rally: float, others: float) -> Book:
         book.add({depth.rate_key(test, model): rally for model in RECURSIVE})
         book.add({depth.rate_key(test, model): others for model in (VANILLA, VANILLA_34)})
     for batching, rate in ((queue.DEPTH, rally), (queue.SEQUENCE, others)):
-        book.add({queue.rate_key(queue.SHORT, 8, batching, MOR_3): rate})
+        book.add({queue.rate_key(queue.SHORT, queue.SHORT_DTYPE, 8, batching, MOR_3): rate})
     for place in opening.PLACES:
         book.add({opening.seconds_key("Rally", place): others, opening.seconds_key("at least", place): rally})
         book.add({opening.memory_key(place): 1.5})
@@ -50,7 +50,7 @@ COMPARISONS = ("Rally / ", "depth-wise / ", "speed-up / ", "time / ")
 def test_every_target_is_measured_and_the_faster_one_reaches_it() -> None:
     fast, slow = filled(rally=500.0, others=100.0), filled(rally=100.0, others=500.0)
     compared = [target for target in targets.targets() if target.figure.startswith(COMPARISONS)]
-    assert len(compared) == 26
+    assert len(compared) == 25
     for target in targets.targets():
         assert target.measured(fast) is not None, target.what
     for target in compared:
@@ -75,7 +75,7 @@ def test_the_report_marks_misses_and_keeps_remarks() -> None:
     book.remark("something happened")
     text = report(book, {"processor": "P"}, FULL, ["depth"])
     assert target_table(book) in text
-    assert target_table(book).count("**missed**") == 28
+    assert target_table(book).count("**missed**") == 27
     for expected in ("something happened", "plots/depth.svg", "make bench", "| processor |", "## Does depth pay"):
         assert expected in text
     assert "not measured" in target_table(Book())

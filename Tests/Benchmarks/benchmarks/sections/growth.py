@@ -26,6 +26,8 @@ CURVES = (
 #: Curves of rating.
 RATING_CURVES = (("Rally", "f32"), ("Rally", "int8"), ("onnxruntime", "f32"))
 RATED_LENGTH = 512
+#: A prompt that warms up for all.
+WARM_UP = 64
 
 
 def run(context: Context) -> None:
@@ -49,7 +51,7 @@ def _language_model(context: Context, engine: str, model: str, dtype: str) -> Co
 
     def run_rally() -> tuple[Mapping[int, float], Mapping[int, float]]:
         path = context.files.onnx(model)
-        by_length = rally_bench.prompts(path, dtype, prompts)
+        by_length = rally_bench.prompts(path, dtype, (WARM_UP, *prompts), warm=False)
         by_batch = rally_bench.decoding(path, dtype, generated, batches)
         return (
             {length: run.tokens_per_second for length, run in by_length.items()},
@@ -58,7 +60,8 @@ def _language_model(context: Context, engine: str, model: str, dtype: str) -> Co
 
     def run_llama() -> tuple[Mapping[int, float], Mapping[int, float]]:
         path = context.files.gguf(model, FORMATS[dtype])
-        return context.llama.prompts(path, prompts), context.llama.decoding(path, generated, batches)
+        by_length = context.llama.prompts(path, (WARM_UP, *prompts), warm=False)
+        return by_length, context.llama.decoding(path, generated, batches)
 
     def run() -> Mapping[Key, float]:
         by_length, by_batch = run_rally() if engine == "Rally" else run_llama()

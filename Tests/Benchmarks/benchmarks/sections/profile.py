@@ -12,7 +12,6 @@ from benchmarks.shapes import LAYER_PARAMETERS, MOR_3, RECURSIVE, VANILLA
 from benchmarks.turns import Contender, take_turns
 
 SECTION = "profile"
-FORMATS = ("f32", "bf16", "int8")
 PROMPT = 512
 BATCHES = (1, 32)
 
@@ -29,7 +28,7 @@ def product_key(test: str, model: str, dtype: str) -> Key:
 
 def run(context: Context) -> None:
     """Run each test once."""
-    contenders = [_contender(context, model, dtype) for model in (VANILLA, MOR_3) for dtype in FORMATS]
+    contenders = [_contender(context, model, dtype) for model in (VANILLA, MOR_3) for dtype in context.plan.formats]
     take_turns(context.book, contenders, 1, context.progress)
 
 

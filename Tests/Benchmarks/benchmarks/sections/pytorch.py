@@ -41,7 +41,7 @@ def run(context: Context) -> None:
         with Worker("rally_worker", path, "f32") as rally:
             _compare(context, rally, torch["f32"])
         contenders = []
-        for dtype in ("f32", "bf16", "int8"):
+        for dtype in context.plan.formats:
             contenders.append(_rally(context, dtype))
             if dtype in torch:
                 contenders.append(_torch(context, dtype, torch[dtype]))

@@ -28,7 +28,7 @@ def decode_key(engine: str, dtype: str, batch: int) -> Key:
 
 def run(context: Context) -> None:
     """Take turns, format by format."""
-    for dtype in FORMATS:
+    for dtype in context.plan.formats:
         contenders = [_rally(context, dtype), _llama(context, dtype)]
         take_turns(context.book, contenders, context.plan.repetitions, context.progress)
 
