@@ -22,6 +22,7 @@ extension PackedMatrix {
       } catch {
         failure.withLock { $0 = $0 ?? error }
       }
+      rows[piece.source].finish(piece.rows)
     }
     if let pool {
       pool.parallelFor(panels.count, packOne)

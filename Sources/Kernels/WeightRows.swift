@@ -9,19 +9,23 @@ public import Tensors
   /// [outputs], of int8 rows: what their numbers are multiplied by. Empty for other types.
   public let scales: [Float]
   let copy: (_ rows: Range<Int>, _ destination: UnsafeMutableRawPointer) -> Void
+  let finish: (_ rows: Range<Int>) -> Void
 
   /// - Parameters:
   ///   - outputs: ≥ 1.
   ///   - copy: writes rows `range`, [range.count, inputs] of `dataType`, row-major, to aligned memory. Called on
   ///     several threads at once.
+  ///   - finish: told of rows that are packed, which are not asked for again. Called on several threads, too.
   public init(
     outputs: Int, dataType: DataType = .f32, scales: [Float] = [],
-    copy: @escaping (_ rows: Range<Int>, _ destination: UnsafeMutableRawPointer) -> Void
+    copy: @escaping (_ rows: Range<Int>, _ destination: UnsafeMutableRawPointer) -> Void,
+    finish: @escaping (_ rows: Range<Int>) -> Void = { _ in }
   ) {
     precondition(outputs > 0 && scales.count == (dataType == .int8 ? outputs : 0))
     self.outputs = outputs
     self.dataType = dataType
     self.scales = scales
     unsafe self.copy = copy
+    self.finish = finish
   }
 }

@@ -15,6 +15,8 @@ public final class ModelFile: Sendable {
   package let tokenizerContent: TokenizerContent?
   /// [n] ascending: quantiles of a rater's scores on its own data.
   public let scoreQuantiles: [Float]?
+  /// A number that differs where pairs or weights differ, wherever they are stored (`Digest`).
+  package let digest: UInt64
 
   private let indices: [String: Int]
 
@@ -26,6 +28,7 @@ public final class ModelFile: Sendable {
     tokenizerContent = parts.tokenizerContent
     scoreQuantiles = parts.scoreQuantiles
     indices = parts.indices
+    digest = parts.digest
   }
 
   /// The tensor of that name, or nil.

@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// Everything that a `ModelFile` keeps.
@@ -8,6 +9,8 @@ struct ImportedModel {
   var indices: [String: Int] = [:]
   var tokenizerContent: TokenizerContent?
   var scoreQuantiles: [Float]?
+  /// Of all pairs and all weights.
+  var digest: UInt64 = 0
 }
 
 /// Reads one model: versions, description, tensors, tokenizer, then a look at every weight.
@@ -38,7 +41,7 @@ struct ModelImporter {
     try table.readTokenizer(into: &model, from: onnx, external: &external)
     try table.finish()
     try checkGraph(onnx)
-    try checkFinite(model.tensors)
+    model.digest = try checkFinite(model)
     return model
   }
 
@@ -67,14 +70,24 @@ struct ModelImporter {
     }
   }
 
-  private func checkFinite(_ tensors: [TensorEntry]) throws(RallyError) {
+  /// Reads every weight once: makes sure that it is finite, and takes it into the digest.
+  private func checkFinite(_ model: ImportedModel) throws(RallyError) -> UInt64 {
+    var digest = Digest()
+    for pair in model.metadata {
+      digest.absorb(pair.key)
+      digest.absorb(pair.value)
+    }
+    let tensors = model.tensors
     let total = tensors.reduce(UInt64(0)) { $0 + UInt64(unsafe $1.data.count) }
     var done: UInt64 = 0
     for tensor in tensors {
       guard progress?(done, total) ?? true else {
         throw RallyError(.cancelled, "opening the model", found: "cancelled by the progress callback")
       }
-      if let place = tensor.firstNotFinite() {
+      digest.absorb(tensor.name)
+      digest.absorb(tensor.dataType.description)
+      for extent in tensor.shape.extents { digest.absorb(extent) }
+      if let place = tensor.examine(&digest) {
         throw RallyError(
           .notFinite, tensor.name.quoted, expected: "finite numbers", found: "a NaN or infinity at element \(place)")
       }
@@ -82,5 +95,6 @@ struct ModelImporter {
       if releasesChecked { unsafe tensor.storage?.release(tensor.data) }
     }
     _ = progress?(total, total)
+    return digest.value
   }
 }

@@ -17,10 +17,8 @@ extension ModelWeights {
     let description = file.description
     self.description = description
     self.dataType = dataType
-    embedding = try EmbeddingTable(file.required("embed_tokens.weight"))
-    positions =
-      description.positions == .learned
-      ? try EmbeddingTable(file.required("embed_positions.weight")) : nil
+    embedding = try loader.table("embed_tokens.weight")
+    positions = description.positions == .learned ? try loader.table("embed_positions.weight") : nil
     embeddingNorm = description.rater?.normalizesEmbeddings == true ? try loader.norm("embed_norm") : nil
     first = try loader.layers("first", count: description.layers.firstCount)
     block = try loader.block()
@@ -55,6 +53,14 @@ extension ModelWeights {
 }
 
 extension WeightLoader {
+  /// A table's own copy of a tensor.
+  func table(_ name: String) throws(RallyError) -> EmbeddingTable {
+    let entry = try file.required(name)
+    let table = try EmbeddingTable(entry)
+    file.release(entry)
+    return table
+  }
+
   mutating func layers(_ place: String, count: Int) throws(RallyError) -> [LayerWeights] {
     var layers: [LayerWeights] = []
     for index in 0..<count { layers.append(try layer { "\(place).\(index).\($0)" }) }

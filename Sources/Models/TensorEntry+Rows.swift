@@ -8,11 +8,22 @@ extension TensorEntry {
     guard self.dataType == dataType, dataType != .f32 else {
       return unsafe WeightRows(outputs: outputs) { range, destination in
         unsafe copyFloats(rows: range, into: destination.assumingMemoryBound(to: Float.self))
+      } finish: { range in
+        release(rows: range)
       }
     }
     return unsafe WeightRows(outputs: outputs, dataType: dataType, scales: scales) { range, destination in
       unsafe copyBytes(rows: range, into: destination)
+    } finish: { range in
+      release(rows: range)
     }
+  }
+
+  /// Rows may leave memory: packing a file takes little more than the packed weights.
+  private func release(rows: Range<Int>) {
+    let rowByteCount = rowWidth * dataType.byteCount
+    unsafe storage?.release(
+      UnsafeRawBufferPointer(rebasing: data[rows.lowerBound * rowByteCount..<rows.upperBound * rowByteCount]))
   }
 
   /// Copies rows as they are stored, to [range.count, rowWidth].

@@ -1,3 +1,4 @@
+import Kernels
 package import Tensors
 
 /// One tensor of a model file, as it is stored.
@@ -32,17 +33,36 @@ package struct TensorEntry: @unchecked Sendable {  // nobody writes to the bytes
   /// Extents beyond the first multiplied: the length of a row of a matrix, 1 for a vector.
   package var rowWidth: Int { shape.extents.dropFirst().reduce(1, *) }
 
-  /// The place of the first NaN or infinity, or nil.
-  ///
-  /// One pass over the data at memory speed. Whole numbers have none.
+  /// The place of the first NaN or infinity, or nil. Whole numbers have none.
   package func firstNotFinite() -> Int? {
+    var digest = Digest()
+    return examine(&digest)
+  }
+
+  /// The place of the first NaN or infinity, or nil; `digest` takes in all before it.
+  ///
+  /// One pass over the data at memory speed: what was looked at is still in the first-level cache when the
+  /// digest reads it. Cut every 4 KiB of the data, wherever it is stored.
+  func examine(_ digest: inout Digest) -> Int? {
     withExtendedLifetime(storage) {
-      switch dataType {
-      case .f32: unsafe data.firstNotFinite(exponent: UInt32(0x7F80_0000), lowestBit: 0x0080_0000)
-      case .f16: unsafe data.firstNotFinite(exponent: UInt16(0x7C00), lowestBit: 0x0400)
-      case .bf16: unsafe data.firstNotFinite(exponent: UInt16(0x7F80), lowestBit: 0x0080)
-      case .int8, .int32, .int64: nil
+      unsafe scales.withUnsafeBytes { unsafe digest.absorb($0) }
+      let blockByteCount = 4096
+      for start in stride(from: 0, to: unsafe data.count, by: blockByteCount) {
+        let end = unsafe min(start + blockByteCount, data.count)
+        let block = unsafe UnsafeRawBufferPointer(rebasing: data[start..<end])
+        if let place = unsafe firstNotFinite(in: block) { return start / dataType.byteCount + place }
+        unsafe digest.absorb(block)
       }
+      return nil
+    }
+  }
+
+  private func firstNotFinite(in block: UnsafeRawBufferPointer) -> Int? {
+    switch dataType {
+    case .f32: unsafe block.firstNotFinite(exponent: UInt32(0x7F80_0000), lowestBit: 0x0080_0000)
+    case .f16: unsafe block.firstNotFinite(exponent: UInt16(0x7C00), lowestBit: 0x0400)
+    case .bf16: unsafe block.firstNotFinite(exponent: UInt16(0x7F80), lowestBit: 0x0080)
+    case .int8, .int32, .int64: nil
     }
   }
 
@@ -58,28 +78,21 @@ package struct TensorEntry: @unchecked Sendable {  // nobody writes to the bytes
 extension UnsafeRawBufferPointer {
   /// The index of the first element whose exponent bits are all ones.
   ///
-  /// Adding the exponent's lowest bit to an exponent of ones carries into the sign bit, so a block is
+  /// Adding the exponent's lowest bit to an exponent of ones carries into the sign bit, so all elements are
   /// judged by one `or` of sums: two operations per element, which vectorise on any machine.
-  func firstNotFinite<Bits: FixedWidthInteger & BitwiseCopyable>(exponent: Bits, lowestBit: Bits) -> Int? {
-    // 4 KiB stay in the first-level cache for the second look.
-    let blockCount = 4096 / MemoryLayout<Bits>.size
+  fileprivate func firstNotFinite<Bits: FixedWidthInteger & BitwiseCopyable>(
+    exponent: Bits, lowestBit: Bits
+  ) -> Int? {
     let total = count / MemoryLayout<Bits>.size
-    var start = 0
-    while start < total {
-      let end = Swift.min(start &+ blockCount, total)
-      var carried: Bits = 0
-      for index in start..<end {
-        let bits = unsafe loadUnaligned(fromByteOffset: index &* MemoryLayout<Bits>.size, as: Bits.self)
-        carried |= (bits & exponent) &+ lowestBit
-      }
-      if carried >> (Bits.bitWidth - 1) & 1 == 1 {
-        return (start..<end).first { index in
-          let bits = unsafe loadUnaligned(fromByteOffset: index &* MemoryLayout<Bits>.size, as: Bits.self)
-          return bits & exponent == exponent
-        }
-      }
-      start = end
+    var carried: Bits = 0
+    for index in 0..<total {
+      let bits = unsafe loadUnaligned(fromByteOffset: index &* MemoryLayout<Bits>.size, as: Bits.self)
+      carried |= (bits & exponent) &+ lowestBit
     }
-    return nil
+    guard carried >> (Bits.bitWidth - 1) & 1 == 1 else { return nil }
+    return (0..<total).first { index in
+      let bits = unsafe loadUnaligned(fromByteOffset: index &* MemoryLayout<Bits>.size, as: Bits.self)
+      return bits & exponent == exponent
+    }
   }
 }

@@ -10,7 +10,7 @@ public struct ModelOptions: Sendable {
   /// Threads that pack the weights; 0 for as many as this process may use.
   public var threads = 0
   public var limits = ModelLimits()
-  /// Called with the bytes of weights that are packed and the bytes in all; false cancels.
+  /// Called with bytes of weights that were checked or packed, and twice the bytes in all; false cancels.
   public var progress: (@Sendable (_ done: UInt64, _ total: UInt64) -> Bool)?
   public var log: (@Sendable (ModelLog, String) -> Void)?
 
@@ -29,15 +29,17 @@ public final class Model: Sendable {
   public let tokenizer: BytePairTokenizer?
 
   package let weights: ModelWeights
-  /// Differs where a saved sequence of one model must not go on in another.
-  let fingerprint: UInt64
+  /// Differs where the pairs, the weights or the type of the products differ: what one model computed must not go
+  /// on in another. The same on every machine.
+  public let fingerprint: UInt64
   package var description: ModelDescription { weights.description }
 
   /// Opens the file at `path`, checks all of it and packs its weights.
   /// - Throws: every way in which a file can be wrong has its own code; `outOfMemory`, `limitExceeded`, `cancelled`.
   public static func open(path: String, options: ModelOptions = ModelOptions()) throws(RallyError) -> Model {
     try options.check()
-    return try Model(ModelFile.open(path: path, limits: options.limits, log: options.log), options)
+    return try Model(
+      ModelFile.open(path: path, limits: options.limits, log: options.log, progress: options.checkProgress), options)
   }
 
   /// Opens a model that is in memory. The bytes are not needed afterwards.
@@ -45,13 +47,15 @@ public final class Model: Sendable {
     bytes: UnsafeRawBufferPointer, options: ModelOptions = ModelOptions()
   ) throws(RallyError) -> Model {
     try options.check()
-    return try unsafe Model(ModelFile.open(bytes: bytes, limits: options.limits, log: options.log), options)
+    return try unsafe Model(
+      ModelFile.open(bytes: bytes, limits: options.limits, log: options.log, progress: options.checkProgress), options)
   }
 
   /// Checks the file as `open` does and keeps nothing.
   public static func validate(path: String, options: ModelOptions = ModelOptions()) throws(RallyError) {
     try options.check()
-    let file = try ModelFile.open(path: path, limits: options.limits, log: options.log)
+    let progress: ModelFile.Progress? = options.progress.map { progress in { done, total in progress(done, total) } }
+    let file = try ModelFile.open(path: path, limits: options.limits, log: options.log, progress: progress)
     _ = try file.makeTokenizer()
   }
 
@@ -61,16 +65,24 @@ public final class Model: Sendable {
     tensors = file.tensors.map(TensorInfo.init)
     let total = file.tensors.reduce(0) { unsafe $0 + UInt64($1.data.count) }
     let progress = options.progress
-    let pool = try WorkerPool(threadCount: options.threads == 0 ? nil : options.threads)
     weights = try ModelWeights(
-      file: file, dataType: options.dataType, pool: pool,
-      progress: progress.map { progress in { done in progress(done, total) } })
-    fingerprint = Self.fingerprint(of: file, dataType: weights.dataType, pool: pool)
+      file: file, dataType: options.dataType,
+      pool: WorkerPool(threadCount: options.threads == 0 ? nil : options.threads),
+      progress: progress.map { progress in { done in progress(total + done, 2 * total) } })
+    var digest = Digest()
+    digest.absorb(Int(truncatingIfNeeded: file.digest))
+    digest.absorb(weights.dataType.description)
+    fingerprint = digest.value
     info = ModelInfo(file, weights: weights)
   }
 }
 
 extension ModelOptions {
+  /// The first half of opening.
+  fileprivate var checkProgress: ModelFile.Progress? {
+    progress.map { progress in { done, total in progress(done, 2 * total) } }
+  }
+
   fileprivate func check() throws(RallyError) {
     try InstructionSet.checkEnvironment()
     guard [nil, .f32, .bf16, .int8].contains(dataType) else {

@@ -34,6 +34,8 @@ import Testing
     for size in MatMulTests.sizes { try products.int8IsExact(size: size) }
     try products.int8SumsDoNotOverflow()
     try products.int8RowsOfZerosAndOfTinyNumbersGiveZeros()
+    for count in [0, 127, 128, 300] { DigestTests().lanesMatchTheTwin(count: count) }
+    DigestTests().itIsTheSameEverywhere()
     let attention = AttentionTests()
     attention.matchesTwin(shape: (6, 2, 34), length: 130)
     attention.companionsAndGroupsDoNotChangeABit(shape: (6, 3, 64))

@@ -1,4 +1,4 @@
-import Models
+@testable import Models
 import Tensors
 import Testing
 
@@ -41,6 +41,26 @@ import Testing
     #expect(file.description.norm.position == .post)
     #expect(file.scoreQuantiles == [-1, 0, 2])
     #expect(file.tensor(named: "head.0.weight")?.shape.extents == [3, 4])
+  }
+
+  /// Pairs, values, types and names count; where data lies does not.
+  @Test func theDigestTellsContentsApart() throws {
+    let fixture = ModelFixture.vanilla
+    let digest = try open(fixture).digest
+    #expect(try open(fixture).digest == digest)
+    var other = fixture
+    other["name"] = "another"
+    #expect(try open(other).digest != digest)
+    let values: [Float] = [1, 2, 3, 4]
+    var inline = fixture
+    inline.change("norm.weight") { $0 = TensorFixture("norm.weight", [4], values: values) }
+    var changed = fixture
+    changed.change("norm.weight") { $0 = TensorFixture("norm.weight", [4], values: [1, 2, 3, 4.0000005]) }
+    #expect(try Set([digest, open(inline).digest, open(changed).digest]).count == 3)
+    var external = inline
+    _ = folder.write("w", TensorFixture.bytes(values))
+    external.change("norm.weight") { $0.payload = .external([("location", "w")]) }
+    #expect(try open(external).digest == open(inline).digest)
   }
 
   @Test func parameterCounts() throws {

@@ -6,10 +6,12 @@ enum Shipped {
   static let rater = open("rally-rater-tiny")
 
   private static func open(_ name: String) -> Result<Model, RallyError> {
+    Result { () throws(RallyError) in try Model.open(path: path(name)) }
+  }
+
+  static func path(_ name: String) -> String {
     let folder = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-    return Result { () throws(RallyError) in
-      try Model.open(path: "/\(folder)/Examples/models/\(name).onnx")
-    }
+    return "/\(folder)/Examples/models/\(name).onnx"
   }
 }
 

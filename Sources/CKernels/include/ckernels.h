@@ -197,6 +197,15 @@ void rk_matmul_int8(const int8_t *x, size_t x_stride, const float *x_scales, con
                     const uint8_t *packed, const float *scales, float *y, size_t y_stride, size_t M,
                     size_t n, size_t K);
 
+#pragma mark Digest
+
+enum { rk_digest_lanes = 16 };
+
+/// Mixes n bytes, of any alignment, into state [rk_digest_lanes]: lane i takes 64-bit word i of every 128
+/// bytes, little-endian, with zeros behind the last, as lane ← rotate((lane ^ word) · 33, left by 27) · 513.
+/// Every step is a bijection of the lane, so one changed word always changes it. [ours]
+void rk_digest(const void *bytes, size_t n, uint64_t *state);
+
 #ifdef __cplusplus
 }
 #endif
