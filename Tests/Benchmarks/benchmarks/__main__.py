@@ -66,7 +66,7 @@ def _measure(plan: Plan, sections: list[str], folder: Path) -> None:
     progress = context.progress
     progress.start(minutes * 60)
     for name in sections:
-        progress.begin(name)
+        progress.begin(name, plan.minutes.get(name, FULL.minutes[name]) * 60)
         try:
             SECTIONS[name](context)
         except ProgramFailed as error:

@@ -13,16 +13,23 @@ class Progress:
         self._expected = 0.0
         self._start = time.monotonic()
         self._section = ""
+        self._end = self._start
         self._terminal = sys.stderr.isatty()
 
     def start(self, expected: float) -> None:
         """Start the clock; ``expected``: seconds that all will take."""
         self._start, self._expected = time.monotonic(), expected
 
-    def begin(self, section: str) -> None:
-        """Enter a section."""
+    def begin(self, section: str, seconds: float = 0.0) -> None:
+        """Enter a section that may take so many seconds."""
         self._section = section
+        self._end = time.monotonic() + seconds
         self.say(section)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the section has taken more than its time."""
+        return time.monotonic() > self._end
 
     def show(self, text: str) -> None:
         """Say what runs now; on a terminal until the next line."""

@@ -12,6 +12,8 @@ from benchmarks.processes import ProgramFailed
 
 #: Seconds between two turns, in which thread pools that spin go to sleep.
 PAUSE = 0.2
+#: Turns that are taken however long they last.
+LEAST = 3
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,16 @@ class Contender:
 
 
 def take_turns(book: Book, contenders: Sequence[Contender], repetitions: int, progress: Progress) -> None:
-    """Let all contenders run ``repetitions`` times; one that fails is dropped with a remark."""
+    """Let all contenders run ``repetitions`` times.
+
+    One that fails is dropped, and a section that is late ends after three turns; both with a remark.
+    """
     waiting = list(contenders)
     for repetition in range(repetitions):
+        if repetition >= LEAST and progress.is_late:
+            names = ", ".join(contender.name for contender in waiting)
+            book.remark(f"{repetition} turns instead of {repetitions}, as time was up: {names}.")
+            break
         for contender in list(waiting):
             progress.show(f"turn {repetition + 1}/{repetitions}: {contender.name}")
             time.sleep(PAUSE)

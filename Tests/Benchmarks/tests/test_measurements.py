@@ -35,6 +35,22 @@ def test_a_book_survives_json() -> None:
     assert Book.from_json(json.loads(json.dumps(book.to_json()))) == book
 
 
+def in_time() -> Progress:
+    progress = Progress()
+    progress.begin("section", 60)
+    return progress
+
+
+def test_a_late_section_ends_after_three_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "PAUSE", 0.0)
+    contender = turns.Contender("A", lambda: {A: 1.0})
+    on_time, late = Book(), Book()
+    turns.take_turns(on_time, [contender], 5, in_time())
+    turns.take_turns(late, [contender], 5, Progress())
+    assert [len(book.samples[A]) for book in (on_time, late)] == [5, 3]
+    assert late.remarks == ["3 turns instead of 5, as time was up: A."]
+
+
 def test_contenders_take_turns_and_one_that_fails_is_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "PAUSE", 0.0)
     order: list[str] = []
@@ -49,7 +65,7 @@ def test_contenders_take_turns_and_one_that_fails_is_out(monkeypatch: pytest.Mon
         return turns.Contender(key.engine, run)
 
     book = Book()
-    turns.take_turns(book, [contender(A, 0), contender(B, 2)], 3, Progress())
+    turns.take_turns(book, [contender(A, 0), contender(B, 2)], 3, in_time())
     assert order == ["A", "B", "A", "B", "A"]
     assert book.samples == {A: [1.0, 3.0, 5.0], B: [2.0]}
     assert book.remarks == ["B: no more"]
