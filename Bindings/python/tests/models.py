@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import variants
 from onnx import TensorProto
 
+from rally.convert import convert
 from rally.modelfile import Description, LanguageModel, Rater, Routing, Tokenizer, write_model
 from rally.modelfile.shapes import layer_dims
 from rally.modelfile.tensors import Tensor, bfloat16_bits, float_tensor
@@ -74,6 +76,48 @@ LANGUAGE_MODELS = {
     "token": replace(MOR, routing=TOKEN),
     "token shared": replace(MOR, routing=replace(TOKEN, kv_cache="shared")),
 }
+
+
+DTYPES = ("f32", "bf16", "int8")
+"""Element types that a model can be computed in."""
+
+CONVERTED: dict[str, dict[str, Any]] = {
+    "cycle": {"sharing": "cycle", "sampling": "aux_loss", "capacity": [1.0, 2 / 3, 1 / 3]},
+    "auxiliary routers": {"sharing": "middle_cycle", "sampling": "aux_router", "capacity": [1.0, 2 / 3, 1 / 3]},
+    "untied blocks": {"rally.routing": "expert", "untied": "attn", "capacity": [1.0, 1.0, 0.5]},
+    "depth 0": {"rally.routing": "expert", "rally.kv_cache": "recursion", "capacity": [0.7, 0.5, 0.5]},
+    "token bias": {"rally.routing": "token", "balancing": "loss_free", "rally.router_type": "mlp"},
+    "recursive cycle": {"rally.routing": "none", "rally.sharing": "cycle"},
+    "recursive sequence": {"rally.routing": "none", "rally.sharing": "sequence"},
+}
+"""Settings of cases in `variants`, by name."""
+
+NAMES = (*LANGUAGE_MODELS, *CONVERTED, "rally-tiny")
+"""Of language models that can generate, for `path`."""
+
+
+def path(folder: Path, name: str) -> Path:
+    """The file of a model by its name: of `LANGUAGE_MODELS`, of `CONVERTED`, or "rally-tiny"; written once."""
+    if name == "rally-tiny":
+        return Path(__file__).resolve().parents[3] / "Examples" / "models" / "rally-tiny.onnx"
+    place = folder / f"{name}.onnx"
+    if place.exists():
+        return place
+    if name in LANGUAGE_MODELS:
+        return write(place, LANGUAGE_MODELS[name])
+    wanted = CONVERTED[name]
+    case = next(
+        case
+        for case in variants.language_models()
+        if "hybrid" not in case.name
+        and all((case.expected | (case.mor or {}) | untied(case)).get(key) == value for key, value in wanted.items())
+    )
+    convert(case.write(folder / f"{name} checkpoint"), place, quiet=True)
+    return place
+
+
+def untied(case: variants.Case) -> dict[str, str]:
+    return {"untied": case.name.partition("untied=")[2].partition("-")[0]}
 
 
 def stored(name: str, values: np.ndarray, element: int) -> Tensor:
