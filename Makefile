@@ -11,7 +11,7 @@ STAMPS  := .build/stamps
 RALLY   := $(RELEASE)/rally
 MODELS  := Examples/models
 
-# What the engine links: ONNX and protobuf read the file, oneDNN multiplies, Highway vectorises the rest.
+# What the engine links: ONNX and protobuf read the file, Highway vectorises, oneDNN multiplies bf16 where the processor does.
 DEBIAN_PACKAGES := libonnx-dev libprotobuf-dev libdnnl-dev libhwy-dev
 
 # Colours on a terminal only.
