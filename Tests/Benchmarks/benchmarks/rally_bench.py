@@ -11,6 +11,9 @@ from typing import Any
 from benchmarks.processes import ROOT, THREADS, run_program
 
 COMMAND = ROOT / ".build/release/rally"
+#: What tokens are drawn at where depths matter: the most probable tokens of random weights soon repeat themselves,
+#: and such loops leave the block earlier than the capacities of the routers say.
+TEMPERATURE = "1"
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,13 @@ def prompts(model: Path, dtype: str, lengths: Sequence[int], warm: bool = True) 
     return {record["n_prompt"]: _run(record) for record in records}
 
 
-def decoding(model: Path, dtype: str, generated: int, batches: Sequence[int]) -> dict[int, Run]:
-    """Decode ``generated`` tokens per sequence behind one token; by the number of sequences together."""
-    records = _bench(model, dtype, "-p", "0", "-n", str(generated), "-npl", _list(batches))
+def decoding(model: Path, dtype: str, generated: int, batches: Sequence[int], drawn: bool = True) -> dict[int, Run]:
+    """Decode ``generated`` tokens per sequence behind one token; by the number of sequences together.
+
+    ``drawn``: tokens are drawn at :data:`TEMPERATURE`; else the most probable ones are taken.
+    """
+    options = ["--temp", TEMPERATURE] if drawn else []
+    records = _bench(model, dtype, "-p", "0", "-n", str(generated), "-npl", _list(batches), *options)
     return {record["n_seq"]: _run(record) for record in records}
 
 
@@ -68,6 +75,7 @@ def jobs(model: Path, dtype: str, count: int, lengths: tuple[int, int], sequence
     batching : {"depth", "sequence"}
     """
     options = ["--jobs", str(count), "--lengths", _list(lengths), "-npl", str(sequences), "--batching", batching]
+    options += ["--temp", TEMPERATURE]
     (record,) = _bench(model, dtype, *options)
     return _run(record)
 

@@ -29,7 +29,7 @@ def rate_key(test: str, engine: str, dtype: str) -> Key:
 
 
 def depth_key(test: str, engine: str, dtype: str) -> Key:
-    """Return the key of the mean depth: Rally decodes what it predicts, PyTorch random tokens."""
+    """Return the key of the mean depth: Rally decodes what it draws, PyTorch random tokens."""
     return Key(SECTION, f"mean depth, {test}", engine, MOR_3, dtype, "recursions")
 
 

@@ -39,7 +39,7 @@ def _rally(context: Context, dtype: str) -> Contender:
     def run() -> Mapping[Key, float]:
         prompt = rally_bench.prompts(model, dtype, [PROMPT])[PROMPT]
         found = {prompt_key("Rally", dtype): prompt.tokens_per_second}
-        runs = rally_bench.decoding(model, dtype, context.plan.generated, BATCHES)
+        runs = rally_bench.decoding(model, dtype, context.plan.generated, BATCHES, drawn=False)
         return found | {decode_key("Rally", dtype, batch): runs[batch].tokens_per_second for batch in BATCHES}
 
     return Contender(f"Rally {dtype}", run)
