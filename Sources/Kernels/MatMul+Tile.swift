@@ -29,33 +29,48 @@ extension MatMul {
     unsafe UnsafeMutableRawPointer(rowStorage.base + row * matrix.convertedRowByteCount)
   }
 
-  /// Tile `index % tileCount` times panel `index / tileCount` of a call, on one worker.
-  func run(_ call: Call, _ index: Int, _ worker: Int) {
+  /// One task of a call: a panel, or a strip of one of the last panels, times one tile of rows.
+  func run(_ call: Call, _ task: Int, _ worker: Int) {
+    if task < call.wholeTaskCount {
+      let panel = call.matrix.panels[call.panels.lowerBound + task / call.tileCount]
+      multiply(call, tile: task % call.tileCount, by: panel, strips: 0..<PackedMatrix.panelStrips, worker)
+    } else {
+      let (index, strip) = (task - call.wholeTaskCount).quotientAndRemainder(dividingBy: PackedMatrix.panelStrips)
+      let panel = call.matrix.panels[call.panels.upperBound - call.cutPanelCount + index]
+      multiply(call, tile: 0, by: panel, strips: strip..<strip + 1, worker)
+    }
+  }
+
+  /// Rows of one tile times strips of a panel, as far as the panel has them, on one worker.
+  private func multiply(_ call: Call, tile: Int, by panel: PackedMatrix.Panel, strips: Range<Int>, _ worker: Int) {
     let matrix = call.matrix
-    let panel = matrix.panels[call.panels.lowerBound + index / call.tileCount]
-    let firstOutput = matrix.panels[call.panels.lowerBound].outputs.lowerBound
-    let first = index % call.tileCount * Self.tileRows
+    let first = tile * Self.tileRows
     let rows = min(Self.tileRows, call.rows - first)
+    let firstOfStrips = panel.outputs.lowerBound + strips.lowerBound * rk_matmul_columns
+    guard firstOfStrips < panel.outputs.upperBound else { return }
+    let outputs = firstOfStrips..<min(firstOfStrips + strips.count * rk_matmul_columns, panel.outputs.upperBound)
+    let firstOutput = matrix.panels[call.panels.lowerBound].outputs.lowerBound
     let x = unsafe call.x + first * call.xStride
-    let y = unsafe call.y + first * call.yStride + (panel.outputs.lowerBound - firstOutput)
+    let y = unsafe call.y + first * call.yStride + (outputs.lowerBound - firstOutput)
     if let blocks = panel.blocks {
       let converted = unsafe convertedRow(first, matrix).assumingMemoryBound(to: UInt16.self)
       unsafe native?.run(converted, rows: rows, blocks, y, call.yStride, worker: worker)
       return
     }
+    let weights = unsafe panel.data + strips.lowerBound * matrix.stripByteCount
     switch matrix.dataType {
     case .int8:
       unsafe rk_matmul_int8(
         convertedRow(first, matrix).assumingMemoryBound(to: Int8.self), matrix.convertedRowByteCount,
-        rowScales.base + first, rowSums.base + first, panel.data.assumingMemoryBound(to: UInt8.self),
-        matrix.scales.base + panel.outputs.lowerBound, y, call.yStride, rows, panel.outputs.count, matrix.inputs)
+        rowScales.base + first, rowSums.base + first, weights.assumingMemoryBound(to: UInt8.self),
+        matrix.scales.base + outputs.lowerBound, y, call.yStride, rows, outputs.count, matrix.inputs)
     case .bf16:
       unsafe rk_matmul_bf16(
-        x, call.xStride, panel.data.assumingMemoryBound(to: UInt32.self), y, call.yStride, rows, panel.outputs.count,
+        x, call.xStride, weights.assumingMemoryBound(to: UInt32.self), y, call.yStride, rows, outputs.count,
         matrix.inputs)
     default:
       unsafe rk_matmul_f32(
-        x, call.xStride, panel.data.assumingMemoryBound(to: Float.self), y, call.yStride, rows, panel.outputs.count,
+        x, call.xStride, weights.assumingMemoryBound(to: Float.self), y, call.yStride, rows, outputs.count,
         matrix.inputs)
     }
   }

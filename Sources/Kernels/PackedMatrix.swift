@@ -15,7 +15,8 @@ public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after
   /// Outputs per panel: four strips, which tiles of few rows take at once. With 2560 inputs it is two thirds
   /// of a 2 MB second-level cache in f32, where it stays while tiles of rows pass; and it leaves a few panels
   /// per thread even when there is one row.
-  public static let panelWidth = 4 * rk_matmul_columns
+  public static let panelWidth = panelStrips * rk_matmul_columns
+  static let panelStrips = 4
 
   /// f32, bf16 or int8.
   public let dataType: DataType
@@ -35,6 +36,11 @@ public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after
   var convertsRows: Bool { isBlocked || dataType == .int8 }
   /// Of int8 rows, whole groups of four.
   var convertedRowByteCount: Int { dataType == .int8 ? (inputs + 3) / 4 * 4 : inputs * MemoryLayout<UInt16>.stride }
+
+  /// Of one strip, where panels are strips. A step of a strip is 64 bytes or 128; one of int8 has four inputs.
+  var stripByteCount: Int {
+    (dataType == .int8 ? (inputs + 3) / 4 * 4 : inputs) * rk_matmul_columns * dataType.byteCount
+  }
 
   /// Memory taken by the packed weights.
   public var byteCount: Int { storage.count + scales.count * MemoryLayout<Float>.stride }
