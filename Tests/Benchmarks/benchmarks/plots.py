@@ -106,7 +106,7 @@ def _depth(book: Book, plan: Plan, axes: Axes) -> None:
     width = 0.26
     series: dict[str, tuple[str, Callable[[str], float | None]]] = {
         "measured, decoding 32": ("#0b6e4f", lambda model: targets.speed_up(book, depth.TESTS[1], model)),
-        f"measured, whole queue, {plan.queue.sequences} in flight": (
+        f"measured, whole queue in int8, {plan.queue.sequences} in flight": (
             "#3f9477",
             lambda model: targets.queue_speed_up(book, plan.queue.sequences, model),
         ),
@@ -117,7 +117,7 @@ def _depth(book: Book, plan: Plan, axes: Axes) -> None:
         places = [place + (index - 1) * width for place in range(len(RECURSIVE))]
         axes.bar(places, heights, width * 0.92, label=label, color=colour)
         for place, height in zip(places, heights, strict=True):
-            axes.text(place, height, f"{height:.2f}", ha="center", va="bottom", fontsize=8)
+            axes.text(place, height - 0.04, f"{height:.2f}", ha="center", va="top", fontsize=8, color="white")
     for label, head, dashes in (("ideal: layers alone", 0.0, "solid"), ("ideal: layers and head", HEAD, "dotted")):
         for place, shape in enumerate(RECURSIVE.values()):
             ideal = shape.ideal(shape.published_depth, head)
