@@ -4,7 +4,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps build demo test fuzz bench bench-quick soak clean
+.PHONY: help deps build demo test fuzz bench bench-quick soak sanitize clean
 
 RELEASE := .build/release
 STAMPS  := .build/stamps
@@ -93,7 +93,11 @@ bench-quick: build $(STAMPS)/bench
 
 ## soak    two engines under random load for DURATION seconds (1800), all results compared with their runs alone
 soak: build
-	@Tests/Soak/run $(or $(DURATION),1800)
+	@$(MAKE) -s -C Tests/Soak DURATION=$(or $(DURATION),1800)
+
+## sanitize  the same under ThreadSanitizer and then AddressSanitizer, DURATION seconds each (300)
+sanitize: deps
+	@$(MAKE) -s -C Tests/Soak sanitize DURATION=$(or $(DURATION),300)
 
 ## clean   forget everything that was built; .venv stays
 clean:

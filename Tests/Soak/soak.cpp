@@ -1,0 +1,132 @@
+/*
+ * Two engines on one model, in threads, under random load for as long as wanted: nothing is lost or comes twice, every text is bit
+ * for bit what it is alone, counters agree, blocks run out, and memory stays flat.
+ *
+ *     soak MODEL SECONDS [SEED]
+ */
+#include "player.hpp"
+#include <cstdlib>
+#include <unistd.h>
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/* Resident memory of this process, in MB. */
+double resident() {
+  long pages = 0, total = 0;
+  if (std::FILE *file = std::fopen("/proc/self/statm", "r")) {
+    if (std::fscanf(file, "%ld %ld", &total, &pages) != 2) pages = 0;
+    std::fclose(file);
+  }
+  return static_cast<double>(pages) * static_cast<double>(sysconf(_SC_PAGESIZE)) * 1e-6;
+}
+
+struct Sample {
+  double seconds, megabytes;
+};
+
+/* MB per second, by least squares. */
+double slope(const std::vector<Sample> &samples) {
+  double x = 0, y = 0, xx = 0, xy = 0;
+  const auto n = static_cast<double>(samples.size());
+  for (const Sample &sample : samples) {
+    x += sample.seconds / n;
+    y += sample.megabytes / n;
+  }
+  for (const Sample &sample : samples) {
+    xx += (sample.seconds - x) * (sample.seconds - x);
+    xy += (sample.seconds - x) * (sample.megabytes - y);
+  }
+  return xx > 0 ? xy / xx : 0;
+}
+
+/* A leak of that size would be seen in a day; the heap's noise does not reach it in half an hour. Short runs see heaps find
+ * their size, and only what is far beyond it. A sanitizer keeps memory of its own. */
+constexpr double most_per_hour = 16, most_in_short_runs = 32, long_run = 600;
+#ifdef RALLY_SANITIZED
+constexpr bool memory_counts = false;
+#else
+constexpr bool memory_counts = true;
+#endif
+
+bool report_memory(const std::vector<Sample> &samples, double warm_up, size_t texts) {
+  std::vector<Sample> warm;
+  for (const Sample &sample : samples)
+    if (sample.seconds >= warm_up) warm.push_back(sample);
+  if (warm.size() < 2) return true;
+  const double span = warm.back().seconds - warm.front().seconds, per_hour = slope(warm) * 3600;
+  std::printf("memory: %.1f MB after %.0f s, %.1f MB at the end; slope %+.2f MB per hour; %zu texts\n", warm.front().megabytes, warm_up,
+              warm.back().megabytes, per_hour, texts);
+  return !memory_counts || (span >= long_run ? per_hour <= most_per_hour : per_hour * span / 3600 <= most_in_short_runs);
+}
+
+/* An engine whose cache holds little more than the longest sequence. Its driver submits and cancels. */
+soak::Player::Settings narrow(const rally::Model &model, uint64_t seed) {
+  const size_t longest_prompt = 300, longest_text = 300;
+  const auto info = model.info();
+  auto options = rally::engine_options();
+  options.threads = 1;
+  options.max_sequences = 12;
+  options.max_step_tokens = 96;
+  options.cache_bytes = info.kv_bytes_per_token * std::min<size_t>(longest_prompt + longest_text, info.max_position_embeddings) + (64 << 10);
+  options.cache_bytes += options.cache_bytes / 8;
+  return {"narrow", options, seed, longest_prompt, longest_text, false};
+}
+
+/* An engine with long prompts and room for several. Another thread submits and cancels. */
+soak::Player::Settings wide(const rally::Model &model, uint64_t seed) {
+  auto options = rally::engine_options();
+  options.threads = 2;
+  options.max_sequences = 16;
+  options.cache_bytes = 5000 * model.info().kv_bytes_per_token;
+  return {"wide", options, seed + 1000, 2000, 400, true};
+}
+
+int run(const char *path, double seconds, uint64_t seed) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  std::printf("soak: %s for %.0f s, seed %llu, Rally %s, %s\n", path, seconds, static_cast<unsigned long long>(seed), rally_version(),
+              rally_instruction_set());
+  const rally::Model model(path);
+  soak::Failures failures;
+  soak::Judge judge(model, failures);
+  soak::Player first(model, narrow(model, seed), judge, failures), second(model, wide(model, seed), judge, failures);
+
+  std::vector<Sample> samples;
+  const auto start = Clock::now();
+  const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  for (double next_line = 60; elapsed() < seconds; std::this_thread::sleep_for(std::chrono::milliseconds(250))) {
+    samples.push_back({elapsed(), resident()});
+    if (elapsed() < next_line) continue;
+    std::printf("  %5.0f s  %7.1f MB  %zu + %zu texts\n", elapsed(), resident(), first.ended(), second.ended());
+    next_line += 60;
+  }
+  first.finish();
+  second.finish();
+  const auto judged = judge.finish();
+  first.report();
+  second.report();
+  std::printf("judge: %zu texts and %zu cut ones are the same bits as alone, or named above\n", judged.first, judged.second);
+  const bool is_flat = report_memory(samples, seconds / 5, judged.first + judged.second);
+  if (!is_flat) failures.add("memory grows");
+  const auto total = [&](const char *name) { return first.counters().at(name) + second.counters().at(name); };
+  if (total("preemptions_total") == 0) failures.add("blocks never ran out");
+  if (total("prompt_tokens_shared_total") == 0) failures.add("no prefix was shared");
+  std::printf("soak: %zu failures\n", failures.count());
+  return failures.count() != 0;
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
+  if (argc < 3) {
+    std::fprintf(stderr, "usage: %s MODEL SECONDS [SEED]\n", argv[0]);
+    return 2;
+  }
+  try {
+    return run(argv[1], std::atof(argv[2]), argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1);
+  } catch (const std::exception &error) {
+    std::fprintf(stderr, "unexpected: %s\n", error.what());
+    return 1;
+  }
+}
