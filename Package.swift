@@ -61,9 +61,10 @@ let package = Package(
     .target(name: "Tokenization", dependencies: ["Tensors"], swiftSettings: swift),
     .target(name: "Models", dependencies: ["Tensors", "Kernels", "Tokenization", "COnnx"], swiftSettings: swift),
     .target(name: "Scheduling", swiftSettings: swift),
+    .target(name: "Curation", dependencies: ["Tensors"], swiftSettings: swift),
     .target(name: "Execution", dependencies: ["Tensors", "Kernels", "Models", "Scheduling"], swiftSettings: swift),
     .target(
-      name: "Rally", dependencies: ["Tensors", "Kernels", "Tokenization", "Models", "Execution", "Scheduling"],
+      name: "Rally", dependencies: ["Tensors", "Kernels", "Tokenization", "Models", "Execution", "Scheduling", "Curation"],
       swiftSettings: swift),
     .target(
       name: "RallyC", dependencies: ["Rally", "CRally"], exclude: ["exports.map"],
@@ -78,6 +79,7 @@ let package = Package(
       name: "KernelsTests", dependencies: ["Kernels", "Tensors", "CKernels", "COneDNN"], swiftSettings: swift),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"], swiftSettings: swift),
     .testTarget(name: "ExecutionTests", dependencies: ["Tensors", "Models", "Scheduling", "Execution"], swiftSettings: swift),
+    .testTarget(name: "CurationTests", dependencies: ["Curation"], swiftSettings: swift),
     .testTarget(name: "RallyTests", dependencies: ["Rally"], swiftSettings: swift),
     .testTarget(name: "TokenizationTests", dependencies: ["Tensors", "Tokenization"], swiftSettings: swift),
   ],

@@ -452,6 +452,56 @@ rally_status rally_rate(rally_runner *runner, const int32_t *tokens, const size_
                         const rally_rate_options *options, float *scores, rally_error *error);
 
 /* ------------------------------------------------------------------------------------------------------------------------
+ * Documents: rows that may be longer than the rater's longest row, scored window by window
+ *
+ * Windows begin stride_tokens apart, from the first token on, until one reaches the end; the last one may be shorter. Where
+ * max_windows leaves some out, those that stay are spread evenly over the document. A document that begins with the token that
+ * the tokenizer puts first (add_bos of the file), or ends with the one that it puts last, has it in every window and outside of
+ * what the stride counts: every window is what the rater would get if it stood alone. A document that fits one window is one
+ * row, as it is, and its mean is the very score of rally_rate.
+ * --------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct rally_document_options {
+  size_t struct_size;
+  size_t window_tokens;   /* of a window, those that the tokenizer adds included; 0 (default): the rater's longest row */
+  size_t stride_tokens;   /* 0 (default): one window behind the other; beyond the window's tokens, some are in none */
+  size_t max_windows;     /* of a document; 0 (default): all */
+  rally_switch squash;    /* as in rally_rate_options, window by window */
+  double timeout_seconds; /* 0 (default): none */
+} rally_document_options;
+
+void rally_document_options_init(rally_document_options *options, size_t size);
+
+/* Where rally_rate_documents writes; a NULL pointer: not wanted. Windows of row i are window_offsets[i] ... [i + 1] - 1. */
+typedef struct rally_document_scores {
+  size_t struct_size;
+  float *mean;            /* [row_count] of the windows' scores, weighted by their tokens */
+  float *minimum;         /* [row_count] the lowest of them; a short last window is the noisiest */
+  float *coverage;        /* [row_count] share of the tokens that were in a window; 1 exactly where all were */
+  float *window_scores;   /* [window_capacity] of every window, row after row */
+  size_t window_capacity; /* at least window_offsets[row_count]; as many as there are tokens always suffice */
+  size_t *window_offsets; /* [row_count + 1] what rally_document_windows gives */
+} rally_document_scores;
+
+void rally_document_scores_init(rally_document_scores *scores, size_t size);
+
+/*
+ * Says how documents will be cut, without computing anything. window_offsets: [row_count + 1], from 0.
+ * tokens, row_offsets, row_count: as in rally_rate, but rows of any length. Errors: 1-3, 5, 10, 12;
+ * RALLY_LIMIT_EXCEEDED where the windows of one call have more than 2^28 tokens. Any thread.
+ */
+rally_status rally_document_windows(const rally_model *model, const int32_t *tokens, const size_t *row_offsets, size_t row_count,
+                                    const rally_document_options *options, size_t *window_offsets, rally_error *error);
+
+/*
+ * Scores documents. The windows of all of them run together, without padding; progress counts their tokens.
+ * Errors: those of rally_document_windows and rally_rate; RALLY_BUFFER_TOO_SMALL for window_capacity. One caller.
+ */
+rally_status rally_rate_documents(rally_runner *runner, const int32_t *tokens, const size_t *row_offsets, size_t row_count,
+                                  const rally_document_options *options, const rally_document_scores *scores,
+                                  rally_error *error);
+
+/* ------------------------------------------------------------------------------------------------------------------------
  * Generation
  * --------------------------------------------------------------------------------------------------------------------- */
 

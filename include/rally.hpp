@@ -137,6 +137,9 @@ inline rally_model_options model_options() { return detail::initialised<rally_mo
 inline rally_runner_options runner_options() { return detail::initialised<rally_runner_options, rally_runner_options_init>(); }
 inline rally_run_options run_options() { return detail::initialised<rally_run_options, rally_run_options_init>(); }
 inline rally_rate_options rate_options() { return detail::initialised<rally_rate_options, rally_rate_options_init>(); }
+inline rally_document_options document_options() {
+  return detail::initialised<rally_document_options, rally_document_options_init>();
+}
 inline rally_engine_options engine_options() { return detail::initialised<rally_engine_options, rally_engine_options_init>(); }
 inline rally_tokenizer_options tokenizer_options() {
   return detail::initialised<rally_tokenizer_options, rally_tokenizer_options_init>();
@@ -425,6 +428,15 @@ struct Outputs {
   std::vector<int32_t> depths; /* [N] */
 };
 
+/* What a rater says about documents. Windows of document i are windows[offsets[i]] ... windows[offsets[i + 1] - 1]. */
+struct DocumentScores {
+  std::vector<float> mean;     /* [documents] weighted by the tokens of the windows */
+  std::vector<float> minimum;  /* [documents] */
+  std::vector<float> coverage; /* [documents] share of the tokens that were in a window */
+  std::vector<float> windows;
+  std::vector<size_t> offsets; /* [documents + 1] */
+};
+
 class Runner {
  public:
   explicit Runner(const Model &model, const rally_runner_options &options = runner_options()) : info_(model.info()) {
@@ -462,6 +474,23 @@ class Runner {
       return rally_rate(handle_.get(), rows.tokens(), rows.offsets(), rows.count(), &options, scores.data(), error);
     });
     return scores;
+  }
+
+  /* Scores documents of any length, window by window. */
+  DocumentScores rate_documents(const Rows &rows, const rally_document_options &options = document_options()) {
+    DocumentScores result;
+    auto scores = detail::initialised<rally_document_scores, rally_document_scores_init>();
+    scores.mean = room(result.mean, rows.count());
+    scores.minimum = room(result.minimum, rows.count());
+    scores.coverage = room(result.coverage, rows.count());
+    scores.window_offsets = room(result.offsets, rows.count() + 1);
+    scores.window_capacity = rows.token_count(); /* there are no more windows than tokens */
+    scores.window_scores = room(result.windows, scores.window_capacity);
+    detail::check([&](rally_error *error) {
+      return rally_rate_documents(handle_.get(), rows.tokens(), rows.offsets(), rows.count(), &options, &scores, error);
+    });
+    result.windows.resize(result.offsets.back());
+    return result;
   }
 
   /* Continues all requests together until each has finished. */

@@ -36,6 +36,9 @@ public struct RowBatch: Sendable {
 
   public func length(of row: Int) -> Int { offsets[row + 1] - offsets[row] }
 
+  /// Places of a row among the tokens of all rows.
+  func range(of row: Int) -> Range<Int> { offsets[row]..<offsets[row + 1] }
+
   package static func checkAscending(_ offsets: [Int]) throws(RallyError) {
     for row in 0..<offsets.count - 1 where offsets[row + 1] < offsets[row] {
       throw RallyError(

@@ -92,6 +92,23 @@ private let layoutText: CText = {
     ("squash", \rally_rate_options.squash),
     ("timeout_seconds", \rally_rate_options.timeout_seconds),
   ] as [(String, PartialKeyPath<rally_rate_options>)])
+  lines += layout("rally_document_options", [
+    ("struct_size", \rally_document_options.struct_size),
+    ("window_tokens", \rally_document_options.window_tokens),
+    ("stride_tokens", \rally_document_options.stride_tokens),
+    ("max_windows", \rally_document_options.max_windows),
+    ("squash", \rally_document_options.squash),
+    ("timeout_seconds", \rally_document_options.timeout_seconds),
+  ] as [(String, PartialKeyPath<rally_document_options>)])
+  unsafe lines += layout("rally_document_scores", [
+    ("struct_size", \rally_document_scores.struct_size),
+    ("mean", \rally_document_scores.mean),
+    ("minimum", \rally_document_scores.minimum),
+    ("coverage", \rally_document_scores.coverage),
+    ("window_scores", \rally_document_scores.window_scores),
+    ("window_capacity", \rally_document_scores.window_capacity),
+    ("window_offsets", \rally_document_scores.window_offsets),
+  ] as [(String, PartialKeyPath<rally_document_scores>)])
   unsafe lines += layout("rally_request", [
     ("struct_size", \rally_request.struct_size),
     ("tokens", \rally_request.tokens),

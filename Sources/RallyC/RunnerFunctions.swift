@@ -91,7 +91,7 @@ public func rally_rate(
 // MARK: Conversions
 
 /// The caller's rows, checked as far as memory goes; the engine checks ids and lengths.
-private func rows(
+func rows(
   _ tokens: UnsafePointer<Int32>?, _ rowOffsets: UnsafePointer<Int>?, _ rowCount: Int
 ) throws(RallyError) -> RowBatch {
   let offsets = try unsafe offsets(rowOffsets, rowCount)
@@ -99,7 +99,7 @@ private func rows(
   return try RowBatch(tokens: tokens, offsets: offsets)
 }
 
-private func offsets(_ rowOffsets: UnsafePointer<Int>?, _ rowCount: Int) throws(RallyError) -> [Int] {
+func offsets(_ rowOffsets: UnsafePointer<Int>?, _ rowCount: Int) throws(RallyError) -> [Int] {
   guard rowCount > 0 else { throw .noRows }
   guard rowCount < Int.max else {
     throw RallyError(.invalidArgument, "row_count", expected: "a number of rows", found: "\(rowCount)")

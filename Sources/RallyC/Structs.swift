@@ -68,6 +68,20 @@ extension rally_rate_options: SizedStruct {
   static var structName: String { "rally_rate_options" }
 }
 
+extension rally_document_options: SizedStruct {
+  static var defaults: Self {
+    var value = Self()
+    value.squash = RALLY_DEFAULT
+    return value
+  }
+  static var structName: String { "rally_document_options" }
+}
+
+extension rally_document_scores: SizedStruct {
+  static var defaults: Self { unsafe Self() }
+  static var structName: String { "rally_document_scores" }
+}
+
 extension rally_request: SizedStruct {
   static var defaults: Self {
     var value = unsafe Self()
@@ -154,6 +168,16 @@ public func rally_outputs_init(_ outputs: UnsafeMutablePointer<rally_outputs>?, 
 @c @implementation
 public func rally_rate_options_init(_ options: UnsafeMutablePointer<rally_rate_options>?, _ size: Int) {
   unsafe rally_rate_options.initialize(options, size)
+}
+
+@c @implementation
+public func rally_document_options_init(_ options: UnsafeMutablePointer<rally_document_options>?, _ size: Int) {
+  unsafe rally_document_options.initialize(options, size)
+}
+
+@c @implementation
+public func rally_document_scores_init(_ scores: UnsafeMutablePointer<rally_document_scores>?, _ size: Int) {
+  unsafe rally_document_scores.initialize(scores, size)
 }
 
 @c @implementation

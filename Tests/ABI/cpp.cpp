@@ -212,6 +212,14 @@ static void test_rate(const rally::Model &model) {
   const auto alone = runner.rate(std::vector<int32_t>{4, 5});
   CHECK(scores.size() == 2 && std::isfinite(scores[0]) && scores[1] == alone[0]);
   CHECK(code_of([&] { runner.generate(std::vector<int32_t>{1}, 1); }) == RALLY_WRONG_KIND);
+
+  auto options = rally::document_options();
+  options.window_tokens = 2;
+  const auto documents = runner.rate_documents(std::vector<std::vector<int32_t>>{{4, 5}, {1, 2, 3}}, options);
+  CHECK((documents.offsets == std::vector<size_t>{0, 1, 3}) && documents.windows.size() == 3);
+  CHECK(documents.mean[0] == alone[0] && documents.windows[0] == alone[0] && documents.coverage[1] == 1);
+  CHECK(documents.windows[2] == runner.rate(std::vector<int32_t>{3})[0]);
+  CHECK(documents.minimum[1] == std::min(documents.windows[1], documents.windows[2]));
 }
 
 int main(int argc, char **argv) {

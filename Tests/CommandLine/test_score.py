@@ -104,6 +104,24 @@ def test_long_documents_are_scored_in_windows(rater):
     assert whole["score"] == pytest.approx(mean, rel=1e-6)
 
 
+def test_windows_as_the_caller_wishes(rater):
+    tokens = [7 + index % 50 for index in range(100)]
+
+    def scored(*arguments):
+        (line,) = objects(score(rater, *arguments, stdin=lines({"tokens": tokens})))
+        return line["score"], line["windows"]
+
+    def alone(*starts):
+        cuts = [{"tokens": tokens[start : start + 40]} for start in starts]
+        return [line["score"] for line in objects(score(rater, stdin=lines(*cuts)))]
+
+    first, second, third = alone(0, 40, 80)
+    assert scored("--window", 40) == (pytest.approx((40 * first + 40 * second + 20 * third) / 100, rel=1e-6), 3)
+    assert scored("--window", 40, "--stride", 30) == (pytest.approx(sum(alone(0, 30, 60)) / 3, rel=1e-6), 3)
+    assert scored("--window", 40, "--max-windows", 1) == (second, 1)
+    assert "--window" in score(rater, "--window", 0, stdin="", code=2).err
+
+
 def test_many_documents_keep_their_order(rater):
     given = [{"id": index, "text": f"number {index}"} for index in range(5000)]
     scored = objects(score(rater, stdin=lines(*given)))

@@ -8,6 +8,7 @@
 
 from ._library import instruction_set, version
 from .async_engine import AsyncEngine, AsyncEvents
+from .documents import DocumentScores
 from .engine import Engine, EngineOptions
 from .errors import RallyError, Status
 from .events import Event, FinishReason
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AsyncEngine",
     "AsyncEvents",
+    "DocumentScores",
     "Engine",
     "EngineOptions",
     "Event",

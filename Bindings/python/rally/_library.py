@@ -163,6 +163,29 @@ class RateOptions(Structure):
     _fields_ = [("struct_size", c_size_t), ("squash", c_int), ("timeout_seconds", c_double)]
 
 
+class DocumentOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("window_tokens", c_size_t),
+        ("stride_tokens", c_size_t),
+        ("max_windows", c_size_t),
+        ("squash", c_int),
+        ("timeout_seconds", c_double),
+    ]
+
+
+class DocumentScores(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("mean", Address),
+        ("minimum", Address),
+        ("coverage", Address),
+        ("window_scores", Address),
+        ("window_capacity", c_size_t),
+        ("window_offsets", Address),
+    ]
+
+
 class Request(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -249,6 +272,8 @@ STRUCTS: dict[str, type[Structure]] = {
     "rally_run_options": RunOptions,
     "rally_outputs": Outputs,
     "rally_rate_options": RateOptions,
+    "rally_document_options": DocumentOptions,
+    "rally_document_scores": DocumentScores,
     "rally_request": Request,
     "rally_event": Event,
     "rally_generation": Generation,
@@ -278,6 +303,10 @@ _FALLIBLE: dict[str, tuple[Any, ...]] = {
     "rally_runner_memory": (Handle, Address, c_size_t, c_size_t, POINTER(c_uint64)),
     "rally_run": (Handle, Address, Address, c_size_t, POINTER(RunOptions), POINTER(Outputs)),
     "rally_rate": (Handle, Address, Address, c_size_t, POINTER(RateOptions), Address),
+    "rally_document_windows": (Handle, Address, Address, c_size_t, POINTER(DocumentOptions), Address),
+    "rally_rate_documents": (
+        Handle, Address, Address, c_size_t, POINTER(DocumentOptions), POINTER(DocumentScores),
+    ),
     "rally_generate": (Handle, POINTER(Request), c_size_t, EventCallback, c_void_p, POINTER(Generation)),
     "rally_engine_memory": (Handle, POINTER(EngineOptions), POINTER(c_uint64)),
     "rally_engine_open": (Handle, POINTER(EngineOptions), POINTER(Handle)),

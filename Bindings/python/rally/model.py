@@ -14,8 +14,9 @@ from typing import Any, TypeVar, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from . import _handles, _library, generation, info, tokenizer
+from . import _handles, _library, documents, generation, info, tokenizer
 from ._handles import Handle, Turn
+from .documents import DocumentScores
 from .errors import RallyError, Status
 from .events import Event
 from .generation import Generation
@@ -191,6 +192,18 @@ class Model:
         wishes = tokenizer.options(self._library, **switches)
         tokens: list[int] = tokenizer.encode(self._library, self._handle.address, text, wishes).tolist()
         return tokens
+
+    def encode_rows(
+        self,
+        texts: Sequence[str | bytes],
+        add_bos: bool | None = None,
+        add_eos: bool | None = None,
+        parse_special: bool = True,
+    ) -> Rows:
+        """The token ids of many texts, laid end to end as the methods that compute take them; see `encode`."""
+        switches = {"add_bos": add_bos, "add_eos": add_eos, "parse_special": parse_special}
+        wishes = tokenizer.options(self._library, **switches)
+        return Rows.pack([tokenizer.encode(self._library, self._handle.address, text, wishes) for text in texts])
 
     def decode(self, ids: Row, skip_special: bool = False) -> str:
         """The text of token ids; what is not UTF-8 becomes U+FFFD (`decode_bytes` keeps it).
@@ -420,6 +433,67 @@ class Model:
 
         self._compute(rated)
         return scores
+
+    def rate_documents(
+        self,
+        rows: Rows | Sequence[Row] | Sequence[str],
+        window: int | None = None,
+        stride: int | None = None,
+        max_windows: int | None = None,
+        squash: bool = False,
+        *,
+        timeout: float | None = None,
+    ) -> DocumentScores:
+        """Scores documents of any length with a rater, window by window; all windows share the batches.
+
+        Parameters
+        ----------
+        rows : list of rows
+            Documents as the model encodes them: what the tokenizer puts around a text is put around every window.
+        window : int, optional
+            Tokens of a window; None: the rater's longest row.
+        stride : int, optional
+            Tokens from the beginning of a window to that of the next; None: one window behind the other.
+        max_windows : int, optional
+            Windows of a document at most, spread evenly over it; None: all.
+        squash, timeout
+            As in `rate`.
+
+        Returns
+        -------
+        DocumentScores
+            Token-weighted mean, minimum and coverage of each document, and the score of every window.
+        """
+        packed = self._rows(rows)
+        wishes = documents.options(self._library, window, stride, max_windows, squash, timeout)
+        scores, places = documents.empty(self._library, packed)
+
+        def rated() -> None:
+            arguments = *_arguments(packed), byref(wishes), byref(places)
+            self._library.call("rally_rate_documents", self._runner(), *arguments)
+
+        self._compute(rated)
+        return documents.trimmed(scores)
+
+    def document_windows(
+        self,
+        rows: Rows | Sequence[Row] | Sequence[str],
+        window: int | None = None,
+        stride: int | None = None,
+        max_windows: int | None = None,
+    ) -> npt.NDArray[np.int64]:
+        """How many windows `rate_documents` would score of each document, without computing anything.
+
+        Returns
+        -------
+        ndarray, shape [row_count], int64
+        """
+        packed = self._rows(rows)
+        wishes = documents.options(self._library, window, stride, max_windows)
+        offsets = np.empty(len(packed) + 1, np.uintp)
+        arguments = *_arguments(packed), byref(wishes), offsets.ctypes.data
+        self._library.call("rally_document_windows", self._handle.address, *arguments)
+        return np.diff(offsets.astype(np.int64))
 
     def cancel(self) -> None:
         """Makes the call in progress fail with CANCELLED soon (generation ends with what it has). From any thread."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .documents import DocumentScores
 from .errors import RallyError, Status
 from .fingerprint import file_digest
 from .model import Model
@@ -103,6 +104,16 @@ class Scorer:
         ndarray, shape [row_count], float32
         """
         return self.model.rate(rows, squash=self._squash)
+
+    def rate_documents(
+        self,
+        rows: Rows | Sequence[Row] | Sequence[str],
+        window: int | None = None,
+        stride: int | None = None,
+        max_windows: int | None = None,
+    ) -> DocumentScores:
+        """Scores documents of any length, window by window; see `Model.rate_documents`."""
+        return self.model.rate_documents(rows, window, stride, max_windows, squash=self._squash)
 
     def rate_texts(self, texts: Sequence[str | bytes], truncate: bool = False) -> npt.NDArray[np.float32]:
         """Scores texts through the rater's own tokenizer.

@@ -4,6 +4,7 @@ import Rally
 final class DocumentScorer {
   private let runners: [Runner]
   private let squashes: Bool
+  private let windows: DocumentOptions
   private let progress = ProgressLine("scoring")
   private let start = now()
   private var documents: [Document] = []
@@ -15,9 +16,10 @@ final class DocumentScorer {
   /// Eight of the runner's steps: enough to keep its batches full, and few enough to see results soon.
   private static let batchTokenCount = 8 * Runner.defaultBatchTokenCount
 
-  init(runners: [Runner], squashes: Bool) {
+  init(runners: [Runner], squashes: Bool, windows: DocumentOptions) {
     self.runners = runners
     self.squashes = squashes
+    self.windows = windows
     for runner in runners {
       runner.progress = { [unowned self] done, _ in
         self.report(done: done)
@@ -48,39 +50,25 @@ final class DocumentScorer {
   }
 
   private func score(by runner: Runner) throws(CommandFailure) {
-    let windows = documents.map { Self.windows(of: $0.tokens, length: runner.model.info.contextLength) }
-    let scores = try rate(windows.flatMap(\.self), by: runner)
-    var first = 0
+    let scores = try rate(by: runner)
     for index in documents.indices {
-      let count = windows[index].count
-      documents[index].scores.append(Self.mean(scores[first..<first + count], windows[index]))
-      if runner === runners[0] { documents[index].windowCount = count }
-      first += count
+      documents[index].scores.append(scores.mean[index])
+      guard runner === runners[0] else { continue }
+      documents[index].windowCount = scores.windowOffsets[index + 1] - scores.windowOffsets[index]
     }
   }
 
-  private func rate(_ rows: [[Int32]], by runner: Runner) throws(CommandFailure) -> [Float] {
+  private func rate(by runner: Runner) throws(CommandFailure) -> DocumentScores {
     let interruption = runner.interruption
     do throws(RallyError) {
+      let plan = try runner.model.plan(RowBatch(documents.map(\.tokens)), options: windows)
       return try Interrupt.during(stop: { interruption.cancel() }) { () throws(RallyError) in
-        try runner.rate(RowBatch(rows), squash: squashes)
+        try runner.rate(plan, squash: squashes)
       }
     } catch {
       progress.clear()
       throw CommandFailure(error)
     }
-  }
-
-  /// A document in rows that the rater can take, none longer than `length`; nothing is left out.
-  static func windows(of tokens: [Int32], length: Int) -> [[Int32]] {
-    stride(from: 0, to: tokens.count, by: length).map { Array(tokens[$0..<min($0 + length, tokens.count)]) }
-  }
-
-  private static func mean(_ scores: ArraySlice<Float>, _ windows: [[Int32]]) -> Float {
-    // A document of one window has its very score.
-    if scores.count == 1, let score = scores.first { return score }
-    let sum = zip(scores, windows).reduce(0.0) { $0 + Double($1.0) * Double($1.1.count) }
-    return Float(sum / Double(windows.reduce(0) { $0 + $1.count }))
   }
 
   // MARK: Progress

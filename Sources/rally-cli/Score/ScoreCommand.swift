@@ -11,7 +11,7 @@ struct ScoreCommand: ParsableCommand {
       plain: one text a line. Blank lines are left out.
 
       A text longer than the rater's context is scored in windows of that length; its score is their mean, weighted by \
-      their tokens, and "windows" says how many there were.
+      their tokens, and "windows" says how many there were. --window, --stride and --max-windows cut otherwise.
 
       Several raters with one tokenizer score the same tokens: --also b.onnx adds a member "score_b".
       """)
@@ -29,6 +29,8 @@ struct ScoreCommand: ParsableCommand {
 
   @Option(help: "Name of the member that the score is written to; one that is there already is replaced.")
   var field = "score"
+
+  @OptionGroup var windows: WindowArguments
 
   @Flag(help: "Apply the rater's squash. Without it scores rank without ties.")
   var squash = false
@@ -51,7 +53,8 @@ struct ScoreCommand: ParsableCommand {
   func run() throws {
     let models = try raters()
     let model = models[0]
-    let scorer = DocumentScorer(runners: try models.map(self.model.computing.makeRunner), squashes: squash)
+    let scorer = DocumentScorer(
+      runners: try models.map(self.model.computing.makeRunner), squashes: squash, windows: windows.options)
     let output = StandardOutput()
     var ranking: [Document] = []
     var leftOutCount = 0

@@ -389,6 +389,44 @@ pub struct rally_rate_options {
     pub timeout_seconds: f64,
 }
 
+/// How documents are cut into windows.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_document_options {
+    /// Size of the struct in bytes.
+    pub struct_size: usize,
+    /// `window_tokens` of the header.
+    pub window_tokens: usize,
+    /// `stride_tokens` of the header.
+    pub stride_tokens: usize,
+    /// `max_windows` of the header.
+    pub max_windows: usize,
+    /// `squash` of the header.
+    pub squash: rally_switch,
+    /// `timeout_seconds` of the header.
+    pub timeout_seconds: f64,
+}
+
+/// Where the scores of documents go.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_document_scores {
+    /// Size of the struct in bytes.
+    pub struct_size: usize,
+    /// `mean` of the header.
+    pub mean: *mut f32,
+    /// `minimum` of the header.
+    pub minimum: *mut f32,
+    /// `coverage` of the header.
+    pub coverage: *mut f32,
+    /// `window_scores` of the header.
+    pub window_scores: *mut f32,
+    /// `window_capacity` of the header.
+    pub window_capacity: usize,
+    /// `window_offsets` of the header.
+    pub window_offsets: *mut usize,
+}
+
 /// One sequence to be continued.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -692,6 +730,30 @@ extern "C" {
         row_count: usize,
         options: *const rally_rate_options,
         scores: *mut f32,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_document_options_init(options: *mut rally_document_options, size: usize);
+    /// See `rally.h`.
+    pub fn rally_document_scores_init(scores: *mut rally_document_scores, size: usize);
+    /// See `rally.h`.
+    pub fn rally_document_windows(
+        model: *const rally_model,
+        tokens: *const i32,
+        row_offsets: *const usize,
+        row_count: usize,
+        options: *const rally_document_options,
+        window_offsets: *mut usize,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_rate_documents(
+        runner: *mut rally_runner,
+        tokens: *const i32,
+        row_offsets: *const usize,
+        row_count: usize,
+        options: *const rally_document_options,
+        scores: *const rally_document_scores,
         error: *mut rally_error,
     ) -> rally_status;
     /// See `rally.h`.

@@ -35,7 +35,10 @@ pub use generate::{Continuation, GenerateOptions};
 pub use model::{quantize, Dtype, Info, Kind, Model, ModelOptions, Routing, Tensor};
 pub use request::Request;
 pub use rows::Rows;
-pub use runner::{Canceller, Outputs, RateOptions, RunOptions, Runner, RunnerOptions, Selection, Wanted};
+pub use runner::{
+    Canceller, DocumentOptions, DocumentScore, Outputs, RateOptions, RunOptions, Runner, RunnerOptions, Selection,
+    Wanted,
+};
 pub use tokenizer::{Decoder, TokenizerOptions};
 pub use watch::{Log, LogLevel, Progress};
 

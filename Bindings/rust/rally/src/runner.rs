@@ -68,6 +68,34 @@ pub struct RateOptions {
     pub timeout: Option<Duration>,
 }
 
+/// How documents are cut into windows and rated.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DocumentOptions {
+    /// Tokens of a window; 0: the rater's longest row.
+    pub window_tokens: usize,
+    /// Tokens from the beginning of a window to that of the next; 0: one window behind the other.
+    pub stride_tokens: usize,
+    /// Windows of a document at most, spread evenly over it; 0: all.
+    pub max_windows: usize,
+    /// As in [`RateOptions`], window by window.
+    pub squash: bool,
+    /// Give up after this long.
+    pub timeout: Option<Duration>,
+}
+
+/// What a rater says about one document.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DocumentScore {
+    /// Mean of the windows, weighted by their tokens.
+    pub mean: f32,
+    /// The lowest window.
+    pub minimum: f32,
+    /// Share of the tokens that were in a window.
+    pub coverage: f32,
+    /// Every window, in the order of the text.
+    pub windows: Vec<f32>,
+}
+
 /// What [`Runner::run`] shall compute.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
@@ -202,6 +230,36 @@ impl Runner {
             sys::rally_rate(handle, tokens, offsets, rows.len(), &raw, scores.as_mut_ptr(), error)
         })?;
         Ok(scores)
+    }
+
+    /// Scores documents of any length, window by window.
+    pub fn rate_documents(&mut self, rows: &Rows, options: DocumentOptions) -> Result<Vec<DocumentScore>> {
+        let mut raw = initialised(sys::rally_document_options_init);
+        raw.window_tokens = options.window_tokens;
+        raw.stride_tokens = options.stride_tokens;
+        raw.max_windows = options.max_windows;
+        raw.squash = i32::from(options.squash);
+        raw.timeout_seconds = seconds(options.timeout);
+        let (mut mean, mut minimum, mut coverage) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut windows, mut ends) = (Vec::new(), Vec::new());
+        let mut scores = initialised(sys::rally_document_scores_init);
+        scores.mean = room(&mut mean, rows.len());
+        scores.minimum = room(&mut minimum, rows.len());
+        scores.coverage = room(&mut coverage, rows.len());
+        scores.window_capacity = rows.tokens().len(); // there are no more windows than tokens
+        scores.window_scores = room(&mut windows, scores.window_capacity);
+        scores.window_offsets = room(&mut ends, rows.len() + 1);
+        let (tokens, offsets) = (rows.tokens().as_ptr(), rows.offsets().as_ptr());
+        self.watched(|handle, error| unsafe {
+            sys::rally_rate_documents(handle, tokens, offsets, rows.len(), &raw, &scores, error)
+        })?;
+        let of_document = |row: usize| DocumentScore {
+            mean: mean[row],
+            minimum: minimum[row],
+            coverage: coverage[row],
+            windows: windows[ends[row]..ends[row + 1]].to_vec(),
+        };
+        Ok((0..rows.len()).map(of_document).collect())
     }
 
     /// Makes a call that may report progress; a panic of the closure that hears it goes on from here.

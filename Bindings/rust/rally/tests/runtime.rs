@@ -130,6 +130,41 @@ fn a_row_does_not_depend_on_the_others() {
 }
 
 #[test]
+fn documents_are_rated_window_by_window() {
+    let mut runner = Runner::new(&rater()).unwrap();
+    let long: Vec<i32> = (0..70).collect();
+    let rows: Rows = [&long[..], &long[..5]].iter().collect();
+    let options = DocumentOptions {
+        window_tokens: 32,
+        ..Default::default()
+    };
+    let scores = runner.rate_documents(&rows, options).unwrap();
+    let windows: Rows = [&long[..32], &long[32..64], &long[64..], &long[..5]].iter().collect();
+    let alone = runner.rate(&windows).unwrap();
+    assert_eq!(scores[0].windows, alone[..3]);
+    assert_eq!((scores[1].mean, scores[1].coverage), (alone[3], 1.0));
+    assert_eq!(
+        scores[0].minimum,
+        alone[..3].iter().copied().fold(f32::INFINITY, f32::min)
+    );
+    let few = DocumentOptions {
+        max_windows: 1,
+        ..options
+    };
+    let middle = runner.rate_documents(&rows, few).unwrap();
+    assert_eq!(middle[0].windows, alone[1..2]);
+    assert!(middle[0].coverage < 0.5);
+    let wrong = DocumentOptions {
+        window_tokens: usize::MAX,
+        ..options
+    };
+    assert_eq!(
+        runner.rate_documents(&rows, wrong).unwrap_err().code(),
+        Code::InvalidArgument
+    );
+}
+
+#[test]
 fn generation_streams() {
     let model = language_model();
     let mut runner = Runner::new(&model).unwrap();

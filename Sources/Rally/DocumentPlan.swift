@@ -1,0 +1,182 @@
+import Curation
+import Tensors
+
+/// How documents are cut into windows that a rater's row has room for.
+public struct DocumentOptions: Sendable {
+  /// Tokens of a window, those that the tokenizer adds included; nil for the rater's longest row.
+  public var windowTokenCount: Int?
+  /// Tokens from the beginning of a window to that of the next; nil for windows one behind the other.
+  public var stride: Int?
+  /// Windows of a document at most, spread evenly over it; nil for all.
+  public var maximumWindowCount: Int?
+
+  public init() {}
+}
+
+/// Documents of any lengths, and the windows that a rater is to score of each.
+///
+/// A document that begins with the token that the tokenizer puts first, or ends with the one that it puts last, has it in
+/// every window: a window is what the rater would get if it stood alone. So a document that fits one window is one row, as
+/// it is.
+public struct DocumentPlan: Sendable {
+  public let documents: RowBatch
+  /// Windows of document i are `windowOffsets[i] ..< windowOffsets[i + 1]`; [documents + 1], from 0.
+  public let windowOffsets: [Int]
+  private let cuts: [DocumentCut]
+
+  /// A gigabyte of ids, which is days of work for a small processor.
+  private static let tokenLimit = 1 << 28
+
+  /// - Throws: `invalidArgument` for options that fit no window; `limitExceeded` where the windows have more tokens than a
+  ///   call takes.
+  init(
+    _ documents: RowBatch, frame: TextFrame, contextLength: Int, options: DocumentOptions
+  ) throws(RallyError) {
+    let length = try options.windowLength(contextLength: contextLength, frame: frame)
+    try DocumentOptions.checkPositive(options.stride, "stride_tokens")
+    try DocumentOptions.checkPositive(options.maximumWindowCount, "max_windows")
+    self.documents = documents
+    cuts = (0..<documents.rowCount).map { row in
+      DocumentCut(documents.range(of: row), in: documents.tokens, frame: frame, length: length, options: options)
+    }
+    windowOffsets = cuts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.windows.count) }
+    var tokenCount = 0
+    for cut in cuts {
+      let (sum, overflow) = tokenCount.addingReportingOverflow(cut.largestTokenCount)
+      guard !overflow, sum <= Self.tokenLimit else {
+        throw RallyError(
+          .limitExceeded, "windows", expected: "at most \(Self.tokenLimit) tokens in all windows of a call", found: "more",
+          remedy: "give fewer documents at once, or a larger stride")
+      }
+      tokenCount = sum
+    }
+  }
+
+  /// One row per window, document after document.
+  var windows: RowBatch {
+    get throws(RallyError) {
+      var tokens: [Int32] = []
+      tokens.reserveCapacity(cuts.reduce(0) { $0 + $1.largestTokenCount })
+      var offsets = [0]
+      offsets.reserveCapacity(windowOffsets[cuts.count] + 1)
+      for cut in cuts {
+        for index in 0..<cut.windows.count {
+          cut.append(window: index, of: documents.tokens, to: &tokens)
+          offsets.append(tokens.count)
+        }
+      }
+      return try RowBatch(tokens: tokens, offsets: offsets)
+    }
+  }
+
+  /// What the scores of all windows say about each document.
+  func scores(_ windows: [Float]) -> DocumentScores {
+    var result = DocumentScores(windows: windows, windowOffsets: windowOffsets)
+    for (row, cut) in cuts.enumerated() {
+      let scores = windows[windowOffsets[row]..<windowOffsets[row + 1]]
+      result.mean.append(cut.mean(scores))
+      result.minimum.append(scores.reduce(Float.infinity) { $1 < $0 || $1.isNaN ? $1 : $0 })
+      result.coverage.append(cut.coverage)
+    }
+    return result
+  }
+}
+
+/// What a rater says about documents.
+public struct DocumentScores: Sendable {
+  /// Mean of the windows' scores, weighted by their tokens, [documents].
+  public internal(set) var mean: [Float] = []
+  /// The lowest score of a window, [documents].
+  public internal(set) var minimum: [Float] = []
+  /// Share of the tokens that were in a window, [documents]; 1 exactly where all were.
+  public internal(set) var coverage: [Float] = []
+  /// Of every window, document after document.
+  public let windows: [Float]
+  /// Windows of document i are `windowOffsets[i] ..< windowOffsets[i + 1]`.
+  public let windowOffsets: [Int]
+
+  init(windows: [Float], windowOffsets: [Int]) {
+    self.windows = windows
+    self.windowOffsets = windowOffsets
+  }
+}
+
+/// What a tokenizer puts around every text.
+struct TextFrame {
+  var first: Int32?
+  var last: Int32?
+
+  var tokenCount: Int { (first == nil ? 0 : 1) + (last == nil ? 0 : 1) }
+}
+
+/// One document: what of its frame it carries, and the windows of the text between.
+private struct DocumentCut {
+  let first: Int32?
+  let last: Int32?
+  /// Of the text's first token among all tokens.
+  let start: Int
+  let windows: DocumentWindows
+
+  init(_ range: Range<Int>, in tokens: [Int32], frame: TextFrame, length: Int, options: DocumentOptions) {
+    let hasFirst = frame.first != nil && tokens[range].first == frame.first
+    let hasLast = frame.last != nil && range.count > (hasFirst ? 1 : 0) && tokens[range].last == frame.last
+    first = hasFirst ? frame.first : nil
+    last = hasLast ? frame.last : nil
+    let frameCount = (hasFirst ? 1 : 0) + (hasLast ? 1 : 0)
+    start = range.lowerBound + (hasFirst ? 1 : 0)
+    let room = length - frameCount
+    windows = DocumentWindows(
+      tokenCount: range.count - frameCount, length: room, stride: options.stride ?? room,
+      limit: options.maximumWindowCount)
+  }
+
+  /// Tokens of all windows if each were full.
+  var largestTokenCount: Int {
+    let window = min(windows.length, windows.tokenCount) + 2
+    let (count, overflow) = windows.count.multipliedReportingOverflow(by: window)
+    return overflow ? .max : count
+  }
+
+  var coverage: Float {
+    let seen = windows.seenCount
+    guard seen < windows.tokenCount else { return 1 }
+    return min(Float(Double(seen) / Double(windows.tokenCount)), Float(1).nextDown)
+  }
+
+  func append(window index: Int, of tokens: [Int32], to result: inout [Int32]) {
+    let window = windows[index]
+    if let first { result.append(first) }
+    result.append(contentsOf: tokens[start + window.lowerBound..<start + window.upperBound])
+    if let last { result.append(last) }
+  }
+
+  /// The very score where there is one window: its product with a token count is exact in double precision.
+  func mean(_ scores: ArraySlice<Float>) -> Float {
+    var sum = 0.0
+    var weight = 0.0
+    for (index, score) in scores.enumerated() {
+      let tokens = Double(max(1, windows[index].count))
+      sum += Double(score) * tokens
+      weight += tokens
+    }
+    return Float(sum / weight)
+  }
+}
+
+extension DocumentOptions {
+  fileprivate func windowLength(contextLength: Int, frame: TextFrame) throws(RallyError) -> Int {
+    let least = frame.tokenCount + 1
+    let length = windowTokenCount ?? contextLength
+    guard length >= least, length <= contextLength else {
+      throw RallyError(
+        .invalidArgument, "window_tokens", expected: "\(least) to \(contextLength), the rater's longest row",
+        found: "\(length)")
+    }
+    return length
+  }
+
+  fileprivate static func checkPositive(_ value: Int?, _ name: String) throws(RallyError) {
+    guard let value, value < 1 else { return }
+    throw RallyError(.invalidArgument, name, expected: "1 or more", found: "\(value)")
+  }
+}
