@@ -71,7 +71,7 @@ let package = Package(
       swiftSettings: swift, linkerSettings: librarySettings),
     .executableTarget(
       name: "rally-cli",
-      dependencies: ["Rally", "CRally", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: ["Rally", "Curation", "CRally", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: swift, linkerSettings: executableSettings),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: swift),
     .testTarget(name: "ModelsTests", dependencies: ["Tensors", "Models"], swiftSettings: swift),

@@ -86,10 +86,10 @@ extension PackedMatrix {
       return layout
     }
 
-    /// Whole strips, so panels stay aligned: a step of a strip is 64 bytes or 128. One of int8 has four inputs.
+    /// Whole strips, so panels stay aligned: a step of a strip is 64 bytes or 128.
     private func stripByteCount(width: Int) throws(RallyError) -> Int {
       let strips = (width + rk_matmul_columns - 1) / rk_matmul_columns
-      let inputs = dataType == .int8 ? (inputs + 3) / 4 * 4 : inputs
+      let inputs = PackedMatrix.wholeSteps(inputs, dataType)
       let (count, overflow) = inputs.multipliedReportingOverflow(by: strips * rk_matmul_columns * dataType.byteCount)
       guard !overflow else { throw tooLarge(width) }
       return count

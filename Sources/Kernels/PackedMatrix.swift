@@ -35,11 +35,15 @@ public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after
   /// Whether products convert rows to another type before they multiply them.
   var convertsRows: Bool { isBlocked || dataType == .int8 }
   /// Of int8 rows, whole groups of four.
-  var convertedRowByteCount: Int { dataType == .int8 ? (inputs + 3) / 4 * 4 : inputs * MemoryLayout<UInt16>.stride }
+  var convertedRowByteCount: Int {
+    dataType == .int8 ? Self.wholeSteps(inputs, .int8) : inputs * MemoryLayout<UInt16>.stride
+  }
+  /// Of one strip, where panels are strips.
+  var stripByteCount: Int { Self.wholeSteps(inputs, dataType) * rk_matmul_columns * dataType.byteCount }
 
-  /// Of one strip, where panels are strips. A step of a strip is 64 bytes or 128; one of int8 has four inputs.
-  var stripByteCount: Int {
-    (dataType == .int8 ? (inputs + 3) / 4 * 4 : inputs) * rk_matmul_columns * dataType.byteCount
+  /// Inputs, with those that fill up the last step of a strip: one of int8 has four.
+  static func wholeSteps(_ inputs: Int, _ dataType: DataType) -> Int {
+    dataType == .int8 ? (inputs + 3) / 4 * 4 : inputs
   }
 
   /// Memory taken by the packed weights.

@@ -55,6 +55,14 @@ func finite(_ value: Double, _ name: String) throws(RallyError) -> Double {
   return value
 }
 
+/// A `size_t` that a Swift count can hold.
+func natural(_ value: Int, _ name: String) throws(RallyError) -> Int {
+  guard value >= 0 else {
+    throw RallyError(.invalidArgument, name, expected: "a count", found: "\(UInt(bitPattern: value))")
+  }
+  return value
+}
+
 // MARK: Structs that begin with their size
 
 /// A public struct of `rally.h` that a program passes.

@@ -46,10 +46,8 @@ extension DocumentOptions {
   }
 
   private static func count(_ value: Int, _ name: String) throws(RallyError) -> Int? {
-    guard value >= 0 else {
-      throw RallyError(.invalidArgument, name, expected: "a count", found: "\(UInt(bitPattern: value))")
-    }
-    return value == 0 ? nil : value
+    let count = try natural(value, name)
+    return count == 0 ? nil : count
   }
 }
 

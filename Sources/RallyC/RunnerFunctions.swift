@@ -45,10 +45,7 @@ public func rally_runner_memory(
     let handle = try unsafe RunnerHandle.table.object(runner)
     let result = try unsafe required(bytes, "bytes")
     let offsets = try unsafe offsets(rowOffsets, rowCount)
-    guard newTokens >= 0 else {
-      throw RallyError(
-        .invalidArgument, "new_tokens", expected: "a count", found: "\(UInt(bitPattern: newTokens))")
-    }
+    let newTokens = try natural(newTokens, "new_tokens")
     unsafe result.pointee = UInt64(try handle.memory.byteCount(offsets: offsets, newTokens: newTokens))
   }
 }

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from . import _library
 from ._library import Library
-from .rows import Rows, choice, integer
+from .rows import Offsets, Rows, choice, integer, row_lengths
 
 Floats = npt.NDArray[np.float32]
 
@@ -37,7 +37,7 @@ class DocumentScores:
     minimum: Floats
     coverage: Floats
     windows: Floats
-    offsets: npt.NDArray[np.uintp]
+    offsets: Offsets
 
     def __len__(self) -> int:
         return self.mean.size
@@ -45,7 +45,7 @@ class DocumentScores:
     @property
     def window_counts(self) -> npt.NDArray[np.int64]:
         """Windows per document, [D] int64."""
-        return np.diff(self.offsets.astype(np.int64))
+        return row_lengths(self.offsets)
 
     @property
     def window_scores(self) -> list[Floats]:

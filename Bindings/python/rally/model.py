@@ -21,7 +21,7 @@ from .errors import RallyError, Status
 from .events import Event
 from .generation import Generation
 from .info import ModelInfo, TensorInfo
-from .rows import Row, Rows, choice, integer, is_integer, split
+from .rows import Row, Rows, choice, integer, is_integer, row_lengths, split
 from .sampling import Prompt, Sampling
 from .tokenizer import TextStream, TokenBytes
 
@@ -188,9 +188,7 @@ class Model:
         RallyError
             UNSUPPORTED: the model has no tokenizer.
         """
-        switches = {"add_bos": add_bos, "add_eos": add_eos, "parse_special": parse_special}
-        wishes = tokenizer.options(self._library, **switches)
-        tokens: list[int] = tokenizer.encode(self._library, self._handle.address, text, wishes).tolist()
+        tokens: list[int] = self.encode_rows([text], add_bos, add_eos, parse_special).tokens.tolist()
         return tokens
 
     def encode_rows(
@@ -493,7 +491,7 @@ class Model:
         offsets = np.empty(len(packed) + 1, np.uintp)
         arguments = *_arguments(packed), byref(wishes), offsets.ctypes.data
         self._library.call("rally_document_windows", self._handle.address, *arguments)
-        return np.diff(offsets.astype(np.int64))
+        return row_lengths(offsets)
 
     def cancel(self) -> None:
         """Makes the call in progress fail with CANCELLED soon (generation ends with what it has). From any thread."""

@@ -43,8 +43,7 @@ class Rows:
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
         """Tokens per row, [row_count] int64."""
-        ends = self.offsets.astype(np.int64)
-        return ends[1:] - ends[:-1]
+        return row_lengths(self.offsets)
 
     @classmethod
     def pack(cls, rows: Rows | Sequence[Row] | npt.NDArray[Any]) -> Rows:
@@ -129,6 +128,12 @@ def _offsets(array: npt.NDArray[Any], token_count: int) -> Offsets:
             f"offsets: expected integers ascending from 0 to {token_count}, the number of tokens",
         )
     return np.require(array, np.uintp, ["C", "A"])
+
+
+def row_lengths(offsets: Offsets) -> npt.NDArray[np.int64]:
+    """What lies between neighbouring offsets, [n] int64."""
+    ends = offsets.astype(np.int64)
+    return ends[1:] - ends[:-1]
 
 
 def split(array: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:

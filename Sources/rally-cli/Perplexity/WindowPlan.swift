@@ -1,3 +1,5 @@
+import Curation
+
 /// The windows that a text is read in, and the tokens that each of them scores.
 struct WindowPlan {
   struct Window {
@@ -16,16 +18,11 @@ struct WindowPlan {
   init(tokenCount: Int, length: Int, stride: Int) {
     self.length = length
     self.stride = stride
-    var windows: [Window] = []
-    var known = 0
-    var start = 0
-    while known < tokenCount {
-      let end = min(start + length, tokenCount)
-      windows.append(Window(tokens: start..<end, new: known..<end))
-      known = end
-      start += stride
+    let cut = DocumentWindows(tokenCount: tokenCount, length: length, stride: stride)
+    windows = (0..<(tokenCount == 0 ? 0 : cut.count)).map { index in
+      let known = index == 0 ? 0 : cut[index - 1].upperBound
+      return Window(tokens: cut[index], new: known..<cut[index].upperBound)
     }
-    self.windows = windows
   }
 
   var computedTokenCount: Int { windows.reduce(0) { $0 + $1.tokens.count } }
