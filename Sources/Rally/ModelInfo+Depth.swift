@@ -30,6 +30,7 @@ extension ModelInfo {
     }
     // Scores of an expert router are logits, a few units apart; a token router's are probabilities.
     return DepthSteering(
-      target: Float(target), natural: Float(naturalDepth), gain: routing == .expert ? 4 : 0.25)
+      target: Float(target), natural: Float(naturalDepth), recursionCount: recursionCount,
+      scale: routing == .expert ? 1 : 1 / 16)
   }
 }

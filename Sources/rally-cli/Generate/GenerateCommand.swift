@@ -32,6 +32,9 @@ struct GenerateCommand: ParsableCommand {
   @Option(help: "Recursions that a token may run. (default: the model's own number)")
   var maxDepth: Int?
 
+  @Option(help: "Mean depth that the router is steered to. (default: what it does by itself)")
+  var targetDepth: Double?
+
   @Option(parsing: .unconditionalSingleValue, help: "A text that ends the generation and is not written; may be repeated.")
   var stop: [String] = []
 
@@ -78,6 +81,7 @@ struct GenerateCommand: ParsableCommand {
       request.sampling = sampling.parameters
       request.stopsAtEndOfSequence = !ignoreEos
       request.maximumDepth = maxDepth
+      request.targetDepth = targetDepth
       return request
     }
     let interruption = runner.interruption

@@ -28,6 +28,9 @@ struct PerplexityCommand: ParsableCommand {
   @Option(help: "Recursions that a token may run. (default: the model's own number)")
   var maxDepth: Int?
 
+  @Option(help: "Mean depth that the router is steered to. (default: what it does by itself)")
+  var targetDepth: Double?
+
   @Flag(help: "Write one JSON object.")
   var json = false
 
@@ -58,6 +61,7 @@ struct PerplexityCommand: ParsableCommand {
     var options = RunOptions()
     options.selection = selection == .topk ? .topK : .threshold
     options.maximumDepth = maxDepth
+    options.targetDepth = targetDepth
     let start = now()
     var measurement = Measurement(tokens: tokens, windows: windows, greatestDepth: model.info.recursionCount)
     try measurement.run(try self.model.computing.makeRunner(model), options)
