@@ -12,7 +12,8 @@ RALLY   := $(RELEASE)/rally
 MODELS  := Examples/models
 
 # What the engine links: ONNX and protobuf read the file, Highway vectorises, oneDNN multiplies bf16 where the processor does.
-DEBIAN_PACKAGES := libonnx-dev libprotobuf-dev libdnnl-dev libhwy-dev
+# Of Boost only headers are used: Boost.Math has the incomplete beta function to its last digits, also for batches of millions.
+DEBIAN_PACKAGES := libonnx-dev libprotobuf-dev libdnnl-dev libhwy-dev libboost1.74-dev
 
 # Colours on a terminal only.
 ifneq ($(and $(MAKE_TERMOUT),$(if $(NO_COLOR),,yes)),)

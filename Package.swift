@@ -54,6 +54,7 @@ let package = Package(
       // Highway compiles its includer once per instruction set and must find it by name.
       cxxSettings: [.headerSearchPath("."), .unsafeFlags(["-O3"])],
       linkerSettings: [.linkedLibrary("hwy")]),
+    .target(name: "CStatistics"),
 
     // The engine, each target importing only what stands above it.
     .target(name: "Tensors", swiftSettings: swift),
@@ -61,13 +62,13 @@ let package = Package(
     .target(name: "Tokenization", dependencies: ["Tensors"], swiftSettings: swift),
     .target(name: "Models", dependencies: ["Tensors", "Kernels", "Tokenization", "COnnx"], swiftSettings: swift),
     .target(name: "Scheduling", swiftSettings: swift),
-    .target(name: "Curation", dependencies: ["Tensors"], swiftSettings: swift),
+    .target(name: "Curation", dependencies: ["Tensors", "CStatistics"], swiftSettings: swift),
     .target(name: "Execution", dependencies: ["Tensors", "Kernels", "Models", "Scheduling"], swiftSettings: swift),
     .target(
       name: "Rally", dependencies: ["Tensors", "Kernels", "Tokenization", "Models", "Execution", "Scheduling", "Curation"],
       swiftSettings: swift),
     .target(
-      name: "RallyC", dependencies: ["Rally", "CRally"], exclude: ["exports.map"],
+      name: "RallyC", dependencies: ["Rally", "Curation", "CRally"], exclude: ["exports.map"],
       swiftSettings: swift, linkerSettings: librarySettings),
     .executableTarget(
       name: "rally-cli",
@@ -79,7 +80,7 @@ let package = Package(
       name: "KernelsTests", dependencies: ["Kernels", "Tensors", "CKernels", "COneDNN"], swiftSettings: swift),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"], swiftSettings: swift),
     .testTarget(name: "ExecutionTests", dependencies: ["Tensors", "Models", "Scheduling", "Execution"], swiftSettings: swift),
-    .testTarget(name: "CurationTests", dependencies: ["Curation"], swiftSettings: swift),
+    .testTarget(name: "CurationTests", dependencies: ["Tensors", "Curation"], swiftSettings: swift),
     .testTarget(name: "RallyTests", dependencies: ["Rally"], swiftSettings: swift),
     .testTarget(name: "TokenizationTests", dependencies: ["Tensors", "Tokenization"], swiftSettings: swift),
   ],

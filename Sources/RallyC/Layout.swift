@@ -109,6 +109,15 @@ private let layoutText: CText = {
     ("window_capacity", \rally_document_scores.window_capacity),
     ("window_offsets", \rally_document_scores.window_offsets),
   ] as [(String, PartialKeyPath<rally_document_scores>)])
+  unsafe lines += layout("rally_distribution_info", [
+    ("struct_size", \rally_distribution_info.struct_size),
+    ("label", \rally_distribution_info.label),
+    ("capacity", \rally_distribution_info.capacity),
+    ("count", \rally_distribution_info.count),
+    ("minimum", \rally_distribution_info.minimum),
+    ("maximum", \rally_distribution_info.maximum),
+    ("rank_error", \rally_distribution_info.rank_error),
+  ] as [(String, PartialKeyPath<rally_distribution_info>)])
   unsafe lines += layout("rally_request", [
     ("struct_size", \rally_request.struct_size),
     ("tokens", \rally_request.tokens),

@@ -82,6 +82,11 @@ extension rally_document_scores: SizedStruct {
   static var structName: String { "rally_document_scores" }
 }
 
+extension rally_distribution_info: SizedStruct {
+  static var defaults: Self { unsafe Self() }
+  static var structName: String { "rally_distribution_info" }
+}
+
 extension rally_request: SizedStruct {
   static var defaults: Self {
     var value = unsafe Self()
@@ -178,6 +183,11 @@ public func rally_document_options_init(_ options: UnsafeMutablePointer<rally_do
 @c @implementation
 public func rally_document_scores_init(_ scores: UnsafeMutablePointer<rally_document_scores>?, _ size: Int) {
   unsafe rally_document_scores.initialize(scores, size)
+}
+
+@c @implementation
+public func rally_distribution_info_init(_ info: UnsafeMutablePointer<rally_distribution_info>?, _ size: Int) {
+  unsafe rally_distribution_info.initialize(info, size)
 }
 
 @c @implementation

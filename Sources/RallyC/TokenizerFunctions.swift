@@ -110,23 +110,3 @@ extension rally_switch {
     }
   }
 }
-
-/// Copies values into the caller's buffer and sets the count; without a buffer only the count.
-/// - Throws: `bufferTooSmall`, `invalidArgument`.
-private func give<Element>(
-  _ values: [Element], to pointer: UnsafeMutablePointer<Element>?, _ capacity: Int, _ name: String,
-  count: UnsafeMutablePointer<Int>?, _ countName: String
-) throws(RallyError) {
-  let count = try unsafe required(count, countName)
-  if let pointer = try unsafe optional(pointer, name) {
-    guard capacity >= values.count else {
-      throw RallyError(
-        .bufferTooSmall, name, expected: "a capacity of at least \(values.count)",
-        found: "\(UInt(bitPattern: capacity))")
-    }
-    unsafe pointer.update(from: values, count: values.count)
-  } else if capacity != 0 {
-    throw RallyError(.invalidArgument, name, expected: "a buffer of \(UInt(bitPattern: capacity))", found: "NULL")
-  }
-  unsafe count.pointee = values.count
-}

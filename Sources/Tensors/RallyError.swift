@@ -43,6 +43,7 @@ extension RallyError {
     case wrongKind = 5
     case bufferTooSmall = 6
     case wrongModel = 7
+    case mismatch = 8
 
     // The state of a handle or of the machine.
     case closed = 10

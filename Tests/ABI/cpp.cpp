@@ -222,6 +222,26 @@ static void test_rate(const rally::Model &model) {
   CHECK(documents.minimum[1] == std::min(documents.windows[1], documents.windows[2]));
 }
 
+static void test_selection() {
+  CHECK(rally::draw_count(1, 0.9) == 10 && code_of([] { rally::draw_count(1, 1); }) == RALLY_INVALID_ARGUMENT);
+  CHECK((rally::select_top({1, 5, 5, 5}, 2) == std::vector<size_t>{1, 2}));
+  CHECK(code_of([] { rally::select_top({1}, 2); }) == RALLY_INVALID_ARGUMENT);
+  CHECK((rally::softmax_weights({2, 2}) == std::vector<float>{0.5f, 0.5f}));
+  CHECK((rally::acceptance({0, 0.25, 1}, 2, 1) == std::vector<double>{0, 0.25, 1}));
+  CHECK((rally::decide({"a", "", "b"}, {0, 1, 0}, "rater") == std::vector<bool>{false, true, false}));
+  CHECK(code_of([] { rally::decide({"a"}, {}, "rater"); }) == RALLY_INVALID_ARGUMENT);
+  CHECK(std::abs(rally::rating_cost(50e6, 50e6, 0.75) - 4.0 / 3) < 1e-15);
+
+  rally::Distribution one("rater:document"), other("rater:packed", 8);
+  one.add({1, 2, 3, 4});
+  CHECK(one.info().count == 4 && one.info().rank_error == 0 && one.info().label == std::string("rater:document"));
+  CHECK((one.cdf({1, 2.5}) == std::vector<double>{0.125, 0.5}) && one.quantile({0.5})[0] == 2);
+  CHECK(code_of([&] { one.merge(other); }) == RALLY_MISMATCH);
+  rally::Distribution loaded = rally::Distribution::load(one.save());
+  loaded.merge(one);
+  CHECK(loaded.info().count == 8 && code_of([] { rally::Distribution::load({1, 2}); }) == RALLY_CORRUPT_FILE);
+}
+
 int main(int argc, char **argv) {
   if (argc != 3) return 2;
   try {
@@ -233,6 +253,7 @@ int main(int argc, char **argv) {
     test_wishes(model);
     test_engine(model);
     test_rate(rater);
+    test_selection();
     test_quantize(argv[1]);
   } catch (const std::exception &error) {
     std::fprintf(stderr, "unexpected: %s\n", error.what());

@@ -36,6 +36,7 @@ static void test_inits(void) {
   CHECK_INIT_STAYS_INSIDE(rally_rate_options, rally_rate_options_init);
   CHECK_INIT_STAYS_INSIDE(rally_document_options, rally_document_options_init);
   CHECK_INIT_STAYS_INSIDE(rally_document_scores, rally_document_scores_init);
+  CHECK_INIT_STAYS_INSIDE(rally_distribution_info, rally_distribution_info_init);
   CHECK_INIT_STAYS_INSIDE(rally_request, rally_request_init);
   CHECK_INIT_STAYS_INSIDE(rally_generation, rally_generation_init);
   CHECK_INIT_STAYS_INSIDE(rally_engine_options, rally_engine_options_init);

@@ -6,8 +6,10 @@
 ...     print(event.text, end="", flush=True)
 """
 
+from . import select
 from ._library import instruction_set, version
 from .async_engine import AsyncEngine, AsyncEvents
+from .distribution import Distribution
 from .documents import DocumentScores
 from .engine import Engine, EngineOptions
 from .errors import RallyError, Status
@@ -25,6 +27,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AsyncEngine",
     "AsyncEvents",
+    "Distribution",
     "DocumentScores",
     "Engine",
     "EngineOptions",
@@ -43,5 +46,6 @@ __all__ = [
     "__version__",
     "instruction_set",
     "quantize",
+    "select",
     "version",
 ]

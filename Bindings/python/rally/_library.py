@@ -186,6 +186,18 @@ class DocumentScores(Structure):
     ]
 
 
+class DistributionInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("label", c_char_p),
+        ("capacity", c_size_t),
+        ("count", c_uint64),
+        ("minimum", c_float),
+        ("maximum", c_float),
+        ("rank_error", c_double),
+    ]
+
+
 class Request(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -274,6 +286,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "rally_rate_options": RateOptions,
     "rally_document_options": DocumentOptions,
     "rally_document_scores": DocumentScores,
+    "rally_distribution_info": DistributionInfo,
     "rally_request": Request,
     "rally_event": Event,
     "rally_generation": Generation,
@@ -307,6 +320,20 @@ _FALLIBLE: dict[str, tuple[Any, ...]] = {
     "rally_rate_documents": (
         Handle, Address, Address, c_size_t, POINTER(DocumentOptions), POINTER(DocumentScores),
     ),
+    "rally_draw_count": (c_size_t, c_double, POINTER(c_size_t)),
+    "rally_select_top": (Address, c_size_t, c_size_t, Address),
+    "rally_softmax_weights": (Address, c_size_t, Address),
+    "rally_acceptance": (Address, c_size_t, c_size_t, c_size_t, Address),
+    "rally_decide": (c_char_p, Address, Address, c_size_t, c_char_p, c_uint64, Address),
+    "rally_rating_cost": (c_double, c_double, c_double, POINTER(c_double)),
+    "rally_distribution_open": (c_char_p, c_size_t, POINTER(Handle)),
+    "rally_distribution_add": (Handle, Address, c_size_t),
+    "rally_distribution_merge": (Handle, Handle),
+    "rally_distribution_cdf": (Handle, Address, c_size_t, Address),
+    "rally_distribution_quantile": (Handle, Address, c_size_t, Address),
+    "rally_distribution_get_info": (Handle, POINTER(DistributionInfo)),
+    "rally_distribution_save": (Handle, Address, c_size_t, POINTER(c_size_t)),
+    "rally_distribution_load": (Address, c_size_t, POINTER(Handle)),
     "rally_generate": (Handle, POINTER(Request), c_size_t, EventCallback, c_void_p, POINTER(Generation)),
     "rally_engine_memory": (Handle, POINTER(EngineOptions), POINTER(c_uint64)),
     "rally_engine_open": (Handle, POINTER(EngineOptions), POINTER(Handle)),
@@ -329,6 +356,7 @@ _PLAIN: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "rally_decoder_close": (None, (Handle,)),
     "rally_runner_close": (None, (Handle,)),
     "rally_runner_cancel": (None, (Handle,)),
+    "rally_distribution_close": (None, (Handle,)),
     "rally_engine_close": (None, (Handle,)),
     "rally_engine_cancel": (None, (Handle, c_size_t)),
     "rally_engine_cancel_all": (None, (Handle,)),

@@ -22,6 +22,7 @@ class Status(IntEnum):
     WRONG_KIND = 5
     BUFFER_TOO_SMALL = 6
     WRONG_MODEL = 7
+    MISMATCH = 8
 
     # The state of a handle or of the machine.
     CLOSED = 10

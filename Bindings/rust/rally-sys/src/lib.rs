@@ -26,6 +26,8 @@ pub const RALLY_WRONG_KIND: rally_status = 5;
 pub const RALLY_BUFFER_TOO_SMALL: rally_status = 6;
 /// `RALLY_WRONG_MODEL` of [`rally_status`].
 pub const RALLY_WRONG_MODEL: rally_status = 7;
+/// `RALLY_MISMATCH` of [`rally_status`].
+pub const RALLY_MISMATCH: rally_status = 8;
 /// `RALLY_CLOSED` of [`rally_status`].
 pub const RALLY_CLOSED: rally_status = 10;
 /// `RALLY_BUSY` of [`rally_status`].
@@ -174,6 +176,12 @@ pub struct rally_runner {
 /// Continues sequences that come and go. Opaque.
 #[repr(C)]
 pub struct rally_engine {
+    _private: [u8; 0],
+}
+
+/// The distribution of any number of scores. Opaque.
+#[repr(C)]
+pub struct rally_distribution {
     _private: [u8; 0],
 }
 
@@ -425,6 +433,26 @@ pub struct rally_document_scores {
     pub window_capacity: usize,
     /// `window_offsets` of the header.
     pub window_offsets: *mut usize,
+}
+
+/// What a distribution is.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_distribution_info {
+    /// Size of the struct in bytes.
+    pub struct_size: usize,
+    /// `label` of the header.
+    pub label: *const c_char,
+    /// `capacity` of the header.
+    pub capacity: usize,
+    /// `count` of the header.
+    pub count: u64,
+    /// `minimum` of the header.
+    pub minimum: f32,
+    /// `maximum` of the header.
+    pub maximum: f32,
+    /// `rank_error` of the header.
+    pub rank_error: f64,
 }
 
 /// One sequence to be continued.
@@ -756,6 +784,112 @@ extern "C" {
         scores: *const rally_document_scores,
         error: *mut rally_error,
     ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_draw_count(keep: usize, discard: f64, count: *mut usize, error: *mut rally_error) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_select_top(
+        scores: *const f32,
+        count: usize,
+        keep: usize,
+        indices: *mut usize,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_softmax_weights(
+        scores: *const f32,
+        count: usize,
+        weights: *mut f32,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_acceptance(
+        quantiles: *const f64,
+        count: usize,
+        batch: usize,
+        keep: usize,
+        probabilities: *mut f64,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_decide(
+        ids: *const c_char,
+        id_offsets: *const usize,
+        probabilities: *const f64,
+        count: usize,
+        fingerprint: *const c_char,
+        seed: u64,
+        keeps: *mut u8,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_rating_cost(
+        rater_parameters: f64,
+        model_parameters: f64,
+        discard: f64,
+        cost: *mut f64,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_distribution_info_init(info: *mut rally_distribution_info, size: usize);
+    /// See `rally.h`.
+    pub fn rally_distribution_open(
+        label: *const c_char,
+        capacity: usize,
+        distribution: *mut *mut rally_distribution,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_distribution_add(
+        distribution: *mut rally_distribution,
+        scores: *const f32,
+        count: usize,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_distribution_merge(
+        distribution: *mut rally_distribution,
+        other: *const rally_distribution,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_distribution_cdf(
+        distribution: *const rally_distribution,
+        scores: *const f32,
+        count: usize,
+        quantiles: *mut f64,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_distribution_quantile(
+        distribution: *const rally_distribution,
+        quantiles: *const f64,
+        count: usize,
+        scores: *mut f32,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_distribution_get_info(
+        distribution: *const rally_distribution,
+        info: *mut rally_distribution_info,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_distribution_save(
+        distribution: *const rally_distribution,
+        data: *mut c_void,
+        capacity: usize,
+        size: *mut usize,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_distribution_load(
+        data: *const c_void,
+        size: usize,
+        distribution: *mut *mut rally_distribution,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_distribution_close(distribution: *mut rally_distribution);
     /// See `rally.h`.
     pub fn rally_request_init(request: *mut rally_request, size: usize);
     /// See `rally.h`.

@@ -43,6 +43,7 @@ fn declarations_match_the_library() {
         rally_rate_options { struct_size, squash, timeout_seconds }
         rally_document_options { struct_size, window_tokens, stride_tokens, max_windows, squash, timeout_seconds }
         rally_document_scores { struct_size, mean, minimum, coverage, window_scores, window_capacity, window_offsets }
+        rally_distribution_info { struct_size, label, capacity, count, minimum, maximum, rank_error }
         rally_request { struct_size, tokens, token_count, max_tokens, temperature, top_k, top_p, min_p, seed, stop_tokens, stop_token_count, stop_at_eos, max_depth, target_depth, repetition_penalty, presence_penalty, frequency_penalty, bias_tokens, bias_values, bias_count, stop_strings, stop_string_count, top_logprobs, priority }
         rally_event { struct_size, request, index, token, depth, logprob, finish_reason, stop_string, top_count, top_tokens, top_logprobs }
         rally_generation { struct_size, stride, tokens, depths, logprobs, token_counts, finish_reasons, prompt_depths, timeout_seconds }

@@ -69,6 +69,7 @@ codes! {
     WrongKind = RALLY_WRONG_KIND, "A rater asked to generate, a language model asked to rate.";
     BufferTooSmall = RALLY_BUFFER_TOO_SMALL, "A buffer too small for the result.";
     WrongModel = RALLY_WRONG_MODEL, "A saved state that another model, dtype or depth budget computed.";
+    Mismatch = RALLY_MISMATCH, "Two things that do not belong together.";
     Closed = RALLY_CLOSED, "The handle was closed.";
     Busy = RALLY_BUSY, "Another call is running on this handle.";
     Forked = RALLY_FORKED, "The handle belongs to the parent process.";
@@ -94,7 +95,7 @@ codes! {
     InvalidShape = RALLY_INVALID_SHAPE, "A tensor of another shape than the configuration asks for.";
     InvalidDataType = RALLY_INVALID_DATA_TYPE, "A tensor of an element type that is not read.";
     TruncatedData = RALLY_TRUNCATED_DATA, "Fewer or more bytes than shape and type ask for.";
-    NotFinite = RALLY_NOT_FINITE, "A NaN or an infinity among the weights.";
+    NotFinite = RALLY_NOT_FINITE, "A NaN or an infinity among weights or scores.";
     ExternalDataForbidden = RALLY_EXTERNAL_DATA_FORBIDDEN, "External data outside the model's folder, or from memory.";
     ExternalDataMissing = RALLY_EXTERNAL_DATA_MISSING, "External data that is not there.";
     ExternalDataRange = RALLY_EXTERNAL_DATA_RANGE, "External data outside its file.";

@@ -17,6 +17,7 @@
 
 #![deny(missing_docs)]
 
+mod distribution;
 mod engine;
 mod error;
 mod event;
@@ -25,9 +26,11 @@ mod model;
 mod request;
 mod rows;
 mod runner;
+pub mod select;
 mod tokenizer;
 mod watch;
 
+pub use distribution::Distribution;
 pub use engine::{Batching, Engine, EngineHandle, EngineOptions, Events};
 pub use error::{Code, Error, Result};
 pub use event::{Event, FinishReason, Flow};

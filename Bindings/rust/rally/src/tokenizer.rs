@@ -75,7 +75,7 @@ impl Model {
 }
 
 /// Asks for the size with NULL, then for the contents.
-fn fill<T: Clone>(
+pub(crate) fn fill<T: Clone>(
     empty: T,
     call: impl Fn(*mut T, usize, *mut usize, *mut sys::rally_error) -> sys::rally_status,
 ) -> Result<Vec<T>> {
