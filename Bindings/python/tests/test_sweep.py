@@ -1,0 +1,130 @@
+"""The sweep over discard shares: what each leaves, what it costs, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from rally import RallyError, Status, sweep
+
+RANDOM = np.random.default_rng(3)
+COUNT = 1000
+SCORES = RANDOM.standard_normal(COUNT).astype(np.float32)
+TOKENS = RANDOM.integers(1, 500, COUNT)
+
+
+def rows() -> list[dict[str, Any]]:
+    values = zip(SCORES.tolist(), TOKENS.tolist(), strict=True)
+    return [{"id": f"d{i}", "score": score, "token_count": tokens} for i, (score, tokens) in enumerate(values)]
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Path:
+    path = tmp_path / "scored.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows()))
+    return path
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = sweep.main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_what_each_share_leaves(lines: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, lines, "--out", tmp_path / "cuts", "--batch", 128)
+    assert (code, err) == (0, "")
+    table = [line.split() for line in out.splitlines()]
+    assert table[0] == ["discard", "B", "threshold", "kept", "tokens", "of", "all"]
+    assert [row[:2] for row in table[1:]] == [
+        ["0.1", "143"], ["0.25", "171"], ["0.5", "256"], ["0.75", "512"], ["0.9", "1,280"],
+    ]  # fmt: skip
+    order = np.argsort(-SCORES, kind="stable")
+    for row, share in zip(table[1:], ("0.1", "0.25", "0.5", "0.75", "0.9"), strict=True):
+        count = round(COUNT * (1 - float(share)))
+        best = np.sort(order[:count])
+        written = [json.loads(line) for line in (tmp_path / "cuts" / f"kept-{share}.jsonl").read_text().splitlines()]
+        assert [one["id"] for one in written] == [f"d{i}" for i in best]
+        assert [np.float32(one["score"]) for one in written] == SCORES[best].tolist()
+        assert row[2:5] == [f"{SCORES[best].min():.4f}", f"{count:,}", f"{TOKENS[best].sum():,}"]
+    assert len(list((tmp_path / "cuts").iterdir())) == 5
+
+
+def test_shards_of_the_scorer(lines: Path, tmp_path: Path) -> None:
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    for name, part in (("0", rows()[:400]), ("1", rows()[400:])):
+        renamed = [{"id": row["id"], "score": row["score"], "tokens": row["token_count"]} for row in part]
+        pq.write_table(pa.Table.from_pylist(renamed), shards / f"part-{name}.parquet")
+    (shards / "rejected.jsonl").write_text('{"reason": "no text"}\n')
+    from_shards, from_lines = sweep.read([str(shards)]), sweep.read([str(lines)])
+    assert from_shards.ids == from_lines.ids
+    assert from_shards.tokens.tolist() == from_lines.tokens.tolist()
+    assert from_shards.scores.tolist() == SCORES.tolist()
+
+
+def test_costs_and_losses(lines: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    losses = tmp_path / "losses.json"
+    losses.write_text('{"0.10": 3.3, "0.25": 3.1, "0.5": 3.2}')
+    parameters = ("--rater-parameters", "50e6", "--model-parameters", "50e6")
+    code, out, err = run(capsys, lines, *parameters, "--losses", losses, "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["best"] == 0.25
+    assert [one["discard"] for one in found["cuts"]] == [0.1, 0.25, 0.5, 0.75, 0.9]
+    for one in found["cuts"]:
+        assert one["cost"] == pytest.approx(1 / 3 / (1 - one["discard"]))
+        assert one["net"] == pytest.approx(one["kept_tokens"] / TOKENS.sum() + 1 / 3)
+    assert [one.get("loss") for one in found["cuts"]] == [3.3, 3.1, 3.2, None, None]
+    assert "at 0.1, 0.25, 0.75, 0.9: rating inside the training loop costs more" in err
+    assert "0.5" not in err.replace("0.75", "")
+
+    losses.write_text('{"0.1": 3.0, "0.9": 3.3}')
+    code, out, err = run(capsys, lines, "--rater-parameters", 50e6, "--model-parameters", 10e9, "--losses", losses)
+    assert out.splitlines()[1].endswith("  best")
+    assert "end of the sweep" in err
+    assert "costs more" not in err
+
+
+def test_refusals(lines: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    losses = tmp_path / "losses.json"
+    losses.write_text('{"0.3": 3.0}')
+    for arguments, reason in [
+        ((tmp_path / "none.jsonl",), "expected a file or folder"),
+        ((lines, "--discard", "0.1,much"), "expected shares"),
+        ((lines, "--discard", "1"), "expected a share in [0, 1)"),
+        ((lines, "--rater-parameters", "1"), "expected both"),
+        ((lines, "--losses", losses), "found one of 0.3"),
+        ((lines, "--score", "other"), f"{lines}:1: expected a number in column 'other'"),
+        ((lines, "--id", "other"), f"{lines}:1: expected a column 'other'"),
+        ((lines, "--tokens", "id"), f"{lines}:1: expected a number of tokens in 'id'"),
+    ]:
+        code, out, err = run(capsys, *arguments)
+        assert (code, out) == (1, ""), arguments
+        assert err.startswith("error: ")
+        assert reason in err
+    bad = tmp_path / "bad.jsonl"
+    for content in ("{", "[1]", '{"id": 1, "score": true, "tokens": 1}', '{"id": 1, "score": 1, "tokens": [1]}'):
+        bad.write_text(content)
+        with pytest.raises(RallyError, match=r"bad\.jsonl:1: "):
+            sweep.read([str(bad)])
+    bad.write_text('{"id": 1, "score": NaN, "tokens": 1}\n')
+    assert run(capsys, bad)[0] == 1
+    bad.write_text("\n")
+    with pytest.raises(RallyError) as caught:
+        sweep.read([str(bad)])
+    assert caught.value.code == Status.EMPTY_INPUT
+
+
+@pytest.mark.parametrize("share", ["0.1", "0.3", "0.7", "0.9", "0.99"])
+def test_what_is_kept_is_what_was_drawn_for(share: str) -> None:
+    from rally import select
+
+    for keep in (1, 7, 128, 1000):
+        assert sweep.kept_count(select.draw_count(keep, float(share)), share) == keep
