@@ -1,4 +1,4 @@
-"""A digest of a model file and of the tensors it keeps beside itself."""
+"""Digests of a model file, of the tensors it keeps beside itself, and of its tokenizer."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from collections.abc import Iterator
 # Numbers of the fields on the way to a tensor's external data, from onnx.proto.
 _MODEL_GRAPH = 7
 _GRAPH_INITIALIZER = 5
+_TENSOR_NAME = 8
 _TENSOR_EXTERNAL_DATA = 13
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
+
+#: Metadata whose keys have one of these in them say how text becomes tokens.
+_TOKENIZER_WORDS = ("token", ".add_", "normaliz")
 
 
 def file_digest(path: str) -> bytes:
@@ -22,6 +26,28 @@ def file_digest(path: str) -> bytes:
     total = hashlib.sha256(_sha256(path))
     for location in _external_locations(path):
         total.update(_sha256(os.path.join(os.path.dirname(path), location)))
+    return total.digest()
+
+
+def tokenizer_digest(path: str, metadata: dict[str, str]) -> bytes:
+    """SHA-256 over what a model file says about its tokenizer: equal ones make the same tokens of every text.
+
+    The file has been opened as a model before; `metadata` is what that says. Without a tokenizer the size of the
+    vocabulary decides.
+    """
+    keys = [key for key in sorted(metadata) if any(word in key for word in _TOKENIZER_WORDS)]
+    if metadata.get("rally.tokenizer", "none") == "none":
+        keys.append("rally.vocab_size")
+    total = hashlib.sha256(repr([(key, metadata.get(key)) for key in keys]).encode())
+    with (
+        open(path, "rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        memoryview(content) as model,
+    ):
+        for graph in _fields(model, _MODEL_GRAPH):
+            for tensor in _fields(graph, _GRAPH_INITIALIZER):
+                if any(bytes(name).startswith(b"tokenizer.") for name in _fields(tensor, _TENSOR_NAME)):
+                    total.update(hashlib.sha256(tensor).digest())
     return total.digest()
 
 
