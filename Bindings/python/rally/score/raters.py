@@ -1,0 +1,197 @@
+"""The models of a run, and what they say about a batch."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..documents import DocumentScores
+from ..errors import RallyError, Status
+from ..fingerprint import file_digest, tokenizer_digest
+from ..model import Model
+from ..rows import Rows
+from ..scorer import Scorer
+from .batches import Batch
+from .perplexity import perplexities
+from .settings import Settings, mode_label
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """One score of every document.
+
+    Attributes
+    ----------
+    name, quantile : str
+        Of the columns.
+    path, fingerprint : str
+        The model's.
+    label : str
+        Of the distribution of these scores.
+    """
+
+    name: str
+    quantile: str
+    path: str
+    fingerprint: str
+    label: str
+
+
+@dataclass(slots=True)
+class Rated:
+    """What the models said about the documents of a batch, D of them.
+
+    Attributes
+    ----------
+    windows : DocumentScores
+        Of the first rater. Packed sequences are one window each.
+    scores : dict of ndarray [D], float32
+        By the name of the column, in the order of `Raters.columns`.
+    """
+
+    windows: DocumentScores
+    scores: dict[str, Floats] = field(default_factory=dict)
+
+
+class Raters:
+    """Opens the models and checks that they fit each other and the settings.
+
+    Attributes
+    ----------
+    columns : list of Column
+        The rater's, those of the further raters, and that of the perplexity.
+    warning : str or None
+        What a person should know before trusting the scores.
+
+    Raises
+    ------
+    RallyError
+        What opening raises; MISMATCH where the models or settings do not belong together.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        how: dict[str, Any] = {"dtype": settings.dtype, "threads": settings.threads}
+        self._scorers = [Scorer(path, **how) for path in (settings.rater, *settings.also)]
+        self.model = self._scorers[0].model
+        self._lm = None if settings.perplexity is None else Model(settings.perplexity, **how)
+        if self._lm is not None and self._lm.kind != "lm":
+            message = (
+                f"{settings.perplexity}: perplexity needs a language model, found a model of kind {self._lm.kind!r}"
+            )
+            raise RallyError(Status.WRONG_KIND, message)
+        self._check_mode()
+        self._models = [scorer.model for scorer in self._scorers] + ([] if self._lm is None else [self._lm])
+        self._shares = self._shared_tokens()
+        self.columns = self._columns()
+
+    def close(self) -> None:
+        for model in self._models:
+            model.close()
+
+    # What fits
+
+    def _check_mode(self) -> None:
+        """Whether what is to be rated is what the raters were trained on, and fits them."""
+        self.warning: str | None = None
+        for scorer in self._scorers:
+            self._check_length(scorer)
+            packing = scorer.model.metadata.get("rally.packing", "document")
+            if self._settings.packed is not None and packing != "packed":
+                message = f"{scorer.path}: was trained on documents (rally.packing = {packing}); leave --packed out"
+                raise RallyError(Status.MISMATCH, message)
+            if self._settings.packed is None and packing == "packed":
+                self.warning = (
+                    f"{scorer.path} was trained on packed sequences and rates single documents here: "
+                    "their scores have a distribution of their own; --packed N rates what it was trained on"
+                )
+        if self._settings.packed is not None and self.model.info.eos_token_id is None:
+            message = f"{self._settings.rater}: has no end token to put between packed documents"
+            raise RallyError(Status.MISMATCH, message)
+
+    def _check_length(self, scorer: Scorer) -> None:
+        longest = scorer.model.info.max_position_embeddings
+        for name in ("packed", "window"):
+            wish = getattr(self._settings, name)
+            if wish is not None and wish > longest:
+                message = f"{scorer.path}: {name} {wish} is beyond its longest row of {longest} tokens"
+                raise RallyError(Status.INVALID_ARGUMENT, message)
+
+    def _shared_tokens(self) -> list[bool]:
+        """Of each model, whether it reads the first one's tokens. Others get the text."""
+        settings = self._settings
+        paths = [settings.rater, *settings.also, *([] if settings.perplexity is None else [settings.perplexity])]
+        digests = [tokenizer_digest(path, model.metadata) for path, model in zip(paths, self._models, strict=True)]
+        shares = [digest == digests[0] for digest in digests]
+        for path, same in zip(paths, shares, strict=True):
+            if not same and (settings.tokens is not None or settings.packed is not None):
+                what = "token ids" if settings.tokens is not None else "packed sequences"
+                message = (
+                    f"{path}: its tokenizer is another than that of {settings.rater}; {what} mean one of them only"
+                )
+                raise RallyError(Status.MISMATCH, message)
+        if settings.tokens is None and not all(model.info.has_tokenizer for model in self._models):
+            path = next(p for p, m in zip(paths, self._models, strict=True) if not m.info.has_tokenizer)
+            raise RallyError(Status.UNSUPPORTED, f"{path}: has no tokenizer; give a column of token ids by --tokens")
+        return shares
+
+    @property
+    def needs_text(self) -> bool:
+        return not all(self._shares)
+
+    @property
+    def vocabulary(self) -> int:
+        """Ids that all models know."""
+        return min(model.info.vocab_size for model in self._models)
+
+    def _columns(self) -> list[Column]:
+        settings = self._settings
+        columns = []
+        for index, scorer in enumerate(self._scorers):
+            end = "" if index == 0 else f"_{Path(scorer.path).stem}"
+            label = f"{scorer.fingerprint}:{mode_label(settings, scorer.model.info.max_position_embeddings)}"
+            columns.append(Column(f"score{end}", f"quantile{end}", scorer.path, scorer.fingerprint, label))
+        if self._lm is not None and settings.perplexity is not None:
+            kind = f"rally perplexity 1\0{self._lm.info.dtype}\0".encode()
+            fingerprint = hashlib.sha256(kind + file_digest(settings.perplexity)).hexdigest()
+            label = f"{fingerprint}:perplexity {mode_label(settings, self._lm.info.max_position_embeddings)}"
+            columns.append(Column("perplexity", "quantile_perplexity", settings.perplexity, fingerprint, label))
+        names = [column.name for column in columns]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise RallyError(
+                Status.INVALID_ARGUMENT, f"also: two columns would be named {twice!r}; rename a model file"
+            )
+        return columns
+
+    # What they say
+
+    def rate(self, batch: Batch) -> Rated:
+        """Scores the documents of a batch, at least one, by all models in turn."""
+        tokens = batch.rows()
+        rated: Rated | None = None
+        for scorer, column, shares in zip(self._scorers, self.columns, self._shares, strict=False):
+            found = self._documents(scorer, tokens if shares else self._encoded(scorer.model, batch))
+            rated = rated or Rated(found)
+            rated.scores[column.name] = found.mean
+        assert rated is not None
+        if self._lm is not None:
+            settings = self._settings
+            rows = tokens if self._shares[-1] else self._encoded(self._lm, batch)
+            rated.scores["perplexity"] = perplexities(self._lm, rows, settings.window, settings.max_windows)
+        return rated
+
+    def _documents(self, scorer: Scorer, rows: Rows) -> DocumentScores:
+        settings = self._settings
+        return scorer.rate_documents(rows, settings.window, settings.stride, settings.max_windows)
+
+    def _encoded(self, model: Model, batch: Batch) -> Rows:
+        texts: list[Any] = [document.text for document in batch.documents]
+        return model.encode_rows(texts, parse_special=False)

@@ -1,0 +1,129 @@
+"""What a run was asked for, and what of it must stay the same when it goes on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import RallyError, Status
+
+FORMATS = ("parquet", "jsonl")
+
+#: What may differ when a run goes on: it changes no result, or is compared by what comes of it.
+_FREE = ("rater", "inputs", "out", "journal", "also", "perplexity", "dtype", "threads", "commit_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One run over a corpus.
+
+    Attributes
+    ----------
+    rater : str
+        Model file of the rater.
+    inputs : tuple of str
+        Files, folders and globs, local or of any file system that fsspec knows.
+    out : str
+        Folder for the shards and the report; local, or of any file system that fsspec knows.
+    journal : str, optional
+        Local folder for the journal; needed where `out` is elsewhere.
+    id, text, tokens, source : str, optional
+        Columns. Without an id a row is named ``file:row``. `tokens` is read instead of `text` where it is given.
+        Without a source a row belongs to that of its file.
+    format : {"parquet", "jsonl"}
+        Of the shards.
+    window, stride, max_windows : int, optional
+        As in `Model.rate_documents`.
+    packed : int, optional
+        Tokens of a packed sequence; None: documents are rated.
+    also : tuple of str
+        Model files of further raters.
+    perplexity : str, optional
+        Model file of a language model.
+    discard : float, optional
+        Share ρ in [0, 1) that the report is about; None: what the rater's file recommends, or one half.
+    dtype, threads
+        As in `Model`.
+    shard_rows : int
+        Rows of a shard, at least, but for the last one.
+    commit_tokens : int
+        Tokens that are rated, and then written to the journal, together.
+    """
+
+    rater: str
+    inputs: tuple[str, ...]
+    out: str
+    journal: str | None = None
+    id: str | None = None
+    text: str = "text"
+    tokens: str | None = None
+    source: str | None = None
+    format: str = "parquet"
+    window: int | None = None
+    stride: int | None = None
+    max_windows: int | None = None
+    packed: int | None = None
+    also: tuple[str, ...] = ()
+    perplexity: str | None = None
+    discard: float | None = None
+    dtype: str = "auto"
+    threads: int = 0
+    shard_rows: int = 1_000_000
+    commit_tokens: int = 1 << 16
+
+    def __post_init__(self) -> None:
+        if not self.inputs:
+            raise _invalid("inputs: expected at least one file, folder or glob")
+        if self.format not in FORMATS:
+            raise _invalid(f"format: expected one of {', '.join(FORMATS)}, found {self.format!r}")
+        for name in ("shard_rows", "commit_tokens", "packed"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise _invalid(f"{name}: expected at least 1, found {value}")
+        if self.discard is not None and not 0 <= self.discard < 1:
+            raise _invalid(f"discard: expected a share in [0, 1), found {self.discard}")
+        if self.packed is not None:
+            self._check_packed()
+
+    def _check_packed(self) -> None:
+        for name in ("window", "stride", "max_windows", "source", "perplexity"):
+            if getattr(self, name) is not None:
+                raise _invalid(f"packed: packed sequences are rated whole and by raters only; leave {name} out")
+
+    @property
+    def content(self) -> str:
+        """The column that is rated."""
+        return self.tokens or self.text
+
+    def options(self) -> dict[str, Any]:
+        """What shapes the results, beside the files, by name."""
+        return {name: getattr(self, name) for name in Settings.__dataclass_fields__ if name not in _FREE}
+
+
+def mode_label(settings: Settings, longest: int) -> str:
+    """What is rated, in words that part distributions which do not belong together; `rally score` says the same.
+
+    `longest`: the model's longest row, in tokens.
+    """
+    if settings.packed is not None:
+        return f"packed {settings.packed}"
+    window = longest if settings.window is None else settings.window
+    stride = window if settings.stride is None else settings.stride
+    limit = "" if settings.max_windows is None else f" max_windows {settings.max_windows}"
+    return f"document window {window} stride {stride}{limit}"
+
+
+def recommended_discard(settings: Settings, metadata: dict[str, str]) -> float:
+    """The share that the report is about."""
+    if settings.discard is not None:
+        return settings.discard
+    try:
+        share = float(metadata.get("rally.discard_fraction", "none"))
+    except ValueError:
+        return 0.5
+    return share if math.isfinite(share) and 0 <= share < 1 else 0.5
+
+
+def _invalid(message: str) -> RallyError:
+    return RallyError(Status.INVALID_ARGUMENT, message)
