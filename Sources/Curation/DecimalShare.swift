@@ -19,14 +19,20 @@ struct DecimalShare {
     places = fraction.count - (parts.count > 1 ? Int(parts[1]) ?? 0 : 0)
   }
 
-  /// ⌈count · share / (1 − share)⌉. Nil beyond 127 bits.
-  func scaled(_ count: Int) -> Int128? {
+  /// ⌊count · share⌋.
+  func part(of count: Int) -> Int {
+    guard places <= 38 else { return 0 }
+    return Int(digits * Int128(count) / power)
+  }
+
+  private var power: Int128 { repeatElement(10, count: places).reduce(1) { $0 * $1 } }
+
+  /// ⌈count · share / (1 − share)⌉.
+  func extra(for count: Int) -> Int128 {
     guard digits > 0, count > 0 else { return 0 }
     // A share below 10^−21 of fewer than 2^63 is less than one.
     guard places <= 38 else { return 1 }
-    let whole = repeatElement(10, count: places).reduce(Int128(1)) { $0 * $1 }
-    let (product, overflow) = digits.multipliedReportingOverflow(by: Int128(count))
-    guard !overflow else { return nil }
-    return (product - 1) / (whole - digits) + 1
+    // At most 17 digits times 63 bits: below 2^120.
+    return (digits * Int128(count) - 1) / (power - digits) + 1
   }
 }

@@ -16,14 +16,24 @@ public enum Selection {
   public static func drawCount(keeping keepCount: Int, discarding discard: Double) throws(RallyError) -> Int {
     try check(keepCount, "keep", in: 0...Int.max)
     let share = try DecimalShare(discard, "discard")
-    // B − N = ⌈N ρ / (1 − ρ)⌉ = ⌈N digits / (10^places − digits)⌉
-    let extra = share.scaled(keepCount)
-    guard let extra, let count = Int(exactly: extra + Int128(keepCount)) else {
+    // B − N = ⌈N ρ / (1 − ρ)⌉
+    guard let count = Int(exactly: share.extra(for: keepCount) + Int128(keepCount)) else {
       throw RallyError(
         .limitExceeded, "discard", expected: "a share for which at most \(Int.max) points are drawn",
         found: "\(discard) with \(keepCount) kept")
     }
     return count
+  }
+
+  /// How many of `count` points the share `keep` is: ⌊count · keep⌋, exact in decimal, and at least one of any.
+  /// - Parameter keep: in (0, 1].
+  /// - Throws: `invalidArgument`.
+  public static func keepCount(of count: Int, keeping keep: Double) throws(RallyError) -> Int {
+    try check(count, "count", in: 0...Int.max)
+    guard keep > 0, keep <= 1 else {
+      throw RallyError(.invalidArgument, "keep", expected: "a share in (0, 1]", found: "\(keep)")
+    }
+    return keep == 1 ? count : max(min(1, count), try DecimalShare(keep, "keep").part(of: count))
   }
 
   /// The places of the `keepCount` highest scores, ascending. Of equal scores the earlier ones stay. O(n log n).

@@ -17,6 +17,8 @@ public final class ModelFile: Sendable {
   public let scoreQuantiles: [Float]?
   /// A number that differs where pairs or weights differ, wherever they are stored (`Digest`).
   package let digest: UInt64
+  /// Files beside this one that hold tensors, relative to its folder, in the order in which they are first named.
+  package let externalLocations: [String]
 
   private let indices: [String: Int]
 
@@ -29,6 +31,7 @@ public final class ModelFile: Sendable {
     scoreQuantiles = parts.scoreQuantiles
     indices = parts.indices
     digest = parts.digest
+    externalLocations = parts.externalLocations
   }
 
   /// The tensor of that name, or nil.

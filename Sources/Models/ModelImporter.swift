@@ -11,6 +11,7 @@ struct ImportedModel {
   var scoreQuantiles: [Float]?
   /// Of all pairs and all weights.
   var digest: UInt64 = 0
+  var externalLocations: [String] = []
 }
 
 /// Reads one model: versions, description, tensors, tokenizer, then a look at every weight.
@@ -40,6 +41,7 @@ struct ModelImporter {
     try table.readQuantiles(into: &model, from: onnx, external: &external)
     try table.readTokenizer(into: &model, from: onnx, external: &external)
     try table.finish()
+    model.externalLocations = onnx.externalLocations
     try checkGraph(onnx)
     model.digest = try checkFinite(model)
     return model

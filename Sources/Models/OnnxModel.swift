@@ -53,6 +53,16 @@ struct OnnxModel: ~Copyable {
     return unsafe StoredTensor(tensor, index: index)
   }
 
+  /// Files that hold external data, relative to the model, in the order in which they are first named.
+  var externalLocations: [String] {
+    var locations: [String] = []
+    for index in 0..<tensorCount {
+      let location = tensor(index).location
+      if !location.isEmpty, !locations.contains(location) { locations.append(location) }
+    }
+    return locations
+  }
+
   /// Decodes the elements of a typed field.
   /// - Parameter destination: room for all elements in the type of the tensor.
   @unsafe

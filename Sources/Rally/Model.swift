@@ -28,6 +28,9 @@ public final class Model: Sendable {
   public let tensors: [TensorInfo]
   public let tokenizer: BytePairTokenizer?
 
+  /// Where the file was opened; nil from memory.
+  let path: String?
+  let externalLocations: [String]
   package let weights: ModelWeights
   /// Differs where the pairs, the weights or the type of the products differ: what one model computed must not go
   /// on in another. The same on every machine.
@@ -62,6 +65,8 @@ public final class Model: Sendable {
   private init(_ file: ModelFile, _ options: ModelOptions) throws(RallyError) {
     tokenizer = try file.makeTokenizer()
     metadata = file.metadata
+    path = file.path
+    externalLocations = file.externalLocations
     tensors = file.tensors.map(TensorInfo.init)
     let total = file.tensors.reduce(0) { unsafe $0 + UInt64($1.data.count) }
     let progress = options.progress

@@ -26,7 +26,7 @@ enum ExitStatus: Int32, CaseIterable {
 
   init(_ code: RallyError.Code) {
     switch code {
-    case .invalidArgument, .bufferTooSmall: self = .arguments
+    case .invalidArgument, .bufferTooSmall, .mismatch: self = .arguments
     case .invalidToken, .emptyInput, .contextExceeded: self = .input
     case .outOfMemory, .limitExceeded: self = .memory
     case .cancelled, .deadlineExceeded: self = .interrupted

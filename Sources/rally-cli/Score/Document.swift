@@ -2,6 +2,12 @@
 struct Document {
   var object: JSONObject
   var tokens: [Int32]
+  /// Names it where it is decided on by its name; any bytes.
+  var id: [UInt8] = []
+  /// Whether its score came with it.
+  var isScored = false
+  /// What is written behind the scores.
+  var additions: [(key: String, value: JSONValue)] = []
   /// By each rater, in their order.
   var scores: [Float] = []
   /// Of the first rater.
@@ -19,9 +25,12 @@ struct Document {
   /// - Parameter fields: one name per rater.
   func json(fields: [String]) -> JSONValue {
     var object = object
-    for (field, score) in zip(fields, scores) { object.set(field, .float(score)) }
-    object.set("token_count", .integer(tokens.count))
-    object.set("windows", .integer(windowCount))
+    if !isScored {
+      for (field, score) in zip(fields, scores) { object.set(field, .float(score)) }
+      object.set("token_count", .integer(tokens.count))
+      object.set("windows", .integer(windowCount))
+    }
+    for (key, value) in additions { object.set(key, value) }
     return .object(object.members)
   }
 

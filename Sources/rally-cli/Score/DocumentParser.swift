@@ -19,7 +19,7 @@ struct DocumentParser {
 
   /// A line of JSON; "tokens" counts where both are there.
   func object(_ line: [UInt8]) throws(LineError) -> Document {
-    let object = try parse(line)
+    let object = try Self.parse(line)
     if let tokens = object["tokens"] { return try document(object, tokens: tokenList(tokens)) }
     guard let text = object["text"] else {
       throw LineError(message: "expected a member \"text\" or \"tokens\", found neither")
@@ -27,7 +27,32 @@ struct DocumentParser {
     return try document(object, tokens: encode(string(text)))
   }
 
-  private func parse(_ line: [UInt8]) throws(LineError) -> JSONObject {
+  /// A line that has its score already.
+  static func scored(_ line: [UInt8], field: String) throws(LineError) -> Document {
+    let object = try parse(line)
+    guard let value = object[field], let score = Float(String(decoding: value, as: UTF8.self)), score.isFinite else {
+      let found = object[field].map { String(decoding: $0, as: UTF8.self).clipped(to: 40) } ?? "none"
+      throw LineError(message: "expected a member \"\(field)\" that is a number, found \(found)")
+    }
+    var document = Document(object: object, tokens: [])
+    document.scores = [score]
+    document.isScored = true
+    return document
+  }
+
+  /// The bytes that a document is named by: a text's own, a number's as it was written.
+  static func name(_ object: JSONObject, field: String) throws(LineError) -> [UInt8] {
+    guard let value = object[field] else {
+      throw LineError(message: "expected a member \"\(field)\" to decide by, found none; --id names another")
+    }
+    if Int(String(decoding: value, as: UTF8.self)) != nil { return Array(value) }
+    var scanner = JSONScanner(Array(value))
+    do throws(JSONError) { return try scanner.string() } catch {
+      throw LineError(message: "\"\(field)\": expected a text or a whole number; \(error.message)")
+    }
+  }
+
+  private static func parse(_ line: [UInt8]) throws(LineError) -> JSONObject {
     do throws(JSONError) { return try JSONObject(line) } catch { throw LineError(message: error.message) }
   }
 

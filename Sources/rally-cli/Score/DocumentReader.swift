@@ -1,16 +1,29 @@
 import Rally
 
+/// What a line is.
+enum LineKind {
+  case text
+  /// An object with a text or tokens.
+  case object
+  /// An object with a score in this member.
+  case scored(String)
+}
+
 /// Makes documents of lines.
 struct DocumentReader: ~Copyable {
   private var input: TextInput
-  private let isPlain: Bool
-  private let model: Model
+  private let kind: LineKind
+  /// Nil where nothing is rated.
+  private let model: Model?
+  /// The member that names a line; nil where lines need no names.
+  private let id: String?
   private var lineNumber = 0
 
-  init(input: consuming TextInput, isPlain: Bool, model: Model) {
+  init(input: consuming TextInput, kind: LineKind, model: Model?, id: String?) {
     self.input = input
-    self.isPlain = isPlain
+    self.kind = kind
     self.model = model
+    self.id = id
   }
 
   /// - Returns: nil after the last line.
@@ -19,14 +32,23 @@ struct DocumentReader: ~Copyable {
     while let line = try input.readLine() {
       lineNumber += 1
       guard !line.allSatisfy({ [0x20, 0x09, 0x0D].contains($0) }) else { continue }
-      let tokenizer = isPlain ? try model.requireTokenizer() : model.tokenizer
-      do throws(LineError) {
-        let reader = DocumentParser(tokenizer: tokenizer, vocabularySize: model.info.vocabularySize)
-        return isPlain ? try reader.plain(line) : try reader.object(line)
-      } catch {
+      if case .text = kind { _ = try model?.requireTokenizer() }
+      do throws(LineError) { return try document(line) } catch {
         throw CommandFailure(.input, "\(input.name):\(lineNumber): \(error.message)")
       }
     }
     return nil
+  }
+
+  private func document(_ line: [UInt8]) throws(LineError) -> Document {
+    let parser = DocumentParser(tokenizer: model?.tokenizer, vocabularySize: model?.info.vocabularySize ?? 0)
+    var document =
+      switch kind {
+      case .text: try parser.plain(line)
+      case .object: try parser.object(line)
+      case .scored(let field): try DocumentParser.scored(line, field: field)
+      }
+    if let id { document.id = try DocumentParser.name(document.object, field: id) }
+    return document
   }
 }

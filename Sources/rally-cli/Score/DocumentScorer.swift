@@ -28,7 +28,8 @@ final class DocumentScorer {
     }
   }
 
-  var isFull: Bool { waitingTokenCount >= Self.batchTokenCount }
+  /// Documents that have their scores already have no tokens; those are counted themselves.
+  var isFull: Bool { max(waitingTokenCount, documents.count) >= Self.batchTokenCount }
 
   func add(_ document: Document) {
     documents.append(document)
@@ -84,8 +85,12 @@ final class DocumentScorer {
   }
 
   /// For people, at the end.
-  func statistics(leftOut: Int) -> String {
-    let rest = leftOut > 0 ? " · \(counted(leftOut, "line")) left out" : ""
-    return "\(counted(documentCount, "document")) · \(short(tokenCount)) tokens · \(rate(tokenCount)) tok/s\(rest)"
+  /// - Parameter kept: documents that were written; nil where all are.
+  func statistics(kept: Int?, leftOut: Int) -> String {
+    var parts = [counted(documentCount, "document")]
+    if !runners.isEmpty { parts += ["\(short(tokenCount)) tokens", "\(rate(tokenCount)) tok/s"] }
+    if let kept { parts.append("\(kept) kept") }
+    if leftOut > 0 { parts.append("\(counted(leftOut, "line")) left out") }
+    return parts.joined(separator: " · ")
   }
 }

@@ -14,9 +14,15 @@ struct ScoreCommand: ParsableCommand {
       their tokens, and "windows" says how many there were. --window, --stride and --max-windows cut otherwise.
 
       Several raters with one tokenizer score the same tokens: --also b.onnx adds a member "score_b".
+
+      --keep, --accept and --weights select by the first rater's scores, --cdf says which share of a corpus lies below each. \
+      With --scored, lines that were scored before are cut again, without rating.
       """)
 
-  @OptionGroup var model: ModelArguments
+  @Option(name: [.short, .long], help: "Model file (.onnx); with --scored not needed.")
+  var model: String?
+
+  @OptionGroup var computing: ComputeArguments
 
   @Option(help: ArgumentHelp("Another rater with the same tokenizer; may be repeated.", valueName: "model"))
   var also: [String] = []
@@ -32,6 +38,8 @@ struct ScoreCommand: ParsableCommand {
 
   @OptionGroup var windows: WindowArguments
 
+  @OptionGroup var selection: SelectionArguments
+
   @Flag(help: "Apply the rater's squash. Without it scores rank without ties.")
   var squash = false
 
@@ -45,6 +53,10 @@ struct ScoreCommand: ParsableCommand {
   var keepGoing = false
 
   func validate() throws {
+    guard model != nil || selection.scored else { throw ValidationError("Missing expected argument '--model <model>'") }
+    if selection.scored, !also.isEmpty || text {
+      throw ValidationError("--scored: expected lines with scores, of which nothing is rated; leave out --also and --text")
+    }
     if field == "token_count" || field == "windows" || field == "text" || field == "tokens" {
       throw ValidationError("--field: expected another name than '\(field)', which has a meaning of its own")
     }
@@ -52,29 +64,50 @@ struct ScoreCommand: ParsableCommand {
 
   func run() throws {
     let models = try raters()
-    let model = models[0]
     let scorer = DocumentScorer(
-      runners: try models.map(self.model.computing.makeRunner), squashes: squash, windows: windows.options)
+      runners: selection.scored ? [] : try models.map(computing.makeRunner), squashes: squash, windows: windows.options)
+    var selected = try LineSelection(selection, label: label(models.first))
     let output = StandardOutput()
-    var ranking: [Document] = []
+    var waiting: [Document] = []
     var leftOutCount = 0
     for path in files.isEmpty ? [TextInput.standard] : files {
       var reader = DocumentReader(
-        input: try TextInput(path: path), isPlain: text || path.hasSuffix(".txt"), model: model)
+        input: try TextInput(path: path), kind: kind(of: path), model: models.first,
+        id: selection.accept == nil ? nil : selection.id)
       leftOutCount += try score(&reader, scorer) { (documents) throws(CommandFailure) in
-        if sort { ranking += documents } else { try write(documents, to: output) }
+        try selected.see(documents)
+        if sort || selected.needsAll { waiting += documents } else { try write(selected.judge(documents), to: output) }
       }
     }
-    if sort { try writeSorted(ranking, to: output) }
-    StandardError.line(StandardError.style.dim(scorer.statistics(leftOut: leftOutCount)))
+    let kept = try selected.judge(waiting)
+    if sort { try writeSorted(kept, to: output) } else { try write(kept, to: output) }
+    try selected.save()
+    let statistics = scorer.statistics(kept: selected.selects ? selected.keptCount : nil, leftOut: leftOutCount)
+    StandardError.line(StandardError.style.dim(statistics))
     if leftOutCount > 0 { throw CommandFailure(.partial) }
+  }
+
+  private func kind(of path: String) -> LineKind {
+    if selection.scored { return .scored(field) }
+    return text || path.hasSuffix(".txt") ? .text : .object
+  }
+
+  /// What a distribution of the first rater's scores is labelled with; nil where nobody asks, for it reads the whole file.
+  private func label(_ model: Model?) throws -> String? {
+    guard let model, selection.cdf != nil || selection.saveCdf != nil || selection.accept != nil else { return nil }
+    let window = windows.window ?? model.info.contextLength
+    let limit = windows.maxWindows.map { " max_windows \($0)" } ?? ""
+    do throws(RallyError) {
+      let fingerprint = try model.scorerFingerprint(squashes: squash)
+      return "\(fingerprint):document window \(window) stride \(windows.stride ?? window)\(limit)"
+    } catch { throw CommandFailure(error) }
   }
 
   /// The raters, of `--model` and `--also`, which read the same tokens.
   private func raters() throws -> [Model] {
     var models: [Model] = []
-    for path in [self.model.model] + also {
-      let model = try self.model.computing.open(path)
+    for path in [model].compactMap(\.self) + also {
+      let model = try computing.open(path)
       guard model.info.kind == .rater else {
         throw CommandFailure(
           .model, "score: expected a rater, found '\(model.info.name)', a language model; only raters score texts")
