@@ -5,7 +5,7 @@ import Testing
 struct SelectionTests {
   @Test(arguments: [
     (1, 0.9, 10), (1, 0.0, 1), (0, 0.5, 0), (32, 0.75, 128), (128, 0.75, 512), (128, 0.1, 143), (128, 0.5, 256), (7, 0.3, 10),
-    (3, 0.7, 10), (1, 0.99, 100), (1, 0.999_999, 1_000_000), (3, 1e-300, 4), (3, 5e-324, 4), (.max, 0.0, .max),
+    (3, 0.7, 10), (1, 0.99, 100), (1, 0.999_999, 1_000_000), (3, 1e-300, 4), (3, .leastNonzeroMagnitude, 4), (.max, 0.0, .max),
     (1, 0.999_999_999_999_999_9, 10_000_000_000_000_000), (1, 1e-5, 2), (99_999, 1e-5, 100_000), (100_000, 1e-5, 100_002),
   ])
   func drawnCounts(keep: Int, discard: Double, expected: Int) throws {
@@ -31,6 +31,14 @@ struct SelectionTests {
     #expect(code { _ = try Selection.drawCount(keeping: .max, discarding: 0.5) } == .limitExceeded)
     #expect(code { _ = try Selection.drawCount(keeping: 1, discarding: 1e-300) } == nil)
     #expect(code { _ = try Selection.drawCount(keeping: .max, discarding: 1e-300) } == .limitExceeded)
+  }
+
+  @Test(arguments: [(10, 0.1, 1), (9, 0.1, 1), (100, 0.29, 29), (1000, 1, 1000), (0, 0.5, 0), (5, 1e-300, 1), (128, 0.25, 32)])
+  func keptCounts(count: Int, keep: Double, expected: Int) throws {
+    #expect(try Selection.keepCount(of: count, keeping: keep) == expected)
+    for wrong in [0, -1, 1.5, .nan] {
+      #expect(code { _ = try Selection.keepCount(of: count, keeping: wrong) } == .invalidArgument)
+    }
   }
 
   /// The twin sorts places by score and then by place.

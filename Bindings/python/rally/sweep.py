@@ -54,8 +54,8 @@ class Cut:
         ρ.
     drawn : int
         B: points to draw for each batch.
-    threshold : float
-        The lowest score that stays; NaN where none does.
+    threshold : float, optional
+        The lowest score that stays; None where none does.
     kept, kept_tokens : int
     token_share : float
         `kept_tokens` among all.
@@ -69,7 +69,7 @@ class Cut:
 
     discard: float
     drawn: int
-    threshold: float
+    threshold: float | None
     kept: int
     kept_tokens: int
     token_share: float
@@ -107,7 +107,7 @@ def cut(
     if rater_parameters is not None and model_parameters is not None:
         cost = select.cost_ratio(rater_parameters, model_parameters, share)
         net = token_share + select.cost_ratio(rater_parameters, model_parameters, 0)
-    threshold = float(scored.scores[places].min()) if places.size else math.nan
+    threshold = _decimal(scored.scores[places].min()) if places.size else None
     return Cut(share, drawn, threshold, places.size, tokens, token_share, cost, net, loss), places
 
 
@@ -193,7 +193,7 @@ def write(folder: Path, discard: str, scored: Scored, places: npt.NDArray[np.int
     temporary = folder / f".{path.name}.{os.getpid()}"
     with open(temporary, "w", encoding="utf-8") as file:
         for place in places.tolist():
-            row = {"id": scored.ids[place], "score": float(scored.scores[place])}
+            row = {"id": scored.ids[place], "score": _decimal(scored.scores[place])}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
     os.replace(temporary, path)
     return path
@@ -212,6 +212,11 @@ def read_losses(path: str, discards: Sequence[str]) -> dict[str, float]:
     return {share: losses[Fraction(share)] for share in discards if Fraction(share) in losses}
 
 
+def _decimal(score: np.float32) -> float:
+    """The double that is written with as few digits as tell the score from its neighbours."""
+    return float(str(score))
+
+
 def _invalid(message: str) -> RallyError:
     return RallyError(Status.INVALID_ARGUMENT, message)
 
@@ -226,13 +231,8 @@ def table(cuts: Sequence[Cut], best: Cut | None) -> str:
     shown = [name for name in optional if any(getattr(one, name) is not None for one in cuts)]
     lines = [[*heads, *(optional[name] for name in shown)]]
     for one in cuts:
-        cells = [
-            f"{one.discard:.6g}",
-            f"{one.drawn:,}",
-            f"{one.threshold:.4f}",
-            f"{one.kept:,}",
-            f"{one.kept_tokens:,}",
-        ]
+        threshold = "" if one.threshold is None else f"{one.threshold:.4f}"
+        cells = [f"{one.discard:.6g}", f"{one.drawn:,}", threshold, f"{one.kept:,}", f"{one.kept_tokens:,}"]
         cells.append(f"{one.token_share:.1%}")
         for name in shown:
             value = getattr(one, name)

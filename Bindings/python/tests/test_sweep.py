@@ -92,6 +92,18 @@ def test_costs_and_losses(lines: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert "costs more" not in err
 
 
+def test_a_share_may_leave_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "few.jsonl"
+    path.write_text('{"id": 1, "score": 0.1, "token_count": 3}\n{"id": 2, "score": 0.2, "token_count": 0}\n')
+    assert "nan" not in run(capsys, path)[1]
+    _, out, _ = run(capsys, path, "--json", "--discard", "0.5,0.9", "--out", tmp_path)
+    half, most = json.loads(out)["cuts"]
+    assert (half["threshold"], half["kept"], half["kept_tokens"]) == (0.2, 1, 0)
+    assert (most["kept"], "threshold" in most) == (0, False)
+    assert (tmp_path / "kept-0.5.jsonl").read_text() == '{"id": 2, "score": 0.2}\n'
+    assert (tmp_path / "kept-0.9.jsonl").read_text() == ""
+
+
 def test_refusals(lines: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     losses = tmp_path / "losses.json"
     losses.write_text('{"0.3": 3.0}')
