@@ -37,8 +37,8 @@ class ProgressBar:
 
     def __call__(self, progress: Progress, byte_count: int) -> None:
         if self._bar is None:
-            how = {"total": byte_count, "initial": progress.read, "unit": "B", "unit_scale": True, "desc": "rating"}
-            self._bar = tqdm(**how, disable=None, leave=False)
+            sizes = {"total": byte_count, "initial": progress.read, "unit": "B", "unit_scale": True}
+            self._bar = tqdm(**sizes, desc="rating", disable=None, leave=False, miniters=1)
             self._start, self._tokens = time.monotonic(), progress.tokens
             if progress.rows or progress.rejected:
                 print(f"going on behind {progress.rows:,} rated rows", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def page(found: Report, tallies: Tallies) -> str:
     rows = [_row(one["source"], one, tallies.sources[one["source"]], tallies.whole, found) for one in found["sources"]]
     if len(rows) != 1:
         rows.append(_row("all", found["all"], tallies.whole, tallies.whole, found))
-    title = f"Scores by {escape(found['rater'])}"
+    title = f"Scores by {escape(Path(found['rater']).name)}"
     threshold = found["threshold"]
     cut = (
         "" if threshold is None else f" The dashed line is the cut at ρ = {found['discard']:g}, score {threshold:.4f}."

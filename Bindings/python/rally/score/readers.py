@@ -101,7 +101,8 @@ def _lines(stored: Any, file: InputFile, columns: Columns, row: int, offset: int
     else:
         stored.seek(offset)
     for number, (line, end) in enumerate(split_lines(stream, offset), row):
-        place = {"number": number, "offset": end, "read": stored.tell()}
+        read = end if file.compression is None else stored.tell()
+        place: dict[str, Any] = {"number": number, "offset": end, "read": read}
         if line is None:
             yield Row(**place, problem=f"longer than {LONGEST_LINE} bytes")
         elif line.strip():
