@@ -4,7 +4,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps build demo test fuzz bench bench-quick soak sanitize clean
+.PHONY: help deps adapters build demo test fuzz bench bench-quick soak sanitize clean
 
 RELEASE := .build/release
 STAMPS  := .build/stamps
@@ -58,6 +58,20 @@ $(STAMPS)/bench: Bindings/python/pyproject.toml $(STAMPS)/python
 	$(call say,Python: what the benchmark sets beside Rally)
 	@.venv/bin/python -m pip install --disable-pip-version-check -q --progress-bar off -e "Bindings/python[bench]"
 	@touch $@
+
+## adapters  a Python of their own, .build/adapters, for Ray, datatrove, datasets, Spark and NeMo Curator; 1.7 GB
+adapters: $(STAMPS)/adapters
+
+$(STAMPS)/adapters: Bindings/python/pyproject.toml $(STAMPS)/debian
+	$(call say,Python: .build/adapters with the frameworks that rally.adapters serves; and Java for Spark)
+	@command -v java >/dev/null || { \
+	  sudo=; (( $$(id -u) == 0 )) || sudo=sudo; \
+	  $$sudo apt-get update -qq; \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends default-jre-headless; }
+	@test -x .build/adapters/bin/python || python3 -m venv .build/adapters
+	@.build/adapters/bin/python -m pip install --disable-pip-version-check -q --progress-bar off \
+	  -e "Bindings/python[adapters]" pytest
+	@mkdir -p $(@D) && touch $@
 
 ## build   the engine: librally.so.0 and the command `rally`, in .build/release
 build: deps

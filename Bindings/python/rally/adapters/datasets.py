@@ -1,0 +1,57 @@
+"""Hugging Face datasets: ``map`` in processes, with a cache that knows the rater by its content."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from ..scorer import Scorer
+from ._extras import extra
+
+with extra("datasets"):
+    from datasets import Dataset
+    from datasets.fingerprint import Hasher
+
+    from .tables import Columns, TableRater
+
+
+def rate(
+    dataset: Dataset, scorer: Scorer, *, num_proc: int | None = None, batch_size: int = 1000, **how: Unpack[Columns]
+) -> Dataset:
+    """Adds what a rater says of each row; see `TableRater` for the columns.
+
+    The result is cached like that of any ``map``, under a name that depends on the data set, the content of the model
+    file and the way of reading: not on the file's name, the number of processes or threads. So a rater that has moved
+    finds its scores again, and another one in its place does not.
+
+    Parameters
+    ----------
+    dataset : datasets.Dataset
+    scorer : Scorer
+        With ``threads=1`` where `num_proc` is the number of cores.
+    num_proc : int, optional
+        Worker processes; None: this one.
+    batch_size : int
+        Rows that are rated together.
+    **how
+        `Columns`.
+
+    Returns
+    -------
+    datasets.Dataset
+        All columns and the new ones, in the format of `dataset`.
+
+    Notes
+    -----
+    A streamed ``IterableDataset`` takes the function itself:
+    ``stream.with_format("arrow").map(TableRater(scorer), batched=True)``.
+    """
+    rater = TableRater(scorer, **how)
+    rated = dataset.with_format("arrow").map(
+        rater,
+        batched=True,
+        batch_size=batch_size,
+        num_proc=num_proc,
+        new_fingerprint=Hasher.hash((dataset._fingerprint, rater.fingerprint)),
+        desc="Rating",
+    )
+    return rated.with_format(dataset.format["type"], **dataset.format["format_kwargs"])

@@ -1,0 +1,143 @@
+"""Documents as jobs have them, rated: some are missing, some are empty, workers come and go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypedDict, Unpack
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import RallyError, Status
+from ..rows import Row, Rows, check_names
+from ..scorer import Scorer
+
+Document: TypeAlias = "str | bytes | Row | None"
+
+_scorers: dict[tuple[Any, ...], Scorer] = {}
+"""Of this process, by what they are; a model stays open from one task to the next."""
+
+
+class Reading(TypedDict, total=False):
+    """Keyword arguments of all adapters: how a document is read.
+
+    Attributes
+    ----------
+    window, stride, max_windows : int, optional
+        As in `Model.rate_documents`.
+    suffix : str
+        Behind the names of what is said of a document, for a second rater beside a first; default: none.
+    """
+
+    window: int | None
+    stride: int | None
+    max_windows: int | None
+    suffix: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ratings:
+    """What is said of D documents. One that is missing, or has no token, is not rated.
+
+    Attributes
+    ----------
+    rated : ndarray, shape [D], bool
+    score : ndarray, shape [D], float32
+        Token-weighted mean of the windows; NaN where it is not rated.
+    token_count : ndarray, shape [D], int64
+    windows : ndarray, shape [D], int64
+        How many there were.
+    coverage : ndarray, shape [D], float32
+        Share of the tokens that were in a window.
+    """
+
+    rated: npt.NDArray[np.bool_]
+    score: npt.NDArray[np.float32]
+    token_count: npt.NDArray[np.int64]
+    windows: npt.NDArray[np.int64]
+    coverage: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return self.rated.size
+
+
+class DocumentRater:
+    """A scorer and a way of reading, as one value that jobs pickle.
+
+    In a process all that read with equal scorers share one open model, however often tasks unpickle them; a file that
+    has changed since is opened anew.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        With ``threads=1`` where workers are as many as cores. Its file must be there, under its path, for each worker.
+    **how
+        `Reading`.
+
+    Raises
+    ------
+    RallyError
+        INVALID_ARGUMENT: the scorer is no `Scorer`. All else when the first document is rated.
+    """
+
+    def __init__(self, scorer: Scorer, **how: Unpack[Reading]) -> None:
+        if not isinstance(scorer, Scorer):
+            found = type(scorer).__name__
+            raise RallyError(Status.INVALID_ARGUMENT, f"scorer: expected a rally.Scorer, found {found}")
+        check_names(how, Reading)
+        self._scorer = scorer
+        self._windows: dict[str, Any] = {name: how.get(name) for name in ("window", "stride", "max_windows")}
+        self._suffix = how.get("suffix", "")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._scorer = _shared(self._scorer)
+
+    @property
+    def scorer(self) -> Scorer:
+        """What rates."""
+        return self._scorer
+
+    @property
+    def names(self) -> tuple[str, str, str, str]:
+        """What is said of a document: score, token_count, windows, coverage, with the suffix."""
+        tail = self._suffix
+        return f"score{tail}", f"token_count{tail}", f"windows{tail}", f"coverage{tail}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Stands for the scorer's content and the way of reading; equal ones say the same of a document."""
+        return f"{self._scorer.fingerprint} {sorted(self._windows.items())} {self._suffix!r}"
+
+    def rate(self, documents: Rows | Sequence[Document]) -> Ratings:
+        """Rates texts, rows of token ids, or both; a document's score does not depend on the others.
+
+        Raises
+        ------
+        RallyError
+            INVALID_TOKEN, and whatever `Model` raises. Documents without tokens are no error.
+        """
+        rows, model = documents, self._scorer.model
+        if not isinstance(rows, Rows):
+            rows = model._rows([() if document is None else document for document in rows])
+        rated = rows.lengths > 0
+        score = np.full(len(rows), np.nan, np.float32)
+        windows, coverage = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.float32)
+        if rated.any():
+            # A row without tokens ends where it begins: without its end, it is gone.
+            some = Rows(rows.tokens, np.concatenate([rows.offsets[:1], rows.offsets[1:][rated]]))
+            found = self._scorer.rate_documents(some, **self._windows)
+            score[rated], windows[rated], coverage[rated] = found.mean, found.window_counts, found.coverage
+        return Ratings(rated, score, rows.lengths, windows, coverage)
+
+
+def _shared(scorer: Scorer) -> Scorer:
+    """The first scorer of this process that reads the same file in the same way."""
+    try:
+        file = os.stat(scorer.path)
+    except OSError:  # the first use will say what is wrong
+        return scorer
+    described = sorted(scorer.__getstate__().items())
+    return _scorers.setdefault((*described, file.st_ino, file.st_size, file.st_mtime_ns), scorer)
