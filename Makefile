@@ -59,7 +59,7 @@ $(STAMPS)/bench: Bindings/python/pyproject.toml $(STAMPS)/python
 	@.venv/bin/python -m pip install --disable-pip-version-check -q --progress-bar off -e "Bindings/python[bench]"
 	@touch $@
 
-## adapters  a Python of their own, .build/adapters, for Ray, datatrove, datasets, Spark and NeMo Curator; 1.7 GB
+## adapters  a Python of their own, .build/adapters, for Ray, Spark, datatrove, datasets, NeMo Curator and the harness; 2 GB
 adapters: $(STAMPS)/adapters
 
 $(STAMPS)/adapters: Bindings/python/pyproject.toml $(STAMPS)/debian
@@ -70,7 +70,7 @@ $(STAMPS)/adapters: Bindings/python/pyproject.toml $(STAMPS)/debian
 	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends default-jre-headless; }
 	@test -x .build/adapters/bin/python || python3 -m venv .build/adapters
 	@.build/adapters/bin/python -m pip install --disable-pip-version-check -q --progress-bar off \
-	  -e "Bindings/python[adapters]" pytest
+	  -e "Bindings/python[adapters,convert]" accelerate pytest
 	@mkdir -p $(@D) && touch $@
 
 ## build   the engine: librally.so.0 and the command `rally`, in .build/release

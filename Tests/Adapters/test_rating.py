@@ -17,7 +17,7 @@ from rally.adapters.tables import TableRater
 
 from conftest import RATER, Corpus
 
-MODULES = ("ray", "datasets", "datatrove", "spark", "nemo")
+MODULES = ("ray", "datasets", "datatrove", "spark", "nemo", "lm_eval")
 
 
 def table(corpus: Corpus) -> pa.Table:
