@@ -39,15 +39,9 @@ def tokenizer_digest(path: str, metadata: dict[str, str]) -> bytes:
     if metadata.get("rally.tokenizer", "none") == "none":
         keys.append("rally.vocab_size")
     total = hashlib.sha256(repr([(key, metadata.get(key)) for key in keys]).encode())
-    with (
-        open(path, "rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-        memoryview(content) as model,
-    ):
-        for graph in _fields(model, _MODEL_GRAPH):
-            for tensor in _fields(graph, _GRAPH_INITIALIZER):
-                if any(bytes(name).startswith(b"tokenizer.") for name in _fields(tensor, _TENSOR_NAME)):
-                    total.update(hashlib.sha256(tensor).digest())
+    for tensor in _initializers(path):
+        if any(bytes(name).startswith(b"tokenizer.") for name in _fields(tensor, _TENSOR_NAME)):
+            total.update(hashlib.sha256(tensor).digest())
     return total.digest()
 
 
@@ -58,17 +52,22 @@ def _sha256(path: str) -> bytes:
 
 def _external_locations(path: str) -> list[str]:
     locations: dict[str, None] = {}
+    for tensor in _initializers(path):
+        for entry in _fields(tensor, _TENSOR_EXTERNAL_DATA):
+            if [bytes(key) for key in _fields(entry, _ENTRY_KEY)] == [b"location"]:
+                locations |= {os.fsdecode(bytes(value)): None for value in _fields(entry, _ENTRY_VALUE)}
+    return list(locations)
+
+
+def _initializers(path: str) -> Iterator[memoryview]:
+    """The tensors that the file stores, as they stand in it; each is valid until the next one."""
     with (
         open(path, "rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
         memoryview(content) as model,
     ):
         for graph in _fields(model, _MODEL_GRAPH):
-            for tensor in _fields(graph, _GRAPH_INITIALIZER):
-                for entry in _fields(tensor, _TENSOR_EXTERNAL_DATA):
-                    if [bytes(key) for key in _fields(entry, _ENTRY_KEY)] == [b"location"]:
-                        locations |= {os.fsdecode(bytes(value)): None for value in _fields(entry, _ENTRY_VALUE)}
-    return list(locations)
+            yield from _fields(graph, _GRAPH_INITIALIZER)
 
 
 def _fields(message: memoryview, wanted: int) -> Iterator[memoryview]:
