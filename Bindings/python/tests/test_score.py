@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -268,11 +269,14 @@ def test_file_systems_elsewhere(rater: rally.Model, rater_path: Path, tmp_path: 
 def test_what_cannot_be_run(rater_path: Path, lm_path: Path, tmp_path: Path) -> None:
     path = tmp_path / "in.txt"
     path.write_text("the sea\n")
+    nameless = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")
+    Path(nameless).write_text("the sea\n")
     cases: list[tuple[dict[str, Any], Status, str]] = [
         ({"rater": str(lm_path)}, Status.WRONG_KIND, "needs a rater"),
         ({"perplexity": str(rater_path)}, Status.WRONG_KIND, "needs a language model"),
         ({"inputs": (str(tmp_path / "none.txt"),)}, Status.FILE_NOT_FOUND, "none.txt: no file here"),
         ({"inputs": (str(rater_path),)}, Status.INVALID_ARGUMENT, "expected .jsonl"),
+        ({"inputs": (nameless,)}, Status.INVALID_ARGUMENT, "expected a name in UTF-8"),
         ({"inputs": (str(tmp_path),)}, Status.INVALID_ARGUMENT, "lies inside of the input"),
         ({"also": (str(rater_path), str(rater_path))}, Status.INVALID_ARGUMENT, "two columns"),
         ({"window": 100000}, Status.INVALID_ARGUMENT, "beyond its longest row"),

@@ -149,6 +149,11 @@ def test_folders_of_others(rater_path: Path, corpus: corpora.Corpus, tmp_path: P
 
 def test_damage_that_no_crash_explains(rater_path: Path, corpus: corpora.Corpus, tmp_path: Path) -> None:
     out = tmp_path / "out"
+    score_corpus(settings(rater_path, corpus.folder, out))
+    (out / "scores-00001.parquet").unlink()
+    with pytest.raises(RallyError, match=r"scores-00001.parquet: was written and is gone"):
+        score_corpus(settings(rater_path, corpus.folder, out))
+    out = tmp_path / "rated"
     rate_all(settings(rater_path, corpus.folder, out))
     first = out / "_journal" / "00000.journal"
     content = bytearray(first.read_bytes())
@@ -157,6 +162,9 @@ def test_damage_that_no_crash_explains(rater_path: Path, corpus: corpora.Corpus,
     with pytest.raises(RallyError, match=r"00000.journal: damaged at byte") as caught:
         score_corpus(settings(rater_path, corpus.folder, out))
     assert caught.value.code == Status.CORRUPT_FILE
+    (out / "_journal" / "run.json").unlink()
+    with pytest.raises(RallyError, match="its records are there"):
+        score_corpus(settings(rater_path, corpus.folder, out))
 
 
 def test_kills(rater_path: Path, tmp_path: Path) -> None:

@@ -135,6 +135,10 @@ def _names() -> str:
 
 
 def _describe(path: str, system: Any, place: str) -> InputFile:
+    try:
+        path.encode()
+    except UnicodeEncodeError:  # ids and the report could not be written
+        raise RallyError(Status.INVALID_ARGUMENT, f"{path!r}: expected a name in UTF-8; rename the file") from None
     if isinstance(system, LocalFileSystem):
         status = os.stat(place)
         size, version = status.st_size, f"modified {status.st_mtime_ns}"

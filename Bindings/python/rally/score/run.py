@@ -22,7 +22,7 @@ from .page import page
 from .pipeline import Ahead
 from .raters import Raters
 from .readers import Columns
-from .report import Report, report, save_distributions, table
+from .report import Report, report, save_distributions
 from .settings import Settings, mode_label, recommended_discard
 from .statistics import Tallies
 from .table import record_of, write_shard
@@ -64,23 +64,33 @@ class Run:
             process writes there. Whatever reading, rating and writing raise; what was rated until then is kept.
         """
         with _journal(self.folder, self.settings.shard_rows) as journal:
-            settings, state = self.settings, self._begin(journal.folder / "run.json")
+            state = self._begin(journal)
             if not state["complete"]:
                 journal.recover()
                 watch(journal.progress, self.byte_count)
                 self._rate(journal, watch)
                 self._write(journal)
                 if self._is_remote:
-                    publish(self.folder, settings.out)
-                write_json(journal.folder / "run.json", state | {"complete": True})
+                    publish(self.folder, self.settings.out)
+                state |= {"complete": True, "shards": [path.name for path in self.folder.glob("scores-*")]}
+                write_json(journal.folder / "run.json", state)
             journal.remove()
+        return self._finished(state["shards"])
+
+    def _finished(self, shards: Sequence[str]) -> Report:
+        """The report of a run that is complete."""
+        for name in [*shards, "report.json"]:
+            if not (self.folder / name).exists():
+                message = f"{self.folder / name}: was written and is gone; remove the folder and begin anew"
+                raise RallyError(Status.FILE_NOT_FOUND, message)
         found: Report = json.loads((self.folder / "report.json").read_text())
         return found
 
     # What belongs together
 
-    def _begin(self, path: Path) -> dict[str, Any]:
+    def _begin(self, journal: Journal) -> dict[str, Any]:
         """The state of the run that the folder has; a new one where it has none."""
+        path = journal.folder / "run.json"
         asked = {
             "version": _VERSION,
             "options": self.settings.options(),
@@ -98,6 +108,8 @@ class Run:
                     f"{f'; and {len(changes) - 5} more' if len(changes) > 5 else ''}. Write to another folder",
                 )
             return state
+        if journal.paths:
+            raise RallyError(Status.CORRUPT_FILE, f"{path}: is gone, its records are there; remove the folder")
         state = asked | {"complete": False}
         write_json(path, state)
         return state
@@ -230,6 +242,3 @@ def score_corpus(settings: Settings, watch: Watcher = lambda progress, byte_coun
         return run.finish(watch)
     finally:
         run.close()
-
-
-__all__ = ["Run", "score_corpus", "table"]
