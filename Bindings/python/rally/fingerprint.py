@@ -15,7 +15,7 @@ _TENSOR_EXTERNAL_DATA = 13
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 
 #: Metadata whose keys have one of these in them say how text becomes tokens.
-_TOKENIZER_WORDS = ("token", ".add_", "normaliz")
+_TOKENIZER_WORDS = ("token", ".add_", "clean", "chinese", "accents", "lowercase", "subword", "input_chars")
 
 
 def file_digest(path: str) -> bytes:
