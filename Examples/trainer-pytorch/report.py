@@ -52,8 +52,8 @@ def steps_to(run: dict, loss: float) -> float:
 def table(runs: Runs) -> str:
     """Markdown: an arm per line."""
     lines = [
-        "| batches | loss, nats per token | less than random, same seed | junk among what it trained on | seconds |",
-        "|---|---|---|---|---|",
+        "| batches | loss, nats per token | less than random, same seed | junk among what it trained on |",
+        "|---|---|---|---|",
     ]
     reference = [final(run) for run in of_arm(runs, "random")]
     for arm in arms_of(runs):
@@ -61,11 +61,8 @@ def table(runs: Runs) -> str:
         loss = interval([final(run) for run in found])
         gain = interval([base - final(run) for base, run in zip(reference, found, strict=True)])
         junk = interval([100 * run["junk_kept"] for run in found])
-        seconds = np.mean([run["seconds"] for run in found])
         less = "" if arm == "random" else f"{gain[0]:+.3f} ± {gain[1]:.3f}"
-        lines.append(
-            f"| {arm} | {loss[0]:.3f} ± {loss[1]:.3f} | {less} | {junk[0]:.1f} ± {junk[1]:.1f} % | {seconds:.0f} |"
-        )
+        lines.append(f"| {arm} | {loss[0]:.3f} ± {loss[1]:.3f} | {less} | {junk[0]:.1f} ± {junk[1]:.1f} % |")
     return "\n".join(lines)
 
 
