@@ -58,11 +58,12 @@ let package = Package(
 
     // The engine, each target importing only what stands above it.
     .target(name: "Tensors", swiftSettings: swift),
+    .target(name: "JSON", swiftSettings: swift),
     .target(name: "Kernels", dependencies: ["Tensors", "CKernels", "COneDNN"], swiftSettings: swift),
     .target(name: "Tokenization", dependencies: ["Tensors"], swiftSettings: swift),
-    .target(name: "Models", dependencies: ["Tensors", "Kernels", "Tokenization", "COnnx"], swiftSettings: swift),
+    .target(name: "Models", dependencies: ["Tensors", "JSON", "Kernels", "Tokenization", "COnnx"], swiftSettings: swift),
     .target(name: "Scheduling", swiftSettings: swift),
-    .target(name: "Curation", dependencies: ["Tensors", "CStatistics"], swiftSettings: swift),
+    .target(name: "Curation", dependencies: ["Tensors", "Kernels", "CStatistics"], swiftSettings: swift),
     .target(name: "Execution", dependencies: ["Tensors", "Kernels", "Models", "Scheduling"], swiftSettings: swift),
     .target(
       name: "Rally", dependencies: ["Tensors", "Kernels", "Tokenization", "Models", "Execution", "Scheduling", "Curation"],
@@ -72,15 +73,16 @@ let package = Package(
       swiftSettings: swift, linkerSettings: librarySettings),
     .executableTarget(
       name: "rally-cli",
-      dependencies: ["Rally", "Curation", "CRally", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: ["Rally", "Curation", "JSON", "CRally", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: swift, linkerSettings: executableSettings),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: swift),
-    .testTarget(name: "ModelsTests", dependencies: ["Tensors", "Models"], swiftSettings: swift),
+    .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: swift),
+    .testTarget(name: "ModelsTests", dependencies: ["Tensors", "Kernels", "Models"], swiftSettings: swift),
     .testTarget(
       name: "KernelsTests", dependencies: ["Kernels", "Tensors", "CKernels", "COneDNN"], swiftSettings: swift),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"], swiftSettings: swift),
     .testTarget(name: "ExecutionTests", dependencies: ["Tensors", "Models", "Scheduling", "Execution"], swiftSettings: swift),
-    .testTarget(name: "CurationTests", dependencies: ["Tensors", "Curation"], swiftSettings: swift),
+    .testTarget(name: "CurationTests", dependencies: ["Tensors", "Kernels", "Curation"], swiftSettings: swift),
     .testTarget(name: "RallyTests", dependencies: ["Rally"], swiftSettings: swift),
     .testTarget(name: "TokenizationTests", dependencies: ["Tensors", "Tokenization"], swiftSettings: swift),
   ],

@@ -1,3 +1,5 @@
+import JSON
+
 /// How many tokens ran how many recursions.
 struct DepthHistogram {
   /// By depth, from 0; [R + 1].

@@ -1,3 +1,4 @@
+import JSON
 import Rally
 
 enum BenchFormat: String, CaseIterable {

@@ -1,5 +1,6 @@
 import CRally
 import Glibc
+import JSON
 import Rally
 
 /// What was measured, and on what.

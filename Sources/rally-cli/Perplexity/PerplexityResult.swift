@@ -1,4 +1,5 @@
 import Glibc
+import JSON
 
 struct PerplexityResult {
   let tokenCount: Int

@@ -1,3 +1,5 @@
+import JSON
+
 /// One line to be scored.
 struct Document {
   var object: JSONObject

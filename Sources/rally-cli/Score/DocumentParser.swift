@@ -1,3 +1,4 @@
+import JSON
 import Rally
 
 /// What is wrong with a line.

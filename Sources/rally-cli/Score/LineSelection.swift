@@ -1,4 +1,5 @@
 import Curation
+import JSON
 import Rally
 
 /// Says of each line what its score means among the others, and leaves out those that are not kept.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSON
 import Rally
 
 struct ScoreCommand: ParsableCommand {

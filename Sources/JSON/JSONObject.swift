@@ -1,9 +1,9 @@
 /// One line of JSON whose members are kept as they were written.
-struct JSONObject {
-  private(set) var members: [(key: String, value: JSONValue)] = []
+package struct JSONObject {
+  package private(set) var members: [(key: String, value: JSONValue)] = []
 
   /// - Throws: what is wrong, with the place in the line.
-  init(_ line: [UInt8]) throws(JSONError) {
+  package init(_ line: [UInt8]) throws(JSONError) {
     guard String(validating: line, as: UTF8.self) != nil else {
       throw JSONError(message: "expected UTF-8, found other bytes")
     }
@@ -24,16 +24,16 @@ struct JSONObject {
   }
 
   /// An object with one member.
-  init(key: String, value: JSONValue) { members = [(key, value)] }
+  package init(key: String, value: JSONValue) { members = [(key, value)] }
 
   /// The bytes of a member as they were written; the last one where a key is repeated.
-  subscript(key: String) -> ArraySlice<UInt8>? {
+  package subscript(key: String) -> ArraySlice<UInt8>? {
     guard case .raw(let bytes) = members.last(where: { $0.key == key })?.value else { return nil }
     return bytes
   }
 
   /// Puts `value` at the end, in the place of a member that had the key.
-  mutating func set(_ key: String, _ value: JSONValue) {
+  package mutating func set(_ key: String, _ value: JSONValue) {
     members.removeAll { $0.key == key }
     members.append((key, value))
   }

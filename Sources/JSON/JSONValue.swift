@@ -1,5 +1,5 @@
 /// A value to be written as JSON; objects keep the order of their members.
-enum JSONValue {
+package enum JSONValue {
   case null
   case bool(Bool)
   case integer(Int)
@@ -12,11 +12,11 @@ enum JSONValue {
   /// Bytes that are JSON already.
   case raw(ArraySlice<UInt8>)
 
-  static func integers(_ values: [Int32]) -> JSONValue { .array(values.map { .integer(Int($0)) }) }
-  static func optional(_ value: Int32?) -> JSONValue { value.map { .integer(Int($0)) } ?? .null }
+  package static func integers(_ values: [Int32]) -> JSONValue { .array(values.map { .integer(Int($0)) }) }
+  package static func optional(_ value: Int32?) -> JSONValue { value.map { .integer(Int($0)) } ?? .null }
 
   /// On one line, without a newline.
-  var text: [UInt8] {
+  package var text: [UInt8] {
     var bytes: [UInt8] = []
     append(to: &bytes)
     return bytes

@@ -1,26 +1,28 @@
 /// What is wrong with a text that should be JSON.
-struct JSONError: Error {
-  var message: String
+package struct JSONError: Error {
+  package var message: String
+
+  package init(message: String) { self.message = message }
 }
 
 /// Walks over the bytes of one JSON text and checks every one of them (RFC 8259).
-struct JSONScanner {
-  let bytes: [UInt8]
-  private(set) var position = 0
+package struct JSONScanner {
+  package let bytes: [UInt8]
+  package private(set) var position = 0
 
   /// Deeper nesting is refused: each level is a call on the stack.
   private static let depthLimit = 200
 
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
+  package init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  var next: UInt8? { position < bytes.count ? bytes[position] : nil }
+  package var next: UInt8? { position < bytes.count ? bytes[position] : nil }
 
-  mutating func skipSpace() {
+  package mutating func skipSpace() {
     while let byte = next, [0x20, 0x09, 0x0A, 0x0D].contains(byte) { position += 1 }
   }
 
   /// Takes `character` and the space around it, if it is next.
-  mutating func take(_ character: Unicode.Scalar) -> Bool {
+  package mutating func take(_ character: Unicode.Scalar) -> Bool {
     skipSpace()
     guard next == UInt8(ascii: character) else { return false }
     position += 1
@@ -28,18 +30,18 @@ struct JSONScanner {
     return true
   }
 
-  mutating func require(_ character: Unicode.Scalar) throws(JSONError) {
+  package mutating func require(_ character: Unicode.Scalar) throws(JSONError) {
     guard take(character) else { throw unexpected("'\(character)'") }
   }
 
-  func unexpected(_ expected: String) -> JSONError {
+  package func unexpected(_ expected: String) -> JSONError {
     guard let byte = next else { return JSONError(message: "expected \(expected), found the end of the line") }
     let found = (0x21..<0x7F).contains(byte) ? "'\(Unicode.Scalar(byte))'" : "byte \(byte)"
     return JSONError(message: "expected \(expected), found \(found) at byte \(position + 1)")
   }
 
   /// Walks over a value of any kind.
-  mutating func skipValue(depth: Int = 0) throws(JSONError) {
+  package mutating func skipValue(depth: Int = 0) throws(JSONError) {
     guard depth < Self.depthLimit else {
       throw JSONError(message: "expected at most \(Self.depthLimit) levels of nesting, found more")
     }
@@ -61,11 +63,11 @@ struct JSONScanner {
     }
   }
 
-  mutating func members(_ body: (inout JSONScanner) throws(JSONError) -> Void) throws(JSONError) {
+  package mutating func members(_ body: (inout JSONScanner) throws(JSONError) -> Void) throws(JSONError) {
     try list("{", "}", body)
   }
 
-  mutating func elements(_ body: (inout JSONScanner) throws(JSONError) -> Void) throws(JSONError) {
+  package mutating func elements(_ body: (inout JSONScanner) throws(JSONError) -> Void) throws(JSONError) {
     try list("[", "]", body)
   }
 
@@ -122,12 +124,12 @@ struct JSONScanner {
     return position > start
   }
 
-  mutating func integer() throws(JSONError) -> Int {
+  package mutating func integer() throws(JSONError) -> Int {
     skipSpace()
     let start = position
     try skipValue()
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
-    guard let value = Int(text) else { throw JSONError(message: "expected a whole number, found \(text.clipped(to: 40))") }
+    guard let value = Int(text) else { throw JSONError(message: "expected a whole number, found \(text.prefix(40))") }
     return value
   }
 }
@@ -136,7 +138,7 @@ struct JSONScanner {
 
 extension JSONScanner {
   /// - Returns: the string's bytes, UTF-8; half a surrogate pair becomes U+FFFD.
-  mutating func string() throws(JSONError) -> [UInt8] {
+  package mutating func string() throws(JSONError) -> [UInt8] {
     guard next == UInt8(ascii: "\"") else { throw unexpected("a string") }
     position += 1
     var text: [UInt8] = []
