@@ -793,6 +793,115 @@ rally_status rally_engine_save(rally_engine *engine, size_t id, void *data, size
 rally_status rally_engine_restore(rally_engine *engine, const void *data, size_t size, const rally_request *request, size_t *id,
                                   rally_error *error);
 
+/* ------------------------------------------------------------------------------------------------------------------------
+ * Lineage: whether two models come from one initialisation, from their weights alone
+ *
+ * A student that is trained on a teacher's outputs takes over the teacher's traits, whatever the outputs are about, where both
+ * come from one initialisation. Under independent initialisations the hidden units of a model are exchangeable, whatever it was
+ * trained on: units of A and B at the same places match no better than units paired at random. docs/lineage.md has the method.
+ *
+ *     rally_lineage_report *report = NULL;
+ *     rally_lineage_result result; rally_lineage_result_init(&result, sizeof result);
+ *     if (rally_lineage("teacher.onnx", "student-base/", NULL, &report, &error)
+ *         || rally_lineage_get_result(report, &result, &error)) return 1;
+ *     printf("p %g, rho %.3f: %s\n", result.p, result.rho, rally_lineage_verdict_text(result.verdict));
+ *     rally_lineage_close(report);
+ * --------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct rally_lineage_report rally_lineage_report;
+
+/* The bounds of rho were calibrated on three-layer perceptrons that learned from each other's outputs; other models may differ. */
+typedef enum rally_lineage_verdict {
+  RALLY_LINEAGE_NOT_SEEN = 0, /* p >= 0.001; no proof: a checkpoint whose units were permuted evades the test */
+  RALLY_LINEAGE_SHARED = 1,   /* p < 0.001, rho < 0.75 */
+  RALLY_LINEAGE_PARTIAL = 2,  /* p < 0.001, rho in [0.75, 0.95) */
+  RALLY_LINEAGE_STRONG = 3    /* p < 0.001, rho >= 0.95 */
+} rally_lineage_verdict;
+
+/* One line, with what the verdict does not prove; NULL for a number that is none. Static storage. Any thread. */
+const char *rally_lineage_verdict_text(rally_lineage_verdict verdict);
+
+typedef struct rally_lineage_options {
+  size_t struct_size;
+  uint64_t permutations; /* 9999: random pairings that the true one is compared with, 1 ... 10 000 000 */
+  uint64_t seed;         /* 0; the same seed gives the same report */
+  uint32_t threads;      /* 0 (default): as many as this process may use; without influence on the report */
+  rally_progress_callback progress; /* sets of units that were compared, of all */
+  void *progress_user;
+} rally_lineage_options;
+
+void rally_lineage_options_init(rally_lineage_options *options, size_t size);
+
+/* A matrix whose rows are hidden units. Those called "head" or "lm_head" are the output head. */
+typedef struct rally_matrix {
+  size_t struct_size;
+  const char *name;
+  const char *set;   /* NULL (default): its own. Matrices of one set have the same units: what permutes one permutes all */
+  const float *data; /* [rows, columns], row-major */
+  size_t rows;
+  size_t columns;
+} rally_matrix;
+
+void rally_matrix_init(rally_matrix *matrix, size_t size);
+
+/*
+ * Compares two files: model files, .safetensors files, or folders as Hugging Face's libraries save them (f32, f16, bf16; with an
+ * index, too). Attention is compared where config.json says how many heads there are. Of more than 1024 units, 1024 are looked at.
+ * Errors: RALLY_MISMATCH for models of other shapes, with both; RALLY_UNSUPPORTED where no layer is named as those of Llama or
+ * BERT, or units are too few for a p below 0.001; RALLY_INVALID_ARGUMENT where permutations are; RALLY_INVALID_VALUE for units
+ * that are all alike; RALLY_INVALID_SHAPE, RALLY_NOT_FINITE, RALLY_CANCELLED, 15, 20-47. Any thread.
+ */
+rally_status rally_lineage(const char *a, const char *b, const rally_lineage_options *options, rally_lineage_report **report,
+                           rally_error *error);
+
+/* Compares matrices; those of one name are partners. a, b: [a_count], [b_count], all of the first one's struct_size; not needed
+ * afterwards. Errors as rally_lineage, RALLY_EMPTY_INPUT for none, RALLY_DUPLICATE_TENSOR. Any thread. */
+rally_status rally_lineage_matrices(const rally_matrix *a, size_t a_count, const rally_matrix *b, size_t b_count,
+                                    const rally_lineage_options *options, rally_lineage_report **report, rally_error *error);
+
+void rally_lineage_close(rally_lineage_report *report);
+
+typedef struct rally_lineage_result {
+  size_t struct_size;
+  rally_lineage_verdict verdict;
+  double p;   /* of all sets of units but the head, by Fisher's method */
+  double rho; /* of the same sets, each counted by the units that were compared */
+  uint64_t permutations;
+  uint64_t seed;
+  size_t tensor_count; /* entries of each kind */
+  size_t set_count;
+  size_t head_count; /* 0 or 1 */
+} rally_lineage_result;
+
+void rally_lineage_result_init(rally_lineage_result *result, size_t size);
+
+/* Any thread. */
+rally_status rally_lineage_get_result(const rally_lineage_report *report, rally_lineage_result *result, rally_error *error);
+
+typedef enum rally_lineage_kind {
+  RALLY_LINEAGE_TENSORS = 0, /* one matrix each; those of one set depend on each other */
+  RALLY_LINEAGE_SETS = 1,    /* matrices that share their units, as one; what p is combined from */
+  RALLY_LINEAGE_HEAD = 2     /* apart: heads are often made anew */
+} rally_lineage_kind;
+
+typedef struct rally_lineage_entry {
+  size_t struct_size;
+  const char *name; /* of the matrix in A, or of the set */
+  const char *set;
+  size_t units;     /* that were compared ... */
+  size_t all_units; /* ... of as many */
+  double rho;       /* mean cosine of the pairs, less that of all units */
+  double z;         /* the same in standard deviations of random pairings */
+  double p;         /* (1 + reached) / (1 + permutations) */
+  uint64_t reached; /* permutations that matched as well; 0: p < 1 / (1 + permutations) is all that is known */
+} rally_lineage_entry;
+
+void rally_lineage_entry_init(rally_lineage_entry *entry, size_t size);
+
+/* Texts live as long as the report is open. Errors: 1, 10, 12. Any thread. */
+rally_status rally_lineage_entry_at(const rally_lineage_report *report, rally_lineage_kind kind, size_t index,
+                                    rally_lineage_entry *entry, rally_error *error);
+
 #ifdef __cplusplus
 }
 #endif

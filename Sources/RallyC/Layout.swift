@@ -177,6 +177,44 @@ private let layoutText: CText = {
     ("batching", \rally_engine_options.batching),
     ("share_prefixes", \rally_engine_options.share_prefixes),
   ] as [(String, PartialKeyPath<rally_engine_options>)])
+  unsafe lines += layout("rally_lineage_options", [
+    ("struct_size", \rally_lineage_options.struct_size),
+    ("permutations", \rally_lineage_options.permutations),
+    ("seed", \rally_lineage_options.seed),
+    ("threads", \rally_lineage_options.threads),
+    ("progress", \rally_lineage_options.progress),
+    ("progress_user", \rally_lineage_options.progress_user),
+  ] as [(String, PartialKeyPath<rally_lineage_options>)])
+  unsafe lines += layout("rally_matrix", [
+    ("struct_size", \rally_matrix.struct_size),
+    ("name", \rally_matrix.name),
+    ("set", \rally_matrix.set),
+    ("data", \rally_matrix.data),
+    ("rows", \rally_matrix.rows),
+    ("columns", \rally_matrix.columns),
+  ] as [(String, PartialKeyPath<rally_matrix>)])
+  lines += layout("rally_lineage_result", [
+    ("struct_size", \rally_lineage_result.struct_size),
+    ("verdict", \rally_lineage_result.verdict),
+    ("p", \rally_lineage_result.p),
+    ("rho", \rally_lineage_result.rho),
+    ("permutations", \rally_lineage_result.permutations),
+    ("seed", \rally_lineage_result.seed),
+    ("tensor_count", \rally_lineage_result.tensor_count),
+    ("set_count", \rally_lineage_result.set_count),
+    ("head_count", \rally_lineage_result.head_count),
+  ] as [(String, PartialKeyPath<rally_lineage_result>)])
+  unsafe lines += layout("rally_lineage_entry", [
+    ("struct_size", \rally_lineage_entry.struct_size),
+    ("name", \rally_lineage_entry.name),
+    ("set", \rally_lineage_entry.set),
+    ("units", \rally_lineage_entry.units),
+    ("all_units", \rally_lineage_entry.all_units),
+    ("rho", \rally_lineage_entry.rho),
+    ("z", \rally_lineage_entry.z),
+    ("p", \rally_lineage_entry.p),
+    ("reached", \rally_lineage_entry.reached),
+  ] as [(String, PartialKeyPath<rally_lineage_entry>)])
   let text = lines.joined(separator: "\n") + "\n"
   return CText(text)
 }()

@@ -164,7 +164,7 @@ extension ModelOptions {
 }
 
 /// The caller's function in Swift: false cancels.
-private func progress(
+func progress(
   _ callback: rally_progress_callback?, _ user: UnsafeMutableRawPointer?
 ) -> (@Sendable (UInt64, UInt64) -> Bool)? {
   guard let callback = unsafe callback else { return nil }

@@ -98,6 +98,30 @@ extension rally_request: SizedStruct {
   static var structName: String { "rally_request" }
 }
 
+extension rally_lineage_options: SizedStruct {
+  static var defaults: Self {
+    var value = unsafe Self()
+    unsafe value.permutations = 9999
+    return unsafe value
+  }
+  static var structName: String { "rally_lineage_options" }
+}
+
+extension rally_matrix: SizedStruct {
+  static var defaults: Self { unsafe Self() }
+  static var structName: String { "rally_matrix" }
+}
+
+extension rally_lineage_result: SizedStruct {
+  static var defaults: Self { Self() }
+  static var structName: String { "rally_lineage_result" }
+}
+
+extension rally_lineage_entry: SizedStruct {
+  static var defaults: Self { unsafe Self() }
+  static var structName: String { "rally_lineage_entry" }
+}
+
 extension rally_engine_options: SizedStruct {
   static var defaults: Self {
     var value = Self()
@@ -203,4 +227,24 @@ public func rally_engine_options_init(_ options: UnsafeMutablePointer<rally_engi
 @c @implementation
 public func rally_generation_init(_ generation: UnsafeMutablePointer<rally_generation>?, _ size: Int) {
   unsafe rally_generation.initialize(generation, size)
+}
+
+@c @implementation
+public func rally_lineage_options_init(_ options: UnsafeMutablePointer<rally_lineage_options>?, _ size: Int) {
+  unsafe rally_lineage_options.initialize(options, size)
+}
+
+@c @implementation
+public func rally_matrix_init(_ matrix: UnsafeMutablePointer<rally_matrix>?, _ size: Int) {
+  unsafe rally_matrix.initialize(matrix, size)
+}
+
+@c @implementation
+public func rally_lineage_result_init(_ result: UnsafeMutablePointer<rally_lineage_result>?, _ size: Int) {
+  unsafe rally_lineage_result.initialize(result, size)
+}
+
+@c @implementation
+public func rally_lineage_entry_init(_ entry: UnsafeMutablePointer<rally_lineage_entry>?, _ size: Int) {
+  unsafe rally_lineage_entry.initialize(entry, size)
 }

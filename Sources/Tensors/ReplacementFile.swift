@@ -103,11 +103,13 @@ package struct ReplacementFile: ~Copyable {
 package struct FileIdentity: Equatable {
   private let device: dev_t
   private let node: ino_t
+  package let isFolder: Bool
 
   /// Nil where there is no file.
   package init?(path: String) {
     guard let status = Self.status(of: path) else { return nil }
     (device, node) = (status.st_dev, status.st_ino)
+    isFolder = status.st_mode & S_IFMT == S_IFDIR
   }
 
   /// The bits of `S_IFMT`, or nil where there is no file.

@@ -40,6 +40,10 @@ static void test_inits(void) {
   CHECK_INIT_STAYS_INSIDE(rally_request, rally_request_init);
   CHECK_INIT_STAYS_INSIDE(rally_generation, rally_generation_init);
   CHECK_INIT_STAYS_INSIDE(rally_engine_options, rally_engine_options_init);
+  CHECK_INIT_STAYS_INSIDE(rally_lineage_options, rally_lineage_options_init);
+  CHECK_INIT_STAYS_INSIDE(rally_matrix, rally_matrix_init);
+  CHECK_INIT_STAYS_INSIDE(rally_lineage_result, rally_lineage_result_init);
+  CHECK_INIT_STAYS_INSIDE(rally_lineage_entry, rally_lineage_entry_init);
 
   rally_request request;
   rally_request_init(&request, sizeof request);

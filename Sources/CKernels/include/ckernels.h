@@ -197,6 +197,21 @@ void rk_matmul_int8(const int8_t *x, size_t x_stride, const float *x_scales, con
                     const uint8_t *packed, const float *scales, float *y, size_t y_stride, size_t M,
                     size_t n, size_t K);
 
+#pragma mark Cross products
+
+/// Rows of both sides come in multiples of `rk_cross_rows` and are padded to a multiple of `rk_cross_padding` values,
+/// all of them zeros.
+enum { rk_cross_rows = 4, rk_cross_padding = 8 };
+
+/// c[i · c_stride + j · c_step] += Σ_k a[i, k] · b[j, k], f64 throughout, in an order that depends on `width` alone.
+/// a [a_rows, width], b [b_rows, width], 64-byte aligned, strides and width multiples of the padding.
+void rk_cross_products(const double *a, size_t a_rows, size_t a_stride, const double *b, size_t b_rows,
+                       size_t b_stride, size_t width, double *c, size_t c_stride, size_t c_step);
+
+/// out[p] = Σ_i c[i · c_stride + permutation[i] · parts + p] for every part p; permutation [h], each below h.
+void rk_permuted_traces(const double *c, size_t c_stride, const int32_t *permutation, size_t h, size_t parts,
+                        double *out);
+
 #pragma mark Digest
 
 enum { rk_digest_lanes = 16 };

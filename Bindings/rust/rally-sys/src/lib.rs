@@ -191,6 +191,26 @@ pub struct rally_decoder {
     _private: [u8; 0],
 }
 
+/// What a lineage test says.
+pub type rally_lineage_verdict = i32;
+/// `RALLY_LINEAGE_NOT_SEEN` of [`rally_lineage_verdict`].
+pub const RALLY_LINEAGE_NOT_SEEN: rally_lineage_verdict = 0;
+/// `RALLY_LINEAGE_SHARED` of [`rally_lineage_verdict`].
+pub const RALLY_LINEAGE_SHARED: rally_lineage_verdict = 1;
+/// `RALLY_LINEAGE_PARTIAL` of [`rally_lineage_verdict`].
+pub const RALLY_LINEAGE_PARTIAL: rally_lineage_verdict = 2;
+/// `RALLY_LINEAGE_STRONG` of [`rally_lineage_verdict`].
+pub const RALLY_LINEAGE_STRONG: rally_lineage_verdict = 3;
+
+/// What the entries of a lineage report are about.
+pub type rally_lineage_kind = i32;
+/// `RALLY_LINEAGE_TENSORS` of [`rally_lineage_kind`].
+pub const RALLY_LINEAGE_TENSORS: rally_lineage_kind = 0;
+/// `RALLY_LINEAGE_SETS` of [`rally_lineage_kind`].
+pub const RALLY_LINEAGE_SETS: rally_lineage_kind = 1;
+/// `RALLY_LINEAGE_HEAD` of [`rally_lineage_kind`].
+pub const RALLY_LINEAGE_HEAD: rally_lineage_kind = 2;
+
 /// One line of text, valid during the callback.
 pub type rally_log_callback =
     Option<unsafe extern "C" fn(user: *mut c_void, level: rally_log_level, message: *const c_char)>;
@@ -453,6 +473,96 @@ pub struct rally_distribution_info {
     pub maximum: f32,
     /// `rank_error` of the header.
     pub rank_error: f64,
+}
+
+/// A report of a lineage test that was opened.
+#[repr(C)]
+pub struct rally_lineage_report {
+    _private: [u8; 0],
+}
+
+/// How a lineage test is run.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_lineage_options {
+    /// Size of the struct in bytes.
+    pub struct_size: usize,
+    /// `permutations` of the header.
+    pub permutations: u64,
+    /// `seed` of the header.
+    pub seed: u64,
+    /// `threads` of the header.
+    pub threads: u32,
+    /// `progress` of the header.
+    pub progress: rally_progress_callback,
+    /// `progress_user` of the header.
+    pub progress_user: *mut c_void,
+}
+
+/// A matrix whose rows are hidden units.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_matrix {
+    /// Size of the struct in bytes.
+    pub struct_size: usize,
+    /// `name` of the header.
+    pub name: *const c_char,
+    /// `set` of the header.
+    pub set: *const c_char,
+    /// `data` of the header.
+    pub data: *const f32,
+    /// `rows` of the header.
+    pub rows: usize,
+    /// `columns` of the header.
+    pub columns: usize,
+}
+
+/// What a lineage test found.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_lineage_result {
+    /// Size of the struct in bytes.
+    pub struct_size: usize,
+    /// `verdict` of the header.
+    pub verdict: rally_lineage_verdict,
+    /// `p` of the header.
+    pub p: f64,
+    /// `rho` of the header.
+    pub rho: f64,
+    /// `permutations` of the header.
+    pub permutations: u64,
+    /// `seed` of the header.
+    pub seed: u64,
+    /// `tensor_count` of the header.
+    pub tensor_count: usize,
+    /// `set_count` of the header.
+    pub set_count: usize,
+    /// `head_count` of the header.
+    pub head_count: usize,
+}
+
+/// How well the units of some matrices match.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_lineage_entry {
+    /// Size of the struct in bytes.
+    pub struct_size: usize,
+    /// `name` of the header.
+    pub name: *const c_char,
+    /// `set` of the header.
+    pub set: *const c_char,
+    /// `units` of the header.
+    pub units: usize,
+    /// `all_units` of the header.
+    pub all_units: usize,
+    /// `rho` of the header.
+    pub rho: f64,
+    /// `z` of the header.
+    pub z: f64,
+    /// `p` of the header.
+    pub p: f64,
+    /// `reached` of the header.
+    pub reached: u64,
 }
 
 /// One sequence to be continued.
@@ -975,6 +1085,50 @@ extern "C" {
         size: usize,
         request: *const rally_request,
         id: *mut usize,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_lineage_verdict_text(verdict: rally_lineage_verdict) -> *const c_char;
+    /// See `rally.h`.
+    pub fn rally_lineage_options_init(options: *mut rally_lineage_options, size: usize);
+    /// See `rally.h`.
+    pub fn rally_matrix_init(matrix: *mut rally_matrix, size: usize);
+    /// See `rally.h`.
+    pub fn rally_lineage(
+        a: *const c_char,
+        b: *const c_char,
+        options: *const rally_lineage_options,
+        report: *mut *mut rally_lineage_report,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_lineage_matrices(
+        a: *const rally_matrix,
+        a_count: usize,
+        b: *const rally_matrix,
+        b_count: usize,
+        options: *const rally_lineage_options,
+        report: *mut *mut rally_lineage_report,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_lineage_close(report: *mut rally_lineage_report);
+    /// See `rally.h`.
+    pub fn rally_lineage_result_init(result: *mut rally_lineage_result, size: usize);
+    /// See `rally.h`.
+    pub fn rally_lineage_get_result(
+        report: *const rally_lineage_report,
+        result: *mut rally_lineage_result,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_lineage_entry_init(entry: *mut rally_lineage_entry, size: usize);
+    /// See `rally.h`.
+    pub fn rally_lineage_entry_at(
+        report: *const rally_lineage_report,
+        kind: rally_lineage_kind,
+        index: usize,
+        entry: *mut rally_lineage_entry,
         error: *mut rally_error,
     ) -> rally_status;
 }

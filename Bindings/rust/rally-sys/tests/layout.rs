@@ -48,6 +48,10 @@ fn declarations_match_the_library() {
         rally_event { struct_size, request, index, token, depth, logprob, finish_reason, stop_string, top_count, top_tokens, top_logprobs }
         rally_generation { struct_size, stride, tokens, depths, logprobs, token_counts, finish_reasons, prompt_depths, timeout_seconds }
         rally_engine_options { struct_size, threads, max_step_tokens, max_sequences, cache_bytes, batching, share_prefixes }
+        rally_lineage_options { struct_size, permutations, seed, threads, progress, progress_user }
+        rally_matrix { struct_size, name, set, data, rows, columns }
+        rally_lineage_result { struct_size, verdict, p, rho, permutations, seed, tensor_count, set_count, head_count }
+        rally_lineage_entry { struct_size, name, set, units, all_units, rho, z, p, reached }
     };
     // SAFETY: a terminated string in static storage.
     let text = unsafe { CStr::from_ptr(rally_abi_layout()) }.to_str().expect("ASCII");

@@ -278,13 +278,13 @@ pub fn quantize(from: impl AsRef<Path>, to: impl AsRef<Path>, dtype: Dtype) -> R
     check(|error| unsafe { sys::rally_quantize(from.as_ptr(), to.as_ptr(), &options, error) })
 }
 
-fn c_path(path: &Path) -> Result<CString> {
+pub(crate) fn c_path(path: &Path) -> Result<CString> {
     CString::new(path.as_os_str().as_bytes())
         .map_err(|_| Error::new(Code::InvalidArgument, "path: expected no NUL byte, found one"))
 }
 
-/// A copy of a string that lives as long as the model.
-fn owned(text: *const c_char) -> String {
+/// A copy of a string of the library's.
+pub(crate) fn owned(text: *const c_char) -> String {
     if text.is_null() {
         return String::new();
     }
