@@ -242,6 +242,20 @@ static void test_selection() {
   CHECK(loaded.info().count == 8 && code_of([] { rally::Distribution::load({1, 2}); }) == RALLY_CORRUPT_FILE);
 }
 
+static void test_lineage(const std::string &path, const std::string &other) {
+  const auto report = rally::lineage(path, path);
+  CHECK(report.verdict == RALLY_LINEAGE_STRONG && report.p < 1e-3 && report.sets.size() > 1 && report.head.empty());
+  CHECK(report.tensors.size() > report.sets.size() && std::string(report.text()).find("shared") == 0);
+  CHECK(code_of([&] { rally::lineage(path, other); }) == RALLY_MISMATCH);
+  std::vector<float> one(64 * 20), two(one.size());
+  uint32_t state = 1;
+  for (std::vector<float> *values : {&one, &two})
+    for (float &value : *values) value = static_cast<float>(static_cast<int32_t>(state = state * 1664525u + 1013904223u));
+  const std::vector<rally_matrix> a = {rally::unit_matrix("up", one, 20)}, b = {rally::unit_matrix("up", two, 20)};
+  CHECK(rally::lineage(a, b).verdict == RALLY_LINEAGE_NOT_SEEN && rally::lineage(a, a).sets[0].name == "up");
+  CHECK(code_of([&] { rally::lineage(a, std::vector<rally_matrix>()); }) == RALLY_EMPTY_INPUT);
+}
+
 int main(int argc, char **argv) {
   if (argc != 3) return 2;
   try {
@@ -254,6 +268,7 @@ int main(int argc, char **argv) {
     test_engine(model);
     test_rate(rater);
     test_selection();
+    test_lineage(argv[1], argv[2]);
     test_quantize(argv[1]);
   } catch (const std::exception &error) {
     std::fprintf(stderr, "unexpected: %s\n", error.what());

@@ -16,6 +16,7 @@ from .errors import RallyError, Status
 from .events import Event, FinishReason
 from .generation import Generation
 from .info import ModelInfo, TensorInfo
+from .lineages import LineageReport, Match, lineage
 from .model import Forward, Model
 from .quantization import quantize
 from .rows import Rows
@@ -35,6 +36,8 @@ __all__ = [
     "FinishReason",
     "Forward",
     "Generation",
+    "LineageReport",
+    "Match",
     "Model",
     "ModelInfo",
     "RallyError",
@@ -45,6 +48,7 @@ __all__ = [
     "TensorInfo",
     "__version__",
     "instruction_set",
+    "lineage",
     "quantize",
     "select",
     "version",

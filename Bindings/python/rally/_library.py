@@ -227,6 +227,56 @@ class Request(Structure):
     ]
 
 
+class LineageOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("permutations", c_uint64),
+        ("seed", c_uint64),
+        ("threads", c_uint32),
+        ("progress", ProgressCallback),
+        ("progress_user", c_void_p),
+    ]
+
+
+class Matrix(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("name", c_char_p),
+        ("set", c_char_p),
+        ("data", Address),
+        ("rows", c_size_t),
+        ("columns", c_size_t),
+    ]
+
+
+class LineageResult(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("verdict", c_int),
+        ("p", c_double),
+        ("rho", c_double),
+        ("permutations", c_uint64),
+        ("seed", c_uint64),
+        ("tensor_count", c_size_t),
+        ("set_count", c_size_t),
+        ("head_count", c_size_t),
+    ]
+
+
+class LineageEntry(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("name", c_char_p),
+        ("set", c_char_p),
+        ("units", c_size_t),
+        ("all_units", c_size_t),
+        ("rho", c_double),
+        ("z", c_double),
+        ("p", c_double),
+        ("reached", c_uint64),
+    ]
+
+
 class Event(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -291,6 +341,10 @@ STRUCTS: dict[str, type[Structure]] = {
     "rally_event": Event,
     "rally_generation": Generation,
     "rally_engine_options": EngineOptions,
+    "rally_lineage_options": LineageOptions,
+    "rally_matrix": Matrix,
+    "rally_lineage_result": LineageResult,
+    "rally_lineage_entry": LineageEntry,
 }
 
 # Functions that return a status and take a `rally_error *` last; that last argument is left out here.
@@ -343,6 +397,12 @@ _FALLIBLE: dict[str, tuple[Any, ...]] = {
     "rally_engine_counters": (Handle, Address, c_size_t),
     "rally_engine_save": (Handle, c_size_t, Address, c_size_t, POINTER(c_size_t)),
     "rally_engine_restore": (Handle, Address, c_size_t, POINTER(Request), POINTER(c_size_t)),
+    "rally_lineage": (c_char_p, c_char_p, POINTER(LineageOptions), POINTER(Handle)),
+    "rally_lineage_matrices": (
+        POINTER(Matrix), c_size_t, POINTER(Matrix), c_size_t, POINTER(LineageOptions), POINTER(Handle),
+    ),
+    "rally_lineage_get_result": (Handle, POINTER(LineageResult)),
+    "rally_lineage_entry_at": (Handle, c_int, c_size_t, POINTER(LineageEntry)),
 }  # fmt: skip
 
 _PLAIN: dict[str, tuple[Any, tuple[Any, ...]]] = {
@@ -362,6 +422,8 @@ _PLAIN: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "rally_engine_cancel_all": (None, (Handle,)),
     "rally_engine_counter_count": (c_size_t, (Handle,)),
     "rally_engine_counter_name": (c_char_p, (Handle, c_size_t)),
+    "rally_lineage_close": (None, (Handle,)),
+    "rally_lineage_verdict_text": (c_char_p, (c_int,)),
 }
 
 
