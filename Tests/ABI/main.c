@@ -35,7 +35,8 @@ int main(int argc, char **argv) {
       {"layout", test_layout},   {"struct sizes", test_struct_sizes}, {"null", test_null},       {"arguments", test_arguments},
       {"handles", test_handles}, {"fork", test_fork},                 {"threads", test_threads}, {"files", test_files},
       {"text", test_text},       {"results", test_results},         {"quantize", test_quantize},
-      {"documents", test_documents}, {"select", test_select}, {"lineage", test_lineage},
+      {"documents", test_documents}, {"select", test_select}, {"distributions", test_distributions},
+      {"lineage", test_lineage},
       {"engine", test_engine},   {"engine args", test_engine_arguments}, {"engine states", test_engine_states},
       {"engine threads", test_engine_threads},
   };

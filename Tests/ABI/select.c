@@ -1,9 +1,6 @@
-/* Selection and distributions through the header: what comes back, and every wrong argument. */
+/* Selection through the header: what comes back, and every wrong argument. */
 #include "check.h"
 #include <math.h>
-#include <stdlib.h>
-
-enum { COUNT = 20000 };
 
 static void test_counts(void) {
   size_t count = 7;
@@ -95,108 +92,9 @@ static void test_decisions(void) {
   CHECK(again[1] == 7 && again[2] == 7);
 }
 
-static rally_distribution_info info_of(const rally_distribution *distribution) {
-  rally_distribution_info info;
-  rally_distribution_info_init(&info, sizeof info);
-  CHECK_STATUS(rally_distribution_get_info(distribution, &info, NULL), RALLY_OK);
-  return info;
-}
-
-static void test_distribution(void) {
-  static float scores[COUNT];
-  for (size_t i = 0; i < COUNT; i++) scores[i] = (float)(i * 7919 % COUNT);
-  rally_distribution *one = NULL, *other = NULL, *stranger = NULL, *loaded = NULL;
-  CHECK_STATUS(rally_distribution_open("rater:document", 0, &one, NULL), RALLY_OK);
-  CHECK_STATUS(rally_distribution_open("rater:document", 4096, &other, NULL), RALLY_OK);
-  CHECK_STATUS(rally_distribution_open(NULL, 0, &stranger, NULL), RALLY_OK);
-  CHECK_STATUS(rally_distribution_add(one, scores, COUNT / 2, NULL), RALLY_OK);
-  CHECK_STATUS(rally_distribution_add(other, scores + COUNT / 2, COUNT / 2, NULL), RALLY_OK);
-  CHECK_STATUS(rally_distribution_merge(one, other, NULL), RALLY_OK);
-  CHECK_STATUS(rally_distribution_merge(one, stranger, NULL), RALLY_MISMATCH);
-  const rally_distribution_info info = info_of(one);
-  CHECK(!strcmp(info.label, "rater:document") && info.capacity == 4096 && info.count == COUNT);
-  CHECK(info.minimum == 0 && info.maximum == COUNT - 1 && info.rank_error > 0 && info.rank_error < 0.002);
-  CHECK(info_of(other).count == COUNT / 2 && isnan(info_of(stranger).minimum));
-
-  double p[3] = {7, 7, 7};
-  const float probes[] = {-1, COUNT / 4, COUNT};
-  CHECK_STATUS(rally_distribution_cdf(one, probes, 3, p, NULL), RALLY_OK);
-  CHECK(p[0] == 0 && fabs(p[1] - 0.25) <= info.rank_error + 1.0 / COUNT && p[2] == 1);
-  const double shares[] = {0, 0.5, 1};
-  float found[3] = {7, 7, 7};
-  CHECK_STATUS(rally_distribution_quantile(one, shares, 3, found, NULL), RALLY_OK);
-  CHECK(found[0] == 0 && fabs(found[1] / COUNT - 0.5) <= info.rank_error + 1.0 / COUNT && found[2] == COUNT - 1);
-
-  size_t size = 0, written = 0;
-  CHECK_STATUS(rally_distribution_save(one, NULL, 0, &size, NULL), RALLY_OK);
-  char *data = malloc(size);
-  CHECK_STATUS(rally_distribution_save(one, data, size - 1, &written, NULL), RALLY_BUFFER_TOO_SMALL);
-  CHECK_STATUS(rally_distribution_save(one, data, size, &written, NULL), RALLY_OK);
-  CHECK(written == size);
-  CHECK_STATUS(rally_distribution_load(data, size, &loaded, NULL), RALLY_OK);
-  CHECK(info_of(loaded).count == COUNT && info_of(loaded).rank_error == info.rank_error);
-  rally_distribution_close(loaded);
-  loaded = NULL;
-  data[size / 2] ^= 1;
-  CHECK_STATUS(rally_distribution_load(data, size, &loaded, NULL), RALLY_CORRUPT_FILE);
-  CHECK_STATUS(rally_distribution_load(data, 3, &loaded, NULL), RALLY_CORRUPT_FILE);
-  CHECK_STATUS(rally_distribution_load(NULL, 0, &loaded, NULL), RALLY_CORRUPT_FILE);
-  CHECK(loaded == NULL);
-  free(data);
-
-  CHECK_STATUS(rally_distribution_cdf(stranger, probes, 3, p, NULL), RALLY_EMPTY_INPUT);
-  rally_distribution_close(one);
-  rally_distribution_close(one);
-  CHECK_STATUS(rally_distribution_add(one, scores, 1, NULL), RALLY_CLOSED);
-  rally_distribution_close(other);
-  rally_distribution_close(stranger);
-}
-
-static void test_wrong_distributions(void) {
-  rally_distribution *one = NULL;
-  const float nan[] = {1, NAN};
-  const double outside[] = {0.5, 1.5};
-  double p[2] = {7, 7};
-  float scores[2] = {7, 7};
-  size_t size = 7;
-  const size_t wrong[] = {1, 6, 9, (1u << 20) + 2, SIZE_MAX};
-  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-    CHECK_STATUS(rally_distribution_open("", wrong[i], &one, NULL), RALLY_INVALID_ARGUMENT);
-  CHECK_STATUS(rally_distribution_open("\xff", 0, &one, NULL), RALLY_INVALID_ARGUMENT);
-  CHECK_STATUS(rally_distribution_open("", 0, NULL, NULL), RALLY_INVALID_ARGUMENT);
-  CHECK(one == NULL);
-  CHECK_STATUS(rally_distribution_open("", 8, &one, NULL), RALLY_OK);
-  CHECK_STATUS(rally_distribution_add(one, nan, 2, NULL), RALLY_NOT_FINITE);
-  CHECK(info_of(one).count == 0);
-  CHECK_STATUS(rally_distribution_add(one, NULL, 2, NULL), RALLY_INVALID_ARGUMENT);
-  CHECK_STATUS(rally_distribution_add(one, NULL, 0, NULL), RALLY_OK);
-  CHECK_STATUS(rally_distribution_add(one, nan, 1, NULL), RALLY_OK);
-  CHECK_STATUS(rally_distribution_cdf(one, nan, 2, p, NULL), RALLY_NOT_FINITE);
-  CHECK_STATUS(rally_distribution_cdf(one, nan, 1, NULL, NULL), RALLY_INVALID_ARGUMENT);
-  CHECK_STATUS(rally_distribution_quantile(one, outside, 2, scores, NULL), RALLY_INVALID_ARGUMENT);
-  CHECK_STATUS(rally_distribution_quantile(one, outside, 1, NULL, NULL), RALLY_INVALID_ARGUMENT);
-  CHECK_STATUS(rally_distribution_get_info(one, NULL, NULL), RALLY_INVALID_ARGUMENT);
-  CHECK_STATUS(rally_distribution_save(one, NULL, 0, NULL, NULL), RALLY_INVALID_ARGUMENT);
-  CHECK_STATUS(rally_distribution_merge(one, NULL, NULL), RALLY_INVALID_ARGUMENT);
-  CHECK_STATUS(rally_distribution_merge(NULL, one, NULL), RALLY_INVALID_ARGUMENT);
-  CHECK_STATUS(rally_distribution_add(NULL, nan, 1, NULL), RALLY_INVALID_ARGUMENT);
-  CHECK_STATUS(rally_distribution_cdf(NULL, nan, 1, p, NULL), RALLY_INVALID_ARGUMENT);
-  CHECK_STATUS(rally_distribution_quantile(NULL, outside, 1, scores, NULL), RALLY_INVALID_ARGUMENT);
-  CHECK_STATUS(rally_distribution_save(NULL, NULL, 0, &size, NULL), RALLY_INVALID_ARGUMENT);
-  CHECK_STATUS(rally_distribution_load("a", 1, NULL, NULL), RALLY_CORRUPT_FILE);
-  /* A handle of another kind is none of these. */
-  CHECK_STATUS(rally_distribution_add((rally_distribution *)rater, nan, 1, NULL), RALLY_CLOSED);
-  rally_distribution_close((rally_distribution *)rater);
-  rally_distribution_close(NULL);
-  CHECK(p[0] == 7 && scores[0] == 7 && size == 7);
-  rally_distribution_close(one);
-}
-
 void test_select(void) {
   test_counts();
   test_best();
   test_acceptance();
   test_decisions();
-  test_distribution();
-  test_wrong_distributions();
 }
