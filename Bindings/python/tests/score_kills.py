@@ -56,7 +56,7 @@ def kill(rater: Path, folder: Path, kills: int, seed: int) -> Counts:
     command = [sys.executable, "-m", "rally.score", str(rater), str(corpus.folder), "--id", "id", "--threads", "1"]
     command += ["--shard-rows", str(20 * kills), "--commit-tokens", "2000", "--max-windows", "1", "--out"]
     expected = folder / "whole"
-    subprocess.run([*command, str(expected)], check=True, capture_output=True)
+    _complete([*command, str(expected)])
     _check(corpus, expected)
     counts = Counts()
     while counts.kills < kills:
@@ -65,10 +65,16 @@ def kill(rater: Path, folder: Path, kills: int, seed: int) -> Counts:
         while not ended and counts.kills < kills:
             late = counts.kills >= 0.8 * kills
             ended = _one([*command, str(out)], out, stream, counts, "finishing" if late else None)
-        subprocess.run([*command, str(out)], check=True, capture_output=True)
+        _complete([*command, str(out)])
         assert corpora.results(out) == corpora.results(expected), f"{out} differs after {counts}"
         counts.runs += 1
     return counts
+
+
+def _complete(command: list[str]) -> None:
+    """Runs the command to its end."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def _check(corpus: corpora.Corpus, out: Path) -> None:

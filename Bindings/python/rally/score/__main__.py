@@ -104,7 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
                 report = run.finish(bar)
         finally:
             run.close()
-    except (RallyError, OSError) as error:
+    except (RallyError, ImportError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
