@@ -6,11 +6,13 @@ import json
 
 import numpy as np
 import onnx
+import pyarrow.parquet as pq
 import pytest
 from conftest import run
 
 import rally
 from rally import select
+from rally.score import Settings, score_corpus
 
 RANDOM = np.random.default_rng(2)
 SCORES = RANDOM.integers(0, 200, 500).astype(np.float32)
@@ -75,6 +77,17 @@ def test_a_distribution_is_saved_and_read(rater, tmp_path):
     again = objects(score("-m", rater, "--cdf", path, stdin=TEXTS))
     assert [line["quantile"] for line in again] == twin.cdf(scores).tolist()
     assert list(again[0]) == [*rated[0], "quantile"]
+
+
+def test_a_distribution_of_a_corpus_is_read(rater, tmp_path):
+    (tmp_path / "in.jsonl").write_text(TEXTS)
+    score_corpus(Settings(str(rater), (str(tmp_path / "in.jsonl"),), str(tmp_path / "out"), id="id"))
+    rows = pq.read_table(tmp_path / "out" / "scores-00000.parquet").to_pylist()
+    path = tmp_path / "out" / "_distributions" / "score.distribution"
+    found = objects(score("-m", rater, "--cdf", path, stdin=TEXTS))
+    assert [str(line["id"]) for line in found] == [row["id"] for row in rows]
+    assert [np.float32(line["score"]) for line in found] == [np.float32(row["score"]) for row in rows]
+    assert [line["quantile"] for line in found] == [row["quantile"] for row in rows]
 
 
 def test_the_label_covers_data_beside_the_file(rater, tmp_path):
@@ -158,5 +171,3 @@ def test_lines_without_a_name_cannot_be_decided_on(rater):
     for line in (lines({"text": "a"}), lines({"text": "a", "id": 1.5}), lines({"text": "a", "id": None})):
         assert '"id"' in score("-m", rater, "--accept", "2,1", stdin=line, code=5).err
     assert len(score("-m", rater, "--accept", "1,1", "--id", "url", stdin=lines({"text": "a", "url": "u"})).lines) == 1
-
-
