@@ -282,6 +282,18 @@ def test_a_checkpoint_is_compared_set_by_set(checkpoints: dict[str, Path]) -> No
     assert report.verdict == "strong exposure"
 
 
+def test_independent_checkpoints_are_rejected_no_more_often_than_they_should_be(tmp_path: Path) -> None:
+    for seed in range(20):
+        llama(100 + seed).save_pretrained(tmp_path / str(seed))
+    pairs = combinations(range(20), 2)
+    reports = [rally.lineage(tmp_path / str(a), tmp_path / str(b), permutations=999, threads=1) for a, b in pairs]
+    layers = [match.p for report in reports for match in report.sets if "feed_forward" in match.name]
+    assert 0.02 <= np.mean(np.array(layers) < 0.05) <= 0.08
+    # Three groups of heads have six pairings, so no p below 1/6: the whole is more cautious than it says.
+    assert np.mean([report.p < 0.05 for report in reports]) <= 0.08
+    assert np.mean([report.p < 0.5 for report in reports]) <= 0.6
+
+
 @pytest.mark.parametrize("form", ["f32", "f16", "bf16", "shards", "f32.onnx", "file"])
 @pytest.mark.parametrize("other", ["near", "near.onnx", "int8.onnx"])
 def test_every_form_gives_the_same_answer(form: str, other: str, checkpoints: dict[str, Path]) -> None:
