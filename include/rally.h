@@ -902,6 +902,36 @@ void rally_lineage_entry_init(rally_lineage_entry *entry, size_t size);
 rally_status rally_lineage_entry_at(const rally_lineage_report *report, rally_lineage_kind kind, size_t index,
                                     rally_lineage_entry *entry, rally_error *error);
 
+/* ------------------------------------------------------------------------------------------------------------------------
+ * Exposure: what samples would pass on
+ *
+ * For each row, what a teacher and a student's base predict along it is compared. The Jeffreys divergence is the first-order pull
+ * of distilling the teacher on the row. The log-likelihood ratios s of rows that came from the base itself make
+ * E = exp(s_1 + ... + s_n) a martingale of mean 1, so P(sup E >= 1 / alpha) <= alpha: once log E reaches -log(alpha), "the base
+ * wrote these rows" is rejected with at most that probability of error, however often one looked. It holds for rows whose tokens
+ * behind the given ones were drawn from the base's whole distribution (temperature 1, no cut, its own end), whatever the prompts.
+ * --------------------------------------------------------------------------------------------------------------------- */
+
+/* Where rally_exposure writes; a NULL pointer: not wanted. */
+typedef struct rally_exposure_scores {
+  size_t struct_size;
+  double *jeffreys;     /* [row_count] sum over the sampled tokens of (p_T - p_0) . (z_T - z_0), in nats */
+  double *log_ratio;    /* [row_count] sum of log p_T(y) - log p_0(y), in nats */
+  size_t *token_counts; /* [row_count] tokens that were counted */
+} rally_exposure_scores;
+
+void rally_exposure_scores_init(rally_exposure_scores *scores, size_t size);
+
+/*
+ * Compares two language models with one tokenizer along rows. Progress is the teacher's, and cancelling its call ends this one.
+ * tokens, row_offsets, row_count: as in rally_run.
+ * given: [row_count] tokens at the beginning of each row that were not sampled, such as its prompt; NULL: 1 each, for no model
+ * predicts a first token. Logits exist for 64 tokens at a time.
+ * Errors: RALLY_MISMATCH for models that read other tokens, RALLY_BUSY also for one runner twice, 1-5, 10-15. One caller of both.
+ */
+rally_status rally_exposure(rally_runner *teacher, rally_runner *base, const int32_t *tokens, const size_t *row_offsets,
+                            size_t row_count, const size_t *given, const rally_exposure_scores *scores, rally_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -437,6 +437,13 @@ struct DocumentScores {
   std::vector<size_t> offsets; /* [documents + 1] */
 };
 
+/* What a teacher and a student's base predict along rows, in nats, one number each per row. */
+struct Exposure {
+  std::vector<double> jeffreys;  /* the first-order pull of distilling the teacher on the row */
+  std::vector<double> log_ratio; /* log p_T - log p_0; rally.h says what their running sum proves */
+  std::vector<size_t> tokens;    /* that were counted */
+};
+
 class Runner {
  public:
   explicit Runner(const Model &model, const rally_runner_options &options = runner_options()) : info_(model.info()) {
@@ -490,6 +497,23 @@ class Runner {
       return rally_rate_documents(handle_.get(), rows.tokens(), rows.offsets(), rows.count(), &options, &scores, error);
     });
     result.windows.resize(result.offsets.back());
+    return result;
+  }
+
+  /* Compares this runner's model, the teacher, with a student's base. given: of each row the tokens at its beginning that
+   * were not sampled; empty: 1 each. */
+  Exposure exposure(Runner &base, const Rows &rows, View<size_t> given = {}) {
+    if (given.size() && given.size() != rows.count())
+      throw Error(RALLY_INVALID_ARGUMENT, "given: expected one count per row");
+    Exposure result;
+    auto scores = detail::initialised<rally_exposure_scores, rally_exposure_scores_init>();
+    scores.jeffreys = room(result.jeffreys, rows.count());
+    scores.log_ratio = room(result.log_ratio, rows.count());
+    scores.token_counts = room(result.tokens, rows.count());
+    detail::check([&](rally_error *error) {
+      return rally_exposure(handle_.get(), base.handle_.get(), rows.tokens(), rows.offsets(), rows.count(), given.data(),
+                            &scores, error);
+    });
     return result;
   }
 

@@ -51,6 +51,16 @@ void Softmax(float *x, size_t n) {
   ForEach(n, x, x, [=](V v, size_t, size_t) HWY_ATTR { return hn::Div(v, divisor); });
 }
 
+float Jeffreys(const float *x, float x_shift, const float *y, float y_shift, size_t n) {
+  const F d;
+  const V xs = hn::Set(d, x_shift), ys = hn::Set(d, y_shift);
+  return SumOf(n, x, [=](V v, size_t i, size_t count) HWY_ATTR {
+    const V log_p = hn::Sub(v, xs), log_q = hn::Sub(LoadLanes(d, y + i, count), ys);
+    const V term = hn::Mul(hn::Sub(ExpOf(d, log_p), ExpOf(d, log_q)), hn::Sub(log_p, log_q));
+    return hn::IfThenElseZero(hn::FirstN(d, count), term);
+  });
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace rally
 HWY_AFTER_NAMESPACE();
@@ -62,6 +72,7 @@ HWY_EXPORT(ArgMax);
 HWY_EXPORT(SumExp);
 HWY_EXPORT(LogSumExp);
 HWY_EXPORT(Softmax);
+HWY_EXPORT(Jeffreys);
 }  // namespace rally
 
 using namespace rally;
@@ -79,4 +90,8 @@ extern "C" float rk_log_sum_exp(const float *x, size_t n) {
 }
 
 extern "C" void rk_softmax(float *x, size_t n) { HWY_DYNAMIC_DISPATCH(Softmax)(x, n); }
+
+extern "C" float rk_jeffreys(const float *x, float x_shift, const float *y, float y_shift, size_t n) {
+  return HWY_DYNAMIC_DISPATCH(Jeffreys)(x, x_shift, y, y_shift, n);
+}
 #endif

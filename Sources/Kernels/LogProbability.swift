@@ -19,6 +19,20 @@ public enum LogProbability {
     unsafe rk_argmax(logits, count)
   }
 
+  /// The Jeffreys divergence KL(p‖q) + KL(q‖p) of p = softmax(x) and q = softmax(y), and log p − log q of `target`.
+  ///
+  /// - Parameters:
+  ///   - x: [count] f32
+  ///   - y: [count] f32
+  ///   - target: in `0 ..< count`.
+  public static func compare(
+    _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, count: Int, target: Int
+  ) -> (divergence: Float, logRatio: Float) {
+    precondition(target >= 0 && target < count)
+    let (xSum, ySum) = unsafe (rk_log_sum_exp(x, count), rk_log_sum_exp(y, count))
+    return unsafe (rk_jeffreys(x, xSum, y, ySum, count), (x[target] - xSum) - (y[target] - ySum))
+  }
+
   /// x ← softmax(x) in place.
   public static func softmax(_ x: UnsafeMutablePointer<Float>, count: Int) {
     unsafe rk_softmax(x, count)

@@ -15,6 +15,9 @@ public final class Interruption: Sendable {
   /// Asks the call in progress to stop. Any thread.
   public func cancel() { cancelled.store(true, ordering: .releasing) }
 
+  /// Whether the call in progress was asked to stop.
+  var isCancelled: Bool { cancelled.load(ordering: .acquiring) }
+
   /// Starts a call that may take `seconds`; 0 for any time.
   func begin(timeout seconds: Double) {
     cancelled.store(false, ordering: .relaxed)

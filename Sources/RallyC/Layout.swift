@@ -215,6 +215,12 @@ private let layoutText: CText = {
     ("p", \rally_lineage_entry.p),
     ("reached", \rally_lineage_entry.reached),
   ] as [(String, PartialKeyPath<rally_lineage_entry>)])
+  unsafe lines += layout("rally_exposure_scores", [
+    ("struct_size", \rally_exposure_scores.struct_size),
+    ("jeffreys", \rally_exposure_scores.jeffreys),
+    ("log_ratio", \rally_exposure_scores.log_ratio),
+    ("token_counts", \rally_exposure_scores.token_counts),
+  ] as [(String, PartialKeyPath<rally_exposure_scores>)])
   let text = lines.joined(separator: "\n") + "\n"
   return CText(text)
 }()

@@ -98,6 +98,11 @@ extension rally_request: SizedStruct {
   static var structName: String { "rally_request" }
 }
 
+extension rally_exposure_scores: SizedStruct {
+  static var defaults: Self { unsafe Self() }
+  static var structName: String { "rally_exposure_scores" }
+}
+
 extension rally_lineage_options: SizedStruct {
   static var defaults: Self {
     var value = unsafe Self()
@@ -247,4 +252,9 @@ public func rally_lineage_result_init(_ result: UnsafeMutablePointer<rally_linea
 @c @implementation
 public func rally_lineage_entry_init(_ entry: UnsafeMutablePointer<rally_lineage_entry>?, _ size: Int) {
   unsafe rally_lineage_entry.initialize(entry, size)
+}
+
+@c @implementation
+public func rally_exposure_scores_init(_ scores: UnsafeMutablePointer<rally_exposure_scores>?, _ size: Int) {
+  unsafe rally_exposure_scores.initialize(scores, size)
 }

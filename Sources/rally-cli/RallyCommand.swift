@@ -18,7 +18,7 @@ struct RallyCommand: ParsableCommand {
     version: "rally \(RALLY_VERSION_MAJOR).\(RALLY_VERSION_MINOR).\(RALLY_VERSION_PATCH) (\(InstructionSet.current))",
     subcommands: [
       InspectCommand.self, GenerateCommand.self, ScoreCommand.self, PerplexityCommand.self, BenchCommand.self,
-      QuantizeCommand.self, LineageCommand.self,
+      QuantizeCommand.self, LineageCommand.self, ExposureCommand.self,
     ])
 
   static func main() {

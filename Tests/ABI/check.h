@@ -69,6 +69,7 @@ void test_documents(void);
 void test_select(void);
 void test_distributions(void);
 void test_lineage(void);
+void test_exposure(void);
 void test_quantize(void);
 void test_engine(void);
 void test_engine_arguments(void);

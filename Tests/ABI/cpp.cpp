@@ -222,6 +222,15 @@ static void test_rate(const rally::Model &model) {
   CHECK(documents.minimum[1] == std::min(documents.windows[1], documents.windows[2]));
 }
 
+static void test_exposure(const rally::Model &model) {
+  rally::Runner teacher(model), base(model);
+  const std::vector<std::vector<int32_t>> rows = {{1, 2, 3}, {4, 5}};
+  const auto found = teacher.exposure(base, rows, {2, 1});
+  CHECK((found.tokens == std::vector<size_t>{1, 1}) && found.jeffreys[0] == 0 && found.log_ratio[1] == 0);
+  CHECK(code_of([&] { teacher.exposure(teacher, rows); }) == RALLY_BUSY);
+  CHECK(code_of([&] { teacher.exposure(base, rows, {1}); }) == RALLY_INVALID_ARGUMENT);
+}
+
 static void test_selection() {
   CHECK(rally::draw_count(1, 0.9) == 10 && code_of([] { rally::draw_count(1, 1); }) == RALLY_INVALID_ARGUMENT);
   CHECK((rally::select_top({1, 5, 5, 5}, 2) == std::vector<size_t>{1, 2}));
@@ -267,6 +276,7 @@ int main(int argc, char **argv) {
     test_wishes(model);
     test_engine(model);
     test_rate(rater);
+    test_exposure(model);
     test_selection();
     test_lineage(argv[1], argv[2]);
     test_quantize(argv[1]);

@@ -202,6 +202,11 @@ static const place places[] = {
     FIELD(rally_lineage_entry, z),
     FIELD(rally_lineage_entry, p),
     FIELD(rally_lineage_entry, reached),
+    STRUCT(rally_exposure_scores),
+    FIELD(rally_exposure_scores, struct_size),
+    FIELD(rally_exposure_scores, jeffreys),
+    FIELD(rally_exposure_scores, log_ratio),
+    FIELD(rally_exposure_scores, token_counts),
 };
 
 static const place *find(const char *name, size_t length) {

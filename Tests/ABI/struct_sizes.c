@@ -44,6 +44,7 @@ static void test_inits(void) {
   CHECK_INIT_STAYS_INSIDE(rally_matrix, rally_matrix_init);
   CHECK_INIT_STAYS_INSIDE(rally_lineage_result, rally_lineage_result_init);
   CHECK_INIT_STAYS_INSIDE(rally_lineage_entry, rally_lineage_entry_init);
+  CHECK_INIT_STAYS_INSIDE(rally_exposure_scores, rally_exposure_scores_init);
 
   rally_request request;
   rally_request_init(&request, sizeof request);

@@ -14,6 +14,7 @@ from .documents import DocumentScores
 from .engine import Engine, EngineOptions
 from .errors import RallyError, Status
 from .events import Event, FinishReason
+from .exposures import Exposure, exposure
 from .generation import Generation
 from .info import ModelInfo, TensorInfo
 from .lineages import LineageReport, Match, lineage
@@ -33,6 +34,7 @@ __all__ = [
     "Engine",
     "EngineOptions",
     "Event",
+    "Exposure",
     "FinishReason",
     "Forward",
     "Generation",
@@ -47,6 +49,7 @@ __all__ = [
     "Status",
     "TensorInfo",
     "__version__",
+    "exposure",
     "instruction_set",
     "lineage",
     "quantize",

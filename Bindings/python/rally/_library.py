@@ -227,6 +227,15 @@ class Request(Structure):
     ]
 
 
+class ExposureScores(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("jeffreys", Address),
+        ("log_ratio", Address),
+        ("token_counts", Address),
+    ]
+
+
 class LineageOptions(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -345,6 +354,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "rally_matrix": Matrix,
     "rally_lineage_result": LineageResult,
     "rally_lineage_entry": LineageEntry,
+    "rally_exposure_scores": ExposureScores,
 }
 
 # Functions that return a status and take a `rally_error *` last; that last argument is left out here.
@@ -401,6 +411,7 @@ _FALLIBLE: dict[str, tuple[Any, ...]] = {
     "rally_lineage_matrices": (
         POINTER(Matrix), c_size_t, POINTER(Matrix), c_size_t, POINTER(LineageOptions), POINTER(Handle),
     ),
+    "rally_exposure": (Handle, Handle, Address, Address, c_size_t, Address, POINTER(ExposureScores)),
     "rally_lineage_get_result": (Handle, POINTER(LineageResult)),
     "rally_lineage_entry_at": (Handle, c_int, c_size_t, POINTER(LineageEntry)),
 }  # fmt: skip

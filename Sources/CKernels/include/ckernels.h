@@ -146,6 +146,8 @@ float rk_sum_exp(const float *x, size_t n, float shift);
 float rk_log_sum_exp(const float *x, size_t n);
 /// x ← exp(x − max) / Σ exp(x − max), in place.
 void rk_softmax(float *x, size_t n);
+/// Σ (p − q) · (log p − log q) with log p = x − x_shift and log q = y − y_shift; x, y [n]. No term is negative.
+float rk_jeffreys(const float *x, float x_shift, const float *y, float y_shift, size_t n);
 
 #pragma mark Conversion
 

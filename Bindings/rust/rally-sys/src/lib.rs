@@ -565,6 +565,20 @@ pub struct rally_lineage_entry {
     pub reached: u64,
 }
 
+/// Where the scores of exposure go.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_exposure_scores {
+    /// Size of the struct in bytes.
+    pub struct_size: usize,
+    /// `jeffreys` of the header.
+    pub jeffreys: *mut f64,
+    /// `log_ratio` of the header.
+    pub log_ratio: *mut f64,
+    /// `token_counts` of the header.
+    pub token_counts: *mut usize,
+}
+
 /// One sequence to be continued.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -1129,6 +1143,19 @@ extern "C" {
         kind: rally_lineage_kind,
         index: usize,
         entry: *mut rally_lineage_entry,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// See `rally.h`.
+    pub fn rally_exposure_scores_init(scores: *mut rally_exposure_scores, size: usize);
+    /// See `rally.h`.
+    pub fn rally_exposure(
+        teacher: *mut rally_runner,
+        base: *mut rally_runner,
+        tokens: *const i32,
+        row_offsets: *const usize,
+        row_count: usize,
+        given: *const usize,
+        scores: *const rally_exposure_scores,
         error: *mut rally_error,
     ) -> rally_status;
 }

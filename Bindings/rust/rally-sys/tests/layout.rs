@@ -52,6 +52,7 @@ fn declarations_match_the_library() {
         rally_matrix { struct_size, name, set, data, rows, columns }
         rally_lineage_result { struct_size, verdict, p, rho, permutations, seed, tensor_count, set_count, head_count }
         rally_lineage_entry { struct_size, name, set, units, all_units, rho, z, p, reached }
+        rally_exposure_scores { struct_size, jeffreys, log_ratio, token_counts }
     };
     // SAFETY: a terminated string in static storage.
     let text = unsafe { CStr::from_ptr(rally_abi_layout()) }.to_str().expect("ASCII");

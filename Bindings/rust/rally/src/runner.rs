@@ -263,7 +263,7 @@ impl Runner {
     }
 
     /// Makes a call that may report progress; a panic of the closure that hears it goes on from here.
-    fn watched(
+    pub(crate) fn watched(
         &mut self,
         call: impl FnOnce(*mut sys::rally_runner, *mut sys::rally_error) -> sys::rally_status,
     ) -> Result<()> {

@@ -472,3 +472,26 @@ fn lineage_is_seen_and_not_seen() {
         Code::EmptyInput
     );
 }
+
+#[test]
+fn exposure_compares_two_models() {
+    let options = ModelOptions {
+        dtype: Some(Dtype::Int8),
+        ..Default::default()
+    };
+    let coarse = Model::open_with(path("RALLY_TEST_LM", "rally-tiny.onnx"), &options).unwrap();
+    let (mut teacher, mut base) = (Runner::new(&language_model()).unwrap(), Runner::new(&coarse).unwrap());
+    let rows: Rows = [&[1, 2, 3, 4][..], &[5, 6, 7], &[8]].iter().collect();
+    let found = teacher.exposure(&mut base, &rows, Some(&[1, 2, 1])).unwrap();
+    assert_eq!(found.iter().map(|row| row.tokens).collect::<Vec<_>>(), [3, 1, 0]);
+    assert!(found[0].jeffreys > 0.0 && found[0].log_ratio != 0.0 && found[2] == Exposure::default());
+    let alone: Rows = [&[1, 2, 3, 4][..]].iter().collect();
+    assert_eq!(teacher.exposure(&mut base, &alone, None).unwrap()[0], found[0]);
+    let wrong = teacher.exposure(&mut base, &rows, Some(&[1])).unwrap_err();
+    assert_eq!(wrong.code(), Code::InvalidArgument);
+    let mut rating = Runner::new(&rater()).unwrap();
+    assert_eq!(
+        teacher.exposure(&mut rating, &rows, None).unwrap_err().code(),
+        Code::WrongKind
+    );
+}

@@ -1,8 +1,6 @@
-import Rally
-
 extension Model {
   /// Whether both models read the same tokens: their tokenizers are equal, or neither has one and the ids are as many.
-  func readsTokens(of other: Model) -> Bool {
+  public func readsTokens(of other: Model) -> Bool {
     guard let tokenizer, let others = other.tokenizer else {
       return tokenizer == nil && other.tokenizer == nil && info.vocabularySize == other.info.vocabularySize
     }
