@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from scipy.stats import t as student_t
 
 from conditions import CONDITIONS
 from kinship import LAYERS, PAIRS
+from tables import aligned
 from trial import Record
 
 TEACHER_IN_PAPER = 0.943
@@ -74,7 +75,7 @@ def _accuracy_table(summary: dict[str, Any]) -> str:
     for name, title in titles.items():
         value = summary["accuracy"][name]
         rows.append((title, _with_width(value["mean"], value["half_width"]), paper.get(name, "")))
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _with_width(mean: float, half_width: float | None) -> str:
@@ -98,7 +99,7 @@ def _lineage_table(summary: dict[str, Any]) -> str:
                 )
             )
         rows.append(("", "together", "", "", f"{found['below_05']} of {count}"))
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def _calibration_table(independent: dict[str, Any]) -> str:
@@ -106,12 +107,4 @@ def _calibration_table(independent: dict[str, Any]) -> str:
     rows = [("teachers of two seeds", "p < .05", "")]
     for name, count in independent["below_05"].items():
         rows.append((name, f"{count} of {pairs}", f"{count / pairs:.3f}" if pairs else ""))
-    return _aligned(rows)
-
-
-def _aligned(rows: Iterable[Sequence[str]]) -> str:
-    lines = list(rows)
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    return aligned(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-COMMAND = Path(__file__).resolve().parents[3] / "Examples" / "subliminal" / "run.py"
+EXAMPLE = Path(__file__).resolve().parents[3] / "Examples" / "subliminal"
+COMMAND = EXAMPLE / "run.py"
 LAYERS = ["first", "second", "head"]
 
 
@@ -86,3 +88,16 @@ def test_the_figure_shows_both_panels(folder: Path) -> None:
     drawn = (folder / "figure.svg").read_text()
     assert "Students that saw noise only" in drawn
     assert "Lineage test before the student is trained" in drawn
+
+
+def test_language_models_and_their_samples() -> None:
+    command = [sys.executable, EXAMPLE / "language.py", "--rows", "12", "--tokens", "32"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [re.split(r"  +", line) for line in done.stdout.splitlines()[1:]]
+    assert [row[0] for row in rows] == ["int8", *(f"moved by {size}%" for size in (1, 5, 10, 20))]
+    assert all(float(row[1]) > 0.9 for row in rows)
+    jeffreys = [float(row[3]) for row in rows[1:]]
+    assert jeffreys == sorted(jeffreys)
+    assert rows[-1][5] in ("1 texts", "2 texts", "3 texts")
+    assert all(float(row[6]) < np.log(1000) for row in rows)
