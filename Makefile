@@ -69,7 +69,7 @@ $(STAMPS)/adapters: Bindings/python/pyproject.toml $(STAMPS)/debian
 	  $$sudo apt-get update -qq; \
 	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends default-jre-headless; }
 	@test -x .build/adapters/bin/python || python3 -m venv .build/adapters
-	@.build/adapters/bin/python -m pip install --disable-pip-version-check -q --progress-bar off \
+	@.build/adapters/bin/python -m pip install --disable-pip-version-check -q --progress-bar off --no-compile \
 	  -e "Bindings/python[adapters,convert]" accelerate pytest
 	@mkdir -p $(@D) && touch $@
 

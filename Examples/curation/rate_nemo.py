@@ -1,7 +1,6 @@
 """Rates JSON lines with a NeMo Curator pipeline and writes Parquet."""
 
 import os
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import rally
@@ -27,4 +26,4 @@ if __name__ == "__main__":
         ],
     )
     pipeline.run(RayDataExecutor())
-    show(row for path in Path(options.out).glob("*.parquet") for row in pq.read_table(path).to_pylist())
+    show(pq.read_table(options.out).to_pylist())

@@ -3,6 +3,7 @@
 import os
 import sys
 
+import pyarrow.parquet as pq
 import rally
 from pyspark.sql import SparkSession
 from rally.adapters.spark import rate
@@ -16,5 +17,5 @@ if __name__ == "__main__":
     spark = builder.getOrCreate()
     documents = spark.read.json(options.input).repartition(4 * options.workers)
     rate(documents, rally.Scorer(options.rater, threads=1)).write.parquet(options.out)
-    show(row.asDict() for row in spark.read.parquet(options.out).collect())
     spark.stop()
+    show(pq.read_table(options.out).to_pylist())

@@ -24,6 +24,7 @@ os.environ |= {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "PYSPARK_PYTHON": sys.executable,
+    "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # a JVM of seconds gains nothing by compiling more
 }
 
 
@@ -61,9 +62,9 @@ def _texts() -> list[str | None]:
     lines = [json.loads(line)["text"] for line in (ROOT / "Examples/texts.jsonl").read_text().splitlines()]
     random = np.random.default_rng(5)
     words = " ".join(lines).split()
-    drawn = [" ".join(random.choice(words, random.integers(3, 60))) for _ in range(60)]
-    long = [" ".join(random.choice(words, count)) for count in (900, 1300)]
-    return [*lines, *drawn[:30], "", None, *drawn[30:], *long, "Größe ≠ 大きさ 🙂", "\n"]
+    drawn = [" ".join(random.choice(words, random.integers(3, 40))) for _ in range(40)]
+    long = [" ".join(random.choice(words, count)) for count in (300, 500)]
+    return [*lines, *drawn[:20], "", None, *drawn[20:], *long, "Größe ≠ 大きさ 🙂", "\n"]
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +80,7 @@ def corpus() -> Corpus:
             elif row:
                 found = model.rate_documents([row])
                 score[index], windows[index] = found.mean[0], found.window_counts[0]
-    assert windows.max() > 2
+    assert windows.max() > 1
     assert np.isnan(score).sum() >= 1
     return Corpus(list(range(len(texts))), texts, tokens, score, windows)
 

@@ -13,10 +13,9 @@ from conftest import Corpus
 pytestmark = pytest.mark.usefixtures("ray_cluster")
 
 
-@pytest.mark.parametrize("column", [{}, {"tokens": "ids"}])
-def test_two_actors(corpus: Corpus, scorer: rally.Scorer, column: dict[str, str]) -> None:
+def test_two_actors(corpus: Corpus, scorer: rally.Scorer) -> None:
     dataset = ray.data.from_arrow(pa.table(corpus.columns())).repartition(6)
-    rated = rate(dataset, scorer, workers=2, cpus_per_worker=0.5, batch_size=20, **column).take_all()
+    rated = rate(dataset, scorer, workers=2, cpus_per_worker=0.5, batch_size=20).take_all()
     corpus.check([row["id"] for row in rated], [row["score"] for row in rated], [row["windows"] for row in rated])
     for row in rated:
         assert row["text"] == corpus.texts[row["id"]]
@@ -27,7 +26,7 @@ def test_the_class_as_it_is(corpus: Corpus, scorer: rally.Scorer) -> None:
     rated = dataset.map_batches(
         Rater,
         fn_constructor_args=[scorer],
-        fn_constructor_kwargs={"suffix": "_tiny"},
+        fn_constructor_kwargs={"suffix": "_tiny", "tokens": "ids"},
         batch_format="pyarrow",
         compute=ray.data.ActorPoolStrategy(size=2),
         num_cpus=0.5,

@@ -32,13 +32,10 @@ def spark() -> Iterator[SparkSession]:
     session.stop()
 
 
-@pytest.mark.parametrize("column", [{}, {"tokens": "ids"}])
-def test_two_cores(
-    spark: SparkSession, corpus: Corpus, scorer: rally.Scorer, tmp_path: Path, column: dict[str, str]
-) -> None:
+def test_two_cores(spark: SparkSession, corpus: Corpus, scorer: rally.Scorer, tmp_path: Path) -> None:
     pq.write_table(pa.table(corpus.columns()), tmp_path / "corpus.parquet")
-    frame = spark.read.parquet(str(tmp_path / "corpus.parquet")).repartition(6)
-    rated = rate(frame, scorer, **column)
+    frame = spark.read.parquet(str(tmp_path / "corpus.parquet")).repartition(4)
+    rated = rate(frame, scorer)
     assert [field.simpleString() for field in rated.schema.fields[-4:]] == [
         "score:float",
         "token_count:bigint",
@@ -50,8 +47,9 @@ def test_two_cores(
     assert all(row.text == corpus.texts[row.id] for row in rows)
 
 
-def test_what_was_there_is_replaced(spark: SparkSession, corpus: Corpus, scorer: rally.Scorer) -> None:
-    frame = spark.createDataFrame([(1.0, "the sea")], "score double, text string")
-    (row,) = rate(frame, scorer).collect()
-    assert row.asDict() == {"text": "the sea", "score": row.score, "token_count": 2, "windows": 1, "coverage": 1.0}
-    assert row.score == scorer.rate(["the sea"])[0]
+def test_tokens_beside_an_old_score(spark: SparkSession, scorer: rally.Scorer) -> None:
+    frame = spark.createDataFrame([(1.0, [5, 6, 7]), (2.0, None)], "score double, ids array<int>")
+    rated, missing = rate(frame, scorer, tokens="ids").collect()
+    assert rated.asDict() == {"ids": [5, 6, 7], "score": rated.score, "token_count": 3, "windows": 1, "coverage": 1.0}
+    assert rated.score == scorer.rate([[5, 6, 7]])[0]
+    assert missing.asDict() == {"ids": None, "score": None, "token_count": 0, "windows": 0, "coverage": 0.0}
