@@ -25,9 +25,9 @@ public enum LineageVerdict: Int32, Sendable, CaseIterable {
   public var name: String {
     switch self {
     case .notSeen: "not seen"
-    case .shared: "shared"
-    case .partialExposure: "partial exposure"
-    case .strongExposure: "strong exposure"
+    case .shared: "shared, no exposure seen"
+    case .partialExposure: "shared, partial exposure"
+    case .strongExposure: "shared, strong exposure"
     }
   }
 

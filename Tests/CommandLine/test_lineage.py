@@ -28,7 +28,7 @@ def test_json_has_the_same_numbers(lm):
     assert first.code == 0
     assert first.out == again.out
     report = json.loads(first.out)
-    assert (report["verdict"], report["permutations"], report["seed"]) == ("strong exposure", 1500, 7)
+    assert (report["verdict"], report["permutations"], report["seed"]) == ("shared, strong exposure", 1500, 7)
     assert report["head"] is None, "the head is the embedding"
     y = -sum(math.log(found["p"]) for found in report["sets"])
     fisher = math.exp(-y) * sum(y**k / math.factorial(k) for k in range(len(report["sets"])))

@@ -22,7 +22,7 @@ from .rows import integer
 Units: TypeAlias = "npt.ArrayLike | Sequence[npt.ArrayLike]"
 Source: TypeAlias = "str | os.PathLike[str] | Mapping[str, Units]"
 
-VERDICTS = {0: "not seen", 1: "shared", 2: "partial exposure", 3: "strong exposure"}
+VERDICTS = {0: "not seen", 1: "shared, no exposure seen", 2: "shared, partial exposure", 3: "shared, strong exposure"}
 _TENSORS, _SETS, _HEAD = 0, 1, 2
 
 
@@ -74,7 +74,7 @@ class LineageReport:
         Of all sets, by Fisher's method.
     rho : float
         Of all sets, each counted by the units that were compared.
-    verdict : {"not seen", "shared", "partial exposure", "strong exposure"}
+    verdict : {"not seen", "shared, no exposure seen", "shared, partial exposure", "shared, strong exposure"}
         From p below 0.001 on shared, then by rho: from 0.75, from 0.95. Calibrated on a toy.
     text : str
         The verdict in a sentence, with what it does not prove.

@@ -166,7 +166,7 @@ def test_same_initialisation_is_seen(family: dict[str, list[Matrix]]) -> None:
     assert all(match.z > 50 and match.reached == 0 for match in report.sets)
     assert report.head is not None
     assert report.head.z > 10
-    assert report.verdict in ("partial exposure", "strong exposure")
+    assert report.verdict in ("shared, partial exposure", "shared, strong exposure")
     assert "p < 0.0001" in str(report)
 
 
@@ -279,7 +279,7 @@ def test_a_checkpoint_is_compared_set_by_set(checkpoints: dict[str, Path]) -> No
         assert (match.rho, match.z) == (pytest.approx(rho, rel=1e-9), pytest.approx(z, rel=1e-9))
     assert report.head is not None
     assert report.head.z == pytest.approx(twin([cosines(a["head"][0], b["head"][0])], 1)[1], rel=1e-9)
-    assert report.verdict == "strong exposure"
+    assert report.verdict == "shared, strong exposure"
 
 
 def test_independent_checkpoints_are_rejected_no_more_often_than_they_should_be(tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ def test_every_form_gives_the_same_answer(form: str, other: str, checkpoints: di
     place = checkpoints["f32"] / "model.safetensors" if form == "file" else checkpoints[form]
     whole = rally.lineage(checkpoints["f32"], checkpoints["near"])
     report = rally.lineage(place, checkpoints[other])
-    assert report.verdict == "strong exposure"
+    assert report.verdict == "shared, strong exposure"
     for match, expected in zip(report.sets, whole.sets, strict=True):
         assert match.name == expected.name
         assert match.z == pytest.approx(expected.z, rel=0.02)
@@ -377,7 +377,7 @@ def test_what_cannot_be_compared_is_refused(checkpoints: dict[str, Path], tmp_pa
 def test_zero_units_have_no_direction_and_do_no_harm() -> None:
     a, b = related(0, 20, 6, 0.1)
     a[3] = 0
-    assert rally.lineage({"a": a}, {"a": b}).verdict in ("partial exposure", "strong exposure")
+    assert rally.lineage({"a": a}, {"a": b}).verdict in ("shared, partial exposure", "shared, strong exposure")
 
 
 def test_progress_ends_a_call() -> None:
