@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import rally
+from rally import RallyError
 from rally.adapters.datasets import rate
 from rally.adapters.tables import TableRater
 
@@ -50,6 +51,11 @@ def test_the_format_stays(source: Path, scorer: rally.Scorer) -> None:
     rated = rate(load(source).select(range(5)).with_format("numpy", dtype="float32"), scorer)
     assert rated.format["type"] == "numpy"
     assert rated.format["format_kwargs"] == {"dtype": "float32"}
+
+
+def test_splits_are_refused(source: Path, scorer: rally.Scorer) -> None:
+    with pytest.raises(RallyError, match="found DatasetDict; rate its splits one by one"):
+        rate(datasets.DatasetDict(train=load(source)), scorer)
 
 
 RATE_AGAIN = """

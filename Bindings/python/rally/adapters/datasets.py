@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
+from ..errors import RallyError, Status
 from ..scorer import Scorer
 from ._extras import extra
 
@@ -40,11 +41,21 @@ def rate(
     datasets.Dataset
         All columns and the new ones, in the format of `dataset`.
 
+    Raises
+    ------
+    RallyError
+        INVALID_ARGUMENT: `dataset` is something else, such as a dictionary of splits. What `TableRater` raises.
+
     Notes
     -----
     A streamed ``IterableDataset`` takes the function itself:
     ``stream.with_format("arrow").map(TableRater(scorer), batched=True)``.
     """
+    if not isinstance(dataset, Dataset):
+        found = type(dataset).__name__
+        raise RallyError(
+            Status.INVALID_ARGUMENT, f"dataset: expected a datasets.Dataset, found {found}; rate its splits one by one"
+        )
     rater = TableRater(scorer, **how)
     rated = dataset.with_format("arrow").map(
         rater,
