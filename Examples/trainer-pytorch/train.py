@@ -54,10 +54,9 @@ def build(settings: Settings, seed: int) -> LanguageModel:
 
 
 def batches(arm: str, data: Windows, scorer: Scorer, settings: Settings, seed: int) -> RatedLoader:
-    """The arm's batches of N rows. All arms but the last read the same windows in the same order."""
+    """The arm's batches of N rows."""
     rng = np.random.default_rng(seed)
-    source = data.only_clean() if arm == "clean only" else data
-    loader = DataLoader(source, batch_size=settings.batch)
+    loader = DataLoader(data, batch_size=settings.batch)
     if arm == "filtered":
         size = sum(p.numel() for p in build(settings, seed).parameters())
         return RatedLoader(loader, scorer, settings.keep, threads=1, model_parameters=size)
@@ -94,6 +93,8 @@ def run(arm: str, seed: int, data: Windows, heldout: torch.Tensor, scorer: Score
     dict
         ``curve`` (step and validation loss), ``kept`` and ``drawn`` (rows of every kind), ``meter``.
     """
+    if arm == "clean only":
+        data = data.only_clean()  # all other arms read the same windows in the same order
     model = build(settings, seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.rate, betas=(0.9, 0.95), weight_decay=0.1)
     kept: Counter[str] = Counter()
