@@ -296,7 +296,10 @@ size_t rally_model_tensor_count(const rally_model *model);
 rally_status rally_model_tensor_at(const rally_model *model, size_t index, rally_tensor_info *info, rally_error *error);
 
 /* ------------------------------------------------------------------------------------------------------------------------
- * Tokenizer: byte-level BPE, as Hugging Face `tokenizers` computes it
+ * Tokenizer: byte-level BPE, or BERT's WordPiece in raters, as Hugging Face `tokenizers` computes them
+ *
+ * WordPiece makes words of a text and does not keep the rest: decoding gives them with one space between, not the text. Its first and
+ * last token are [CLS] and [SEP], `bos` and `eos` here.
  *
  * A model without a tokenizer answers RALLY_UNSUPPORTED. To learn the size first, pass NULL and capacity 0: the call succeeds and
  * sets the count. A buffer that is too small answers RALLY_BUFFER_TOO_SMALL.
@@ -316,7 +319,8 @@ typedef struct rally_tokenizer_options {
 void rally_tokenizer_options_init(rally_tokenizer_options *options, size_t size);
 
 /*
- * Encodes `length` bytes of text. Bytes that are not UTF-8 are kept, through byte tokens: decoding gives back the very bytes.
+ * Encodes `length` bytes of text. Bytes that are not UTF-8 are kept, through byte tokens: decoding gives back the very bytes. To
+ * WordPiece they are U+FFFD, which it drops.
  * tokens: [capacity] i32, or NULL. token_count: how many there are. Any thread.
  */
 rally_status rally_encode(const rally_model *model, const char *text, size_t length, const rally_tokenizer_options *options,

@@ -40,7 +40,7 @@ extension ModelDescription {
     feedForward = try FeedForward(&reader)
     attentionHasBias = try reader.boolean("attention_bias")
     positions = try Positions(&reader, headWidth: headWidth)
-    tokenizer = try Tokenizer.read(&reader, vocabularySize: vocabularySize)
+    tokenizer = try Tokenizer.read(&reader, vocabularySize: vocabularySize, kind: kind)
     switch kind {
     case .languageModel:
       tiesEmbeddings = try reader.boolean("tie_word_embeddings")

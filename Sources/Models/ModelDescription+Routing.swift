@@ -76,29 +76,3 @@ extension ModelDescription.Rater {
     return .clamp(temperature: temperature, minimum: minimum, maximum: maximum)
   }
 }
-
-extension ModelDescription.Tokenizer {
-  private enum Name: String, CaseIterable { case none, bpe }
-
-  static func read(_ reader: inout MetadataReader, vocabularySize: Int) throws(RallyError) -> Self? {
-    switch try reader.choice("tokenizer", of: Name.self) {
-    case .none: return nil
-    case .bpe: return try Self(&reader, vocabularySize: vocabularySize)
-    }
-  }
-
-  private init(_ reader: inout MetadataReader, vocabularySize: Int) throws(RallyError) {
-    preTokenizer = try reader.choice("pre_tokenizer")
-    addsPrefixSpace = try reader.boolean("add_prefix_space")
-    beginningOfSequence = try reader.token("bos_token_id", below: vocabularySize)
-    endOfSequence = try reader.token("eos_token_id", below: vocabularySize)
-    addsBeginningOfSequence = try reader.boolean("add_bos")
-    addsEndOfSequence = try reader.boolean("add_eos")
-    guard !addsBeginningOfSequence || beginningOfSequence != nil else {
-      throw reader.invalid("add_bos", "false without bos_token_id", "true")
-    }
-    guard !addsEndOfSequence || endOfSequence != nil else {
-      throw reader.invalid("add_eos", "false without eos_token_id", "true")
-    }
-  }
-}

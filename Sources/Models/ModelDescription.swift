@@ -216,8 +216,12 @@ extension ModelDescription {
   }
 
   public struct Tokenizer: Sendable, Equatable {
-    public var preTokenizer: TokenizerConfiguration.PreTokenizer
-    public var addsPrefixSpace: Bool
+    public enum Kind: Sendable, Equatable {
+      case bytePair(preTokenizer: TokenizerConfiguration.PreTokenizer, addsPrefixSpace: Bool)
+      /// Raters only.
+      case wordPiece(WordPieceRules)
+    }
+    public var kind: Kind
     public var beginningOfSequence: Int32?
     public var endOfSequence: Int32?
     public var addsBeginningOfSequence: Bool

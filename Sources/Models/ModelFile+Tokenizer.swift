@@ -4,17 +4,23 @@ package import Tensors
 extension ModelFile {
   /// The tokenizer that the file carries, or nil.
   /// - Throws: `invalidTokenizer`, naming what does not fit together.
-  package func makeTokenizer() throws(RallyError) -> BytePairTokenizer? {
+  package func makeTokenizer() throws(RallyError) -> TextTokenizer? {
     guard let content = tokenizerContent, let settings = description.tokenizer else { return nil }
-    var configuration = TokenizerConfiguration(
-      preTokenizer: settings.preTokenizer, addsPrefixSpace: settings.addsPrefixSpace,
+    var roles = TokenRoles(
       addedTokens: content.addedTokens,
       specialTokens: content.specialTokens, beginningOfSequence: settings.beginningOfSequence,
       endOfSequence: settings.endOfSequence,
       addsBeginningOfSequence: settings.addsBeginningOfSequence,
       addsEndOfSequence: settings.addsEndOfSequence)
-    configuration.idCount = description.vocabularySize
-    return try BytePairTokenizer(
-      vocabulary: content.vocabulary, merges: content.merges, configuration: configuration)
+    roles.idCount = description.vocabularySize
+    switch settings.kind {
+    case .bytePair(let preTokenizer, let addsPrefixSpace):
+      let configuration = TokenizerConfiguration(
+        preTokenizer: preTokenizer, addsPrefixSpace: addsPrefixSpace, roles: roles)
+      return .bytePair(
+        try BytePairTokenizer(vocabulary: content.vocabulary, merges: content.merges, configuration: configuration))
+    case .wordPiece(let rules):
+      return .wordPiece(try WordPieceTokenizer(vocabulary: content.vocabulary, rules: rules, roles: roles))
+    }
   }
 }

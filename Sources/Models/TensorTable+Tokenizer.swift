@@ -28,7 +28,7 @@ extension TensorTable {
   mutating func readTokenizer(
     into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
   ) throws(RallyError) {
-    guard model.description.tokenizer != nil else { return }
+    guard let tokenizer = model.description.tokenizer else { return }
     let vocabulary = try texts("tokenizer.vocab", in: onnx)
     guard vocabulary.count <= model.description.vocabularySize else {
       throw RallyError(
@@ -36,7 +36,8 @@ extension TensorTable {
         expected: "at most \(model.description.vocabularySize) entries, the vocabulary's size",
         found: "\(vocabulary.count)")
     }
-    let merges = try texts("tokenizer.merges", in: onnx)
+    var merges: [String] = []
+    if case .bytePair = tokenizer.kind { merges = try texts("tokenizer.merges", in: onnx) }
     let added = try ids(
       "tokenizer.added", below: vocabulary.count, in: onnx, external: &external)
     let special = try ids(

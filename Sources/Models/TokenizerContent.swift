@@ -2,9 +2,9 @@
 ///
 /// Shapes and ids are checked; whether vocabulary and merges fit together is for the tokenizer to say.
 package struct TokenizerContent: Sendable, Equatable {
-  /// In id order, in the byte alphabet of GPT-2; added tokens as plain text.
+  /// In id order; of a byte-pair tokenizer in the byte alphabet of GPT-2, but added tokens as plain text.
   package var vocabulary: [String]
-  /// `left right`, in order of rank.
+  /// `left right`, in order of rank; none of a WordPiece tokenizer.
   package var merges: [String]
   /// Ids that are found in the text before it is cut into words.
   package var addedTokens: [Int32]

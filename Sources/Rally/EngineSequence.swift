@@ -35,7 +35,7 @@ final class EngineSequence {
       id: UInt64(number), prompt: request.tokens, tokenLimit: tokenLimit, priority: request.priority,
       window: steering == nil ? 0 : DepthSteering.window, prefixKey: request.prefixKey(policy.limit),
       blocks: BlockTable(layout: layout, pool: pages.blocks, maximumTokenCount: tokenLimit - 1))
-    if let tokenizer = model.tokenizer, !request.stopStrings.isEmpty {
+    if case .bytePair(let tokenizer) = model.tokenizer, !request.stopStrings.isEmpty {
       stopStrings = StopStrings(request.stopStrings, tokenizer: tokenizer)
     }
     if request.penalties.isActive { history = TokenHistory(request.tokens, limit: limit) }

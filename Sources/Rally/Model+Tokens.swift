@@ -4,7 +4,6 @@ extension Model {
     guard let tokenizer, let others = other.tokenizer else {
       return tokenizer == nil && other.tokenizer == nil && info.vocabularySize == other.info.vocabularySize
     }
-    return tokenizer.configuration == others.configuration && tokenizer.vocabulary == others.vocabulary
-      && tokenizer.merges == others.merges
+    return tokenizer.encodes(like: others)
   }
 }

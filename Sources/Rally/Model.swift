@@ -26,7 +26,7 @@ public final class Model: Sendable {
   public let metadata: [MetadataPair]
   /// The weight tensors as they are stored, in the order of `docs/format.md`.
   public let tensors: [TensorInfo]
-  public let tokenizer: BytePairTokenizer?
+  public let tokenizer: TextTokenizer?
 
   /// Where the file was opened; nil from memory.
   let path: String?

@@ -14,10 +14,10 @@ extension Model {
   }
 
   private var textFrame: TextFrame {
-    guard let configuration = tokenizer?.configuration else { return TextFrame() }
+    guard let roles = tokenizer?.roles else { return TextFrame() }
     return TextFrame(
-      first: configuration.addsBeginningOfSequence ? configuration.beginningOfSequence : nil,
-      last: configuration.addsEndOfSequence ? configuration.endOfSequence : nil)
+      first: roles.addsBeginningOfSequence ? roles.beginningOfSequence : nil,
+      last: roles.addsEndOfSequence ? roles.endOfSequence : nil)
   }
 }
 

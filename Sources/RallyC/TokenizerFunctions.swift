@@ -88,7 +88,7 @@ public func rally_decoder_close(_ decoder: OpaquePointer?) {
 // MARK: Conversions
 
 extension ModelHandle {
-  fileprivate func tokenizer() throws(RallyError) -> BytePairTokenizer {
+  fileprivate func tokenizer() throws(RallyError) -> TextTokenizer {
     guard let tokenizer = model.tokenizer else {
       throw RallyError(
         .unsupported, "'\(model.info.name)'", expected: "a model with a tokenizer", found: "none in the file",

@@ -1,24 +1,5 @@
 public import Tensors
 
-/// What `encode` adds to a text and looks for in it. The defaults are those of Hugging Face.
-public struct EncodingOptions: Sendable, Equatable {
-  /// Whether the beginning of sequence comes first; nil is what the configuration says.
-  public var addsBeginningOfSequence: Bool?
-  /// Whether the end of sequence comes last; nil is what the configuration says.
-  public var addsEndOfSequence: Bool?
-  /// Reads special tokens in the text as such. Turn it off for text from strangers: `<|endoftext|>`
-  /// is then just these characters. Added tokens that are not special are always found.
-  public var parsesSpecialTokens: Bool
-
-  public init(
-    addsBeginningOfSequence: Bool? = nil, addsEndOfSequence: Bool? = nil, parsesSpecialTokens: Bool = true
-  ) {
-    self.addsBeginningOfSequence = addsBeginningOfSequence
-    self.addsEndOfSequence = addsEndOfSequence
-    self.parsesSpecialTokens = parsesSpecialTokens
-  }
-}
-
 extension BytePairTokenizer {
   /// The tokens of a text of any bytes.
   ///
@@ -34,8 +15,8 @@ extension BytePairTokenizer {
     guard text.count <= Int32.max else {
       throw RallyError(.limitExceeded, "text", expected: "at most \(Int32.max) bytes", found: "\(text.count)")
     }
-    let first = try configuration.beginning(wished: options.addsBeginningOfSequence)
-    let last = try configuration.end(wished: options.addsEndOfSequence)
+    let first = try configuration.roles.beginning(wished: options.addsBeginningOfSequence)
+    let last = try configuration.roles.end(wished: options.addsEndOfSequence)
     var tokens: [Int32] = []
     tokens.reserveCapacity(text.count / 3 + 2)
     if let first { tokens.append(first) }

@@ -42,7 +42,7 @@ public final class BytePairTokenizer: Sendable {
   public init(
     vocabulary: [String], merges: [String], configuration: TokenizerConfiguration
   ) throws(RallyError) {
-    let table = try VocabularyTable(vocabulary, configuration: configuration)
+    let table = try VocabularyTable(vocabulary, spelling: .byteAlphabet, roles: configuration.roles)
     let rules = try MergeRules(merges, vocabulary: table)
     self.configuration = configuration
     self.rules = rules
@@ -91,9 +91,6 @@ extension BytePairTokenizer {
   }
 
   func check(_ id: Int32, _ name: @autoclosure () -> String = "token") throws(RallyError) {
-    let count = max(tokenCount, configuration.idCount)
-    guard id >= 0, Int(id) < count else {
-      throw RallyError(.invalidToken, name(), expected: "an id from 0 to \(count - 1)", found: "\(id)")
-    }
+    try configuration.roles.check(id, tokenCount: tokenCount, name())
   }
 }

@@ -5,12 +5,13 @@ public import Tensors
 /// Bytes that may still become a character are held back; bytes that certainly will not are passed on.
 /// The pieces and what `finish` returns are together what `decode` returns.
 public struct StreamDecoder: Sendable {
-  private let tokenizer: BytePairTokenizer
+  private let tokenizer: TextTokenizer
   private let skipsSpecialTokens: Bool
   // The start of a character: at most 3 bytes.
   private var pending: [UInt8] = []
+  private var isFirst = true
 
-  public init(tokenizer: BytePairTokenizer, skipsSpecialTokens: Bool = true) {
+  public init(tokenizer: TextTokenizer, skipsSpecialTokens: Bool = true) {
     self.tokenizer = tokenizer
     self.skipsSpecialTokens = skipsSpecialTokens
   }
@@ -19,9 +20,10 @@ public struct StreamDecoder: Sendable {
   /// - Throws: `invalidToken` for an id outside the vocabulary; the decoder stays as it was.
   public mutating func push(_ id: Int32) throws(RallyError) -> [UInt8] {
     try tokenizer.check(id)
-    if skipsSpecialTokens, tokenizer.isSpecial(id) { return [] }
+    if Int(id) >= tokenizer.tokenCount || (skipsSpecialTokens && tokenizer.isSpecial(id)) { return [] }
     var bytes = pending
-    bytes += tokenizer.vocabularyTable.bytes(of: id)
+    tokenizer.append(id, isFirst: isFirst, to: &bytes)
+    isFirst = false
     let end = Self.completeByteCount(of: bytes.span)
     pending = Array(bytes[end...])
     bytes.removeSubrange(end...)
@@ -30,7 +32,10 @@ public struct StreamDecoder: Sendable {
 
   /// The bytes still held back, an incomplete character; the decoder starts anew.
   public mutating func finish() -> [UInt8] {
-    defer { pending = [] }
+    defer {
+      pending = []
+      isFirst = true
+    }
     return pending
   }
 

@@ -8,6 +8,7 @@ struct VocabularyTable: Sendable {
   /// The longest added token. Real ones have some thirty bytes; the limit bounds the search for them.
   static let maximumAddedByteCount = 256
 
+  private let spelling: Spelling
   private var bytes: [UInt8] = []
   private var ends: [Int] = []  // [V] of each token's bytes in `bytes`
   private(set) var kinds: [Kind] = []  // [V]
@@ -17,19 +18,26 @@ struct VocabularyTable: Sendable {
 
   enum Kind: Sendable { case ordinary, added, special }
 
+  /// How a file writes what ordinary entries stand for; added tokens are always text.
+  enum Spelling: Sendable { case byteAlphabet, text }
+
   var count: Int { ends.count }
+
+  /// The bytes of all entries.
+  var byteCount: Int { bytes.count }
 
   /// - Throws: `invalidTokenizer`, naming the entry: empty, too long, a character outside the byte
   ///   alphabet, or one that stands twice.
-  init(_ entries: [String], configuration: TokenizerConfiguration) throws(RallyError) {
+  init(_ entries: [String], spelling: Spelling, roles: TokenRoles) throws(RallyError) {
+    self.spelling = spelling
     guard !entries.isEmpty, entries.count <= Int32.max else {
       throw RallyError(
         .invalidTokenizer, "vocabulary", expected: "1 to \(Int32.max) entries", found: "\(entries.count)")
     }
-    try configuration.validate(tokenCount: entries.count)
+    try roles.validate(tokenCount: entries.count)
     kinds = Array(repeating: .ordinary, count: entries.count)
-    for id in configuration.addedTokens { kinds[Int(id)] = .added }
-    for id in configuration.specialTokens { kinds[Int(id)] = .special }
+    for id in roles.addedTokens { kinds[Int(id)] = .added }
+    for id in roles.specialTokens { kinds[Int(id)] = .special }
     ends.reserveCapacity(entries.count)
     written.reserveCapacity(entries.count)
     for (id, entry) in entries.enumerated() { try append(entry, id: Int32(id)) }
@@ -42,13 +50,13 @@ struct VocabularyTable: Sendable {
     guard !entry.isEmpty, entry.utf8.count <= 2 * limit else { throw Self.wrongLength(entry.utf8.count, id, limit) }
     let token: [UInt8]
     let isMergeable: Bool
-    if isOrdinary {
+    if isOrdinary, spelling == .byteAlphabet {
       token = try Self.bytes(of: entry, id: id)
       isMergeable = true
     } else {
       token = Array(entry.utf8)
       // Printable ASCII is spelled alike as text and in the byte alphabet.
-      isMergeable = token.allSatisfy { (0x21...0x7E).contains($0) }
+      isMergeable = spelling == .text || token.allSatisfy { (0x21...0x7E).contains($0) }
     }
     guard token.count <= limit else { throw Self.wrongLength(token.count, id, limit) }
     bytes += token
@@ -100,7 +108,8 @@ extension VocabularyTable {
   /// The entry as the file spells it.
   func entry(_ id: Int32) -> String {
     let bytes = bytes(of: id)
-    return kinds[Int(id)] == .ordinary ? ByteAlphabet.text(of: bytes) : String(decoding: bytes, as: UTF8.self)
+    let isSpelled = kinds[Int(id)] == .ordinary && spelling == .byteAlphabet
+    return isSpelled ? ByteAlphabet.text(of: bytes) : String(decoding: bytes, as: UTF8.self)
   }
 
   /// The tokens of a kind, ascending.

@@ -59,7 +59,7 @@ extension Model {
   }
 
   /// - Throws: when the file has no tokenizer.
-  func requireTokenizer() throws(CommandFailure) -> BytePairTokenizer {
+  func requireTokenizer() throws(CommandFailure) -> TextTokenizer {
     guard let tokenizer else {
       throw CommandFailure(
         .model, "'\(info.name)' has no tokenizer, so it cannot read text; convert it again with its tokenizer.json")

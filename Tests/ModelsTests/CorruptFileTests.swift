@@ -18,7 +18,7 @@ import Testing
   }
 
   /// Any one byte changed: an error or a model, nothing else.
-  @Test(arguments: [ModelFixture.expert, .withTokenizer], [1, 2] as [UInt64])
+  @Test(arguments: [ModelFixture.expert, .withTokenizer, .withWordPiece], [1, 2] as [UInt64])
   func flippedBytes(_ fixture: ModelFixture, seed: UInt64) {
     let whole = fixture.bytes
     var generator = SplitMix(state: seed)

@@ -5,7 +5,7 @@ import Testing
 /// Wrong metadata: the code, and the key that is named.
 @Suite struct MetadataErrorTests {
   /// Every key that a model has must be there.
-  @Test(arguments: [ModelFixture.vanilla, .expert, .token, .rater, .withTokenizer])
+  @Test(arguments: [ModelFixture.vanilla, .expert, .token, .rater, .withTokenizer, .withWordPiece])
   func missingKeys(_ fixture: ModelFixture) throws {
     for (key, _) in fixture.metadata {
       var spoiled = fixture
@@ -52,7 +52,7 @@ import Testing
     (.vanilla, "attention_bias", ["yes"]),
     (.vanilla, "positions", ["alibi"]),
     (.vanilla, "rope_theta", ["0", "-1", "1e999"]),
-    (.vanilla, "tokenizer", ["sentencepiece"]),
+    (.vanilla, "tokenizer", ["sentencepiece", "wordpiece"]),
     (.vanilla, "num_first_layers", ["1", "2"]),
     (.vanilla, "num_last_layers", ["1"]),
     (.vanilla, "num_block_layers", ["0", "65537"]),
@@ -81,6 +81,11 @@ import Testing
     (.rater, "packing", ["padded"]),
     (.withTokenizer, "bos_token_id", ["8", "-1", "null"]),
     (.withTokenizer, "pre_tokenizer", ["bert"]),
+    (.withWordPiece, "strip_accents", ["none", "null", ""]),
+    (.withWordPiece, "continuing_subword_prefix", ["", "################."]),
+    (.withWordPiece, "max_input_chars_per_word", ["0", "-1", "2147483648"]),
+    (.withWordPiece, "unk_token_id", ["8", "none", "[UNK]"]),
+    (.withWordPiece, "add_bos", ["2"]),
   ]
 
   @Test(arguments: invalid.indices)

@@ -10,7 +10,7 @@ import Testing
     try ModelFile.open(path: folder.write("model.onnx", fixture.bytes))
   }
 
-  @Test(arguments: [ModelFixture.vanilla, .expert, .token, .rater, .withTokenizer])
+  @Test(arguments: [ModelFixture.vanilla, .expert, .token, .rater, .withTokenizer, .withWordPiece])
   func everyKindOpens(_ fixture: ModelFixture) throws {
     #expect(failure(fixture.bytes) == nil)
   }
@@ -89,6 +89,8 @@ import Testing
   @Test func tokenizer() throws {
     let tokenizer = try #require(try open(.withTokenizer).makeTokenizer())
     #expect(try tokenizer.encode(Array("<s>abba".utf8)) == [0, 0, 3, 2, 1])
+    let wordPiece = try #require(try open(.withWordPiece).makeTokenizer())
+    #expect(try wordPiece.encode("ÁB c") == [1, 3, 4, 0, 2])
   }
 
   @Test func foreignMetadataIsKept() throws {

@@ -4,7 +4,7 @@ import Testing
 
 /// Wrong tensors: the code, and the tensor that is named.
 @Suite struct TensorErrorTests {
-  @Test(arguments: [ModelFixture.vanilla, .expert, .token, .rater, .withTokenizer])
+  @Test(arguments: [ModelFixture.vanilla, .expert, .token, .rater, .withTokenizer, .withWordPiece])
   func missingTensors(_ fixture: ModelFixture) throws {
     for tensor in fixture.tensors where tensor.name != "score.cdf" {
       var spoiled = fixture
@@ -139,6 +139,36 @@ import Testing
     var fixture = ModelFixture.withTokenizer
     fixture.change(name) { $0.payload = payload }
     #expect(failure(fixture.bytes)?.code == code)
+  }
+
+  @Test(arguments: [
+    (["[UNK]", "[CLS]", "[SEP]", "a", "a"], "vocabulary entry 4"),
+    (["[UNK]", "[CLS]", "[SEP]", "a", ""], "vocabulary entry 4"),
+    (["[UNK]", "[CLS]"], "tokenizer.added"),
+  ])
+  func wordPieces(_ vocabulary: [String], _ named: String) {
+    var fixture = ModelFixture.withWordPiece
+    fixture.change("tokenizer.vocab") {
+      $0.extents = [Int64(vocabulary.count)]
+      $0.payload = .strings(vocabulary)
+    }
+    let error = failure(fixture.bytes)
+    #expect(error?.code == .invalidTokenizer)
+    #expect(error?.message.contains(named) == true, "\(error?.message ?? "")")
+  }
+
+  @Test func unknownTokenBehindTheVocabulary() {
+    var fixture = ModelFixture.withWordPiece
+    fixture["unk_token_id"] = "7"
+    let error = failure(fixture.bytes)
+    #expect(error?.code == .invalidTokenizer)
+    #expect(error?.subject == "unknown token")
+  }
+
+  @Test func mergesBesideWordPieces() {
+    var fixture = ModelFixture.withWordPiece
+    fixture.tensors.append(TensorFixture("tokenizer.merges", type: 8, extents: [0], payload: .strings([])))
+    #expect(failure(fixture.bytes)?.code == .unknownTensor)
   }
 
   @Test func vocabularyLargerThanTheModels() {

@@ -36,7 +36,7 @@ enum Fixtures {
     let added = (vocabulary.count - addedCount..<vocabulary.count).map { Int32($0) }
     let configuration = TokenizerConfiguration(
       preTokenizer: kind, addsPrefixSpace: addsPrefixSpace,
-      addedTokens: added, specialTokens: Array(added.prefix(specialCount)))
+      roles: TokenRoles(addedTokens: added, specialTokens: Array(added.prefix(specialCount))))
     return try BytePairTokenizer(
       vocabulary: vocabulary, merges: lines("\(kind.rawValue).merges.txt"), configuration: configuration)
   }
@@ -51,14 +51,34 @@ enum Fixtures {
   static func cases(_ kind: TokenizerConfiguration.PreTokenizer) throws -> [Case] {
     try lines("\(kind.rawValue).cases.txt").map { line in
       let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
-      let digits = Array(fields[1].utf8)
-      let text = stride(from: 0, to: digits.count - 1, by: 2).compactMap {
-        UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
-      }
       return Case(
-        findsSpecialTokens: fields[0] == "p", addsPrefixSpace: fields[0] == "s", text: text,
+        findsSpecialTokens: fields[0] == "p", addsPrefixSpace: fields[0] == "s", text: bytes(fields[1]),
         tokens: fields[2].split(separator: " ").compactMap { Int32($0) })
     }
+  }
+}
+
+extension Fixtures {
+  /// Hexadecimal digits; `-` is none.
+  static func bytes(_ text: Substring) -> [UInt8] {
+    let digits = Array(text.utf8)
+    return stride(from: 0, to: digits.count - 1, by: 2).compactMap {
+      UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
+    }
+  }
+
+  /// The special tokens are the first five entries, the other added tokens the last three.
+  static func wordPiece(_ settings: Substring) throws -> WordPieceTokenizer {
+    let vocabulary = try lines("bert.vocabulary.txt")
+    let count = Int32(vocabulary.count)
+    return try WordPieceTokenizer(
+      vocabulary: vocabulary,
+      rules: WordPieceRules(
+        cleansText: settings.contains("c"), separatesIdeographs: settings.contains("i"),
+        stripsAccents: settings.contains("a"), lowercases: settings.contains("l"), unknownToken: 1),
+      roles: TokenRoles(
+        addedTokens: Array(0..<5) + Array(count - 3..<count), specialTokens: Array(0..<5), beginningOfSequence: 2,
+        endOfSequence: 3))
   }
 }
 

@@ -37,7 +37,7 @@ struct LosslessTests {
     let tokenizer = try Fixtures.tokenizer(.gpt2)
     let text = randomText(byteCount: 400, using: &generator)
     let inside = placesWithinCharacters(of: text)
-    var decoder = StreamDecoder(tokenizer: tokenizer, skipsSpecialTokens: false)
+    var decoder = StreamDecoder(tokenizer: .bytePair(tokenizer), skipsSpecialTokens: false)
     var whole: [UInt8] = []
     for byte in text {
       // One byte a token: the hardest stream there is.
@@ -52,7 +52,7 @@ struct LosslessTests {
 
   @Test func streamHoldsBackNoMoreThanNeeded() throws {
     let tokenizer = try Fixtures.tokenizer(.gpt2)
-    var decoder = StreamDecoder(tokenizer: tokenizer)
+    var decoder = StreamDecoder(tokenizer: .bytePair(tokenizer))
     func push(_ byte: UInt8) throws -> [UInt8] { try decoder.push(#require(tokenizer.id(of: [byte]))) }
     #expect(try push(0xF0) == [])
     #expect(try push(0x9F) == [])
@@ -63,7 +63,7 @@ struct LosslessTests {
     #expect(try push(0xC3) == [])
     #expect(try push(0x41) == [0xC3, 0x41])
     #expect(try push(0xC3) == [])
-    #expect(try decoder.push(tokenizer.configuration.specialTokens[0]) == [])
+    #expect(try decoder.push(tokenizer.configuration.roles.specialTokens[0]) == [])
     #expect(try push(0xA9) == [0xC3, 0xA9])
     #expect(throws: (any Error).self) { try decoder.push(-1) }
   }

@@ -54,7 +54,8 @@ struct MergeTests {
     let tokenizer = try BytePairTokenizer(
       vocabulary: vocabulary,
       merges: (0..<9).map { "\(String(repeating: "a", count: 1 << $0)) \(String(repeating: "a", count: 1 << $0))" },
-      configuration: TokenizerConfiguration(preTokenizer: .gpt2, addedTokens: [Int32(vocabulary.count - 1)]))
+      configuration: TokenizerConfiguration(
+        preTokenizer: .gpt2, roles: TokenRoles(addedTokens: [Int32(vocabulary.count - 1)])))
     let text = String(repeating: "a", count: 60_001) + String(repeating: "<", count: 20_000)
     #expect(try tokenizer.decode(tokenizer.encode(text)) == Array(text.utf8))
   }

@@ -32,18 +32,18 @@ struct ValidationTests {
     Bad(named: "merge 0 \" \": expected a left side", merges: [" "]),
     Bad(named: "merge 1 \"a b\": expected each pair once", vocabulary: byteVocabulary(["ab"]), merges: ["a b", "a b"]),
     Bad(named: "expected two entries, found 10000001 bytes", merges: ["a" + String(repeating: "b", count: 10_000_000)]),
-    Bad(named: "added token: expected an id from 0 to 255, found 256", configuration: .init(preTokenizer: .gpt2, addedTokens: [256])),
-    Bad(named: "added token: expected an id from 0 to 255, found -1", configuration: .init(preTokenizer: .gpt2, addedTokens: [-1])),
+    Bad(named: "added token: expected an id from 0 to 255, found 256", configuration: .init(preTokenizer: .gpt2, roles: .init(addedTokens: [256]))),
+    Bad(named: "added token: expected an id from 0 to 255, found -1", configuration: .init(preTokenizer: .gpt2, roles: .init(addedTokens: [-1]))),
     Bad(
       named: "vocabulary entry 256: expected 1 to 256 bytes, found 257",
       vocabulary: byteVocabulary([String(repeating: "a", count: 257)]),
-      configuration: .init(preTokenizer: .gpt2, addedTokens: [256])),
-    Bad(named: "added token 3: expected each id once", configuration: .init(preTokenizer: .gpt2, addedTokens: [3, 3])),
-    Bad(named: "special token 3: expected one of the added tokens", configuration: .init(preTokenizer: .gpt2, specialTokens: [3])),
-    Bad(named: "beginning of sequence: expected an id from", configuration: .init(preTokenizer: .gpt2, beginningOfSequence: 999)),
-    Bad(named: "end of sequence: expected an id from", configuration: .init(preTokenizer: .gpt2, endOfSequence: .min)),
-    Bad(named: "beginning of sequence: expected an id to add", configuration: .init(preTokenizer: .gpt2, addsBeginningOfSequence: true)),
-    Bad(named: "end of sequence: expected an id to add", configuration: .init(preTokenizer: .gpt2, addsEndOfSequence: true)),
+      configuration: .init(preTokenizer: .gpt2, roles: .init(addedTokens: [256]))),
+    Bad(named: "added token 3: expected each id once", configuration: .init(preTokenizer: .gpt2, roles: .init(addedTokens: [3, 3]))),
+    Bad(named: "special token 3: expected one of the added tokens", configuration: .init(preTokenizer: .gpt2, roles: .init(specialTokens: [3]))),
+    Bad(named: "beginning of sequence: expected an id from", configuration: .init(preTokenizer: .gpt2, roles: .init(beginningOfSequence: 999))),
+    Bad(named: "end of sequence: expected an id from", configuration: .init(preTokenizer: .gpt2, roles: .init(endOfSequence: .min))),
+    Bad(named: "beginning of sequence: expected an id to add", configuration: .init(preTokenizer: .gpt2, roles: .init(addsBeginningOfSequence: true))),
+    Bad(named: "end of sequence: expected an id to add", configuration: .init(preTokenizer: .gpt2, roles: .init(addsEndOfSequence: true))),
   ]
 
   @Test(arguments: bad)
@@ -70,8 +70,9 @@ struct ValidationTests {
       }
       let ids = (0..<Int.random(in: 0...2, using: &generator)).map { _ in Int32.random(in: -1...6, using: &generator) }
       let configuration = TokenizerConfiguration(
-        preTokenizer: Bool.random(using: &generator) ? .gpt2 : .smollm, addedTokens: ids,
-        specialTokens: Bool.random(using: &generator) ? ids : [], endOfSequence: ids.first)
+        preTokenizer: Bool.random(using: &generator) ? .gpt2 : .smollm,
+        roles: TokenRoles(
+          addedTokens: ids, specialTokens: Bool.random(using: &generator) ? ids : [], endOfSequence: ids.first))
       let made = Result { () throws(RallyError) in
         try BytePairTokenizer(vocabulary: entries, merges: merges, configuration: configuration)
       }
@@ -111,8 +112,10 @@ struct ValidationTests {
     let tokenizer = try BytePairTokenizer(
       vocabulary: byteVocabulary(["<s>", "</s>", "é"]), merges: [],
       configuration: TokenizerConfiguration(
-        preTokenizer: .gpt2, addedTokens: [256, 257, 258], specialTokens: [256, 257],
-        beginningOfSequence: 256, endOfSequence: 257, addsBeginningOfSequence: true, addsEndOfSequence: true))
+        preTokenizer: .gpt2,
+        roles: TokenRoles(
+          addedTokens: [256, 257, 258], specialTokens: [256, 257],
+          beginningOfSequence: 256, endOfSequence: 257, addsBeginningOfSequence: true, addsEndOfSequence: true)))
     #expect(try tokenizer.encode("") == [256, 257])
     #expect(try tokenizer.encode("", options: EncodingOptions(addsBeginningOfSequence: false)) == [257])
     #expect(try tokenizer.encode("", options: EncodingOptions(addsEndOfSequence: false)) == [256])

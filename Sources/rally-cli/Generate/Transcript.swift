@@ -13,7 +13,7 @@ struct Transcript {
   /// Text with its depths that was not shown yet.
   private(set) var pieces: [Piece] = []
 
-  private let tokenizer: BytePairTokenizer
+  private let tokenizer: TextTokenizer
   private var decoder: StreamDecoder
   private var matcher: StopMatcher
   /// Of tokens whose text is not complete.
@@ -26,7 +26,7 @@ struct Transcript {
     var depths: [Int32]
   }
 
-  init(prompt: Prompt, tokenizer: BytePairTokenizer, stopTexts: [String], skipsSpecialTokens: Bool) {
+  init(prompt: Prompt, tokenizer: TextTokenizer, stopTexts: [String], skipsSpecialTokens: Bool) {
     self.prompt = prompt
     promptDepths = Array(repeating: 0, count: prompt.tokens.count)
     self.tokenizer = tokenizer

@@ -94,13 +94,25 @@ enum InspectReport {
 
   private static func tokenizer(_ model: Model) -> String {
     guard let tokenizer = model.tokenizer else { return "none" }
-    var parts = ["byte-level BPE (\(tokenizer.configuration.preTokenizer.rawValue))"]
+    var parts: [String]
+    switch tokenizer {
+    case .bytePair(let tokenizer): parts = ["byte-level BPE (\(tokenizer.configuration.preTokenizer.rawValue))"]
+    case .wordPiece(let tokenizer): parts = [wordPiece(tokenizer.rules)]
+    }
     let ends = [("begins with", model.info.beginningOfSequence), ("ends with", model.info.endOfSequence)]
     for case (let word, let token?) in ends {
       let text = String(decoding: (try? tokenizer.tokenBytes(token)) ?? [], as: UTF8.self)
       parts.append("\(word) \(token) \(text.clipped(to: 40))")
     }
     return parts.joined(separator: ", ")
+  }
+
+  private static func wordPiece(_ rules: WordPieceRules) -> String {
+    let steps = [
+      (rules.cleansText, "clean"), (rules.separatesIdeographs, "ideographs apart"), (rules.stripsAccents, "no accents"),
+      (rules.lowercases, "lower case"),
+    ].filter(\.0).map(\.1)
+    return "WordPiece (\(steps.isEmpty ? "as it is" : steps.joined(separator: ", ")))"
   }
 
   private static func rater(_ rater: ModelDescription.Rater) -> [(String, String)] {

@@ -107,7 +107,7 @@ struct PerplexityCommand: ParsableCommand {
   /// Bytes of the text that no score speaks of: those of the first token, unless it was added to the text.
   private func unscoredByteCount(_ tokens: [Int32], _ model: Model) throws -> Int {
     let tokenizer = try model.requireTokenizer()
-    if tokenizer.configuration.addsBeginningOfSequence { return 0 }
+    if tokenizer.roles.addsBeginningOfSequence { return 0 }
     return try tokens.first.map { try tokenizer.tokenBytes($0).count } ?? 0
   }
 

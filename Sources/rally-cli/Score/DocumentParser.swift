@@ -9,7 +9,7 @@ struct LineError: Error {
 /// Makes a document of a line.
 struct DocumentParser {
   /// nil: only lines of tokens can be scored.
-  let tokenizer: BytePairTokenizer?
+  let tokenizer: TextTokenizer?
   let vocabularySize: Int
 
   /// A line of plain text.

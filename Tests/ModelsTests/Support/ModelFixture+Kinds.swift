@@ -128,4 +128,29 @@ extension ModelFixture {
     ]
     return model
   }
+
+  /// The rater with BERT's tokenizer.
+  static var withWordPiece: ModelFixture {
+    var model = rater
+    model["tokenizer"] = "wordpiece"
+    model["clean_text"] = "true"
+    model["handle_chinese_chars"] = "true"
+    model["strip_accents"] = "true"
+    model["lowercase"] = "true"
+    model["continuing_subword_prefix"] = "##"
+    model["max_input_chars_per_word"] = "100"
+    model["unk_token_id"] = "0"
+    model["decoder_cleanup"] = "true"
+    model["bos_token_id"] = "1"
+    model["eos_token_id"] = "2"
+    model["add_bos"] = "true"
+    model["add_eos"] = "true"
+    let vocabulary = ["[UNK]", "[CLS]", "[SEP]", "a", "##b"]
+    model.tensors += [
+      TensorFixture("tokenizer.vocab", type: 8, extents: [5], payload: .strings(vocabulary)),
+      TensorFixture("tokenizer.added", type: 7, extents: [3], payload: .int64s([0, 1, 2])),
+      TensorFixture("tokenizer.special", type: 7, extents: [3], payload: .int64s([0, 1, 2])),
+    ]
+    return model
+  }
 }

@@ -1,0 +1,18 @@
+/// What `encode` adds to a text and looks for in it. The defaults are those of Hugging Face.
+public struct EncodingOptions: Sendable, Equatable {
+  /// Whether the beginning of sequence comes first; nil is what the configuration says.
+  public var addsBeginningOfSequence: Bool?
+  /// Whether the end of sequence comes last; nil is what the configuration says.
+  public var addsEndOfSequence: Bool?
+  /// Reads special tokens in the text as such. Turn it off for text from strangers: `<|endoftext|>`
+  /// is then just these characters. Added tokens that are not special are always found.
+  public var parsesSpecialTokens: Bool
+
+  public init(
+    addsBeginningOfSequence: Bool? = nil, addsEndOfSequence: Bool? = nil, parsesSpecialTokens: Bool = true
+  ) {
+    self.addsBeginningOfSequence = addsBeginningOfSequence
+    self.addsEndOfSequence = addsEndOfSequence
+    self.parsesSpecialTokens = parsesSpecialTokens
+  }
+}
