@@ -175,6 +175,8 @@ class Model:
     ) -> list[int]:
         """The token ids of a text. Bytes that are not UTF-8 are kept: decoding gives back the very bytes.
 
+        A rater with BERT's tokenizer drops them, and its decoding gives words with one space between, not the text.
+
         Parameters
         ----------
         text : str or bytes

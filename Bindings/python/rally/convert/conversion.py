@@ -7,12 +7,22 @@ from pathlib import Path
 
 from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
 
+from rally.convert.bert import convert_bert, is_bert
 from rally.convert.checkpoint import Checkpoint
 from rally.convert.language_model import convert_language_model
 from rally.convert.rater import convert_rater, is_rater
 from rally.convert.settings import Settings
 from rally.convert.tokenizer import find_tokenizer
-from rally.modelfile import Description, LanguageModel, ModelFileError, Tensor, WrittenFile, write_model
+from rally.modelfile import (
+    Description,
+    LanguageModel,
+    ModelFileError,
+    Tensor,
+    Tokenizer,
+    WordPiece,
+    WrittenFile,
+    write_model,
+)
 from rally.modelfile.tensors import ELEMENT_NAMES
 
 
@@ -86,9 +96,8 @@ def convert(
     """
     config = Settings.read(directory / "config.json")
     with Checkpoint(directory) as checkpoint:
-        refuse_foreign(checkpoint, config)
+        refuse_foreign(checkpoint)
         found = find_tokenizer(directory, tokenizer, config)
-        plan = convert_rater if is_rater(checkpoint, config) else convert_language_model
         model, tensors = plan(checkpoint, config, name or directory.resolve().name, found, dtype)
         if found and len(found.vocab) > model.vocab_size:
             raise ModelFileError(f"tokenizer.json: {len(found.vocab)} tokens, but vocab_size is {model.vocab_size}")
@@ -98,12 +107,21 @@ def convert(
     return summarise(model, tensors, written)
 
 
-def refuse_foreign(checkpoint: Checkpoint, config: Settings) -> None:
+def plan(
+    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None, dtype: str | None
+) -> tuple[Description, list[Tensor]]:
+    """Return the description and the weights of a checkpoint of any layout that is known."""
+    if is_bert(checkpoint):
+        return convert_bert(checkpoint, config, name, tokenizer, dtype)
+    if is_rater(checkpoint, config):
+        return convert_rater(checkpoint, config, name, tokenizer, dtype)
+    if isinstance(tokenizer, WordPiece):
+        raise ModelFileError("tokenizer.json: model type WordPiece is not supported in a language model")
+    return convert_language_model(checkpoint, config, name, tokenizer, dtype)
+
+
+def refuse_foreign(checkpoint: Checkpoint) -> None:
     """Raise an error that names a kind of checkpoint which is known but not supported."""
-    kind = config.values.get("model_type")
-    bert = next((key for key in checkpoint.sources if "embeddings.word_embeddings." in key), None)
-    if bert:
-        raise ModelFileError(f"{kind or 'BERT'}-like checkpoints are not supported: found {bert}")
     marks = {
         "q_norm.": "query-key norms",
         "experts.": "mixtures of experts",

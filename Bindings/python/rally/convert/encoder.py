@@ -10,7 +10,7 @@ from rally.convert.llama import activation
 from rally.convert.plan import Entry
 from rally.convert.scoring import head_entries, norm_entries, score_fields
 from rally.convert.settings import Settings
-from rally.modelfile import ModelFileError, Rater, Tokenizer
+from rally.modelfile import ModelFileError, Rater, Tokenizer, WordPiece
 
 ENCODER_KEY = re.compile(r"(.+)\.layers\.(\d+)\.self_attn\.in_proj_weight")
 
@@ -47,7 +47,7 @@ _LAYOUTS: dict[str, dict[str, Any]] = {
 
 
 def convert_encoder(
-    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | None
+    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None
 ) -> tuple[Rater, list[Entry]]:
     """Return the description and the plan of a rater on ``nn.TransformerEncoder``.
 

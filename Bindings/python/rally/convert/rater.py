@@ -10,9 +10,9 @@ from rally.convert.checkpoint import Checkpoint
 from rally.convert.encoder import ENCODER_KEY, convert_encoder
 from rally.convert.llama import activation, head_sizes, rope_theta
 from rally.convert.plan import Entry, check_keys, collect
-from rally.convert.scoring import head_entries, norm_entries, score_fields
+from rally.convert.scoring import cdf, head_entries, norm_entries, score_fields
 from rally.convert.settings import Settings
-from rally.modelfile import ModelFileError, Rater, Tensor, Tokenizer
+from rally.modelfile import Rater, Tensor, Tokenizer, WordPiece
 from rally.modelfile.shapes import layer_dims
 from rally.modelfile.tensors import float_tensor
 
@@ -29,7 +29,7 @@ def is_rater(checkpoint: Checkpoint, config: Settings) -> bool:
 
 
 def convert_rater(
-    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | None, dtype: str | None
+    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None, dtype: str | None
 ) -> tuple[Rater, list[Tensor]]:
     """Return the description and the weights of a rater's checkpoint.
 
@@ -50,11 +50,11 @@ def convert_rater(
     }
     width = {"head.0.bias": next((t.dims[0] for t in tensors if t.name == "head.0.weight"), 1)}
     tensors += [float_tensor(bias, np.zeros(width.get(bias, 1))) for bias in sorted(missing)]
-    return model, tensors + _cdf(checkpoint, config)
+    return model, tensors + cdf(checkpoint, config)
 
 
 def _plan(
-    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | None
+    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None
 ) -> tuple[Rater, list[Entry]]:
     keys = checkpoint.sources
     norm = config.choice("norm", ("rmsnorm", "layernorm"), "rmsnorm")
@@ -109,16 +109,3 @@ def _plan(
 
 def _head_biases(model: Rater) -> tuple[str, ...]:
     return ("head.bias",) if model.head == "linear" else ("head.0.bias", "head.1.bias")
-
-
-def _cdf(checkpoint: Checkpoint, config: Settings) -> list[Tensor]:
-    """Return the quantiles of the rater's scores, from a tensor ``score.cdf`` or the configuration's ``score_cdf``."""
-    if "score.cdf" in checkpoint.sources:
-        values = checkpoint.load("score.cdf").float().numpy()
-    elif "score_cdf" in config:
-        values = np.array(config.get("score_cdf"), dtype=np.float32)
-    else:
-        return []
-    if values.ndim != 1 or values.size == 0 or not bool(np.all(np.diff(values) >= 0)):
-        raise ModelFileError("score.cdf: expected one ascending list of scores")
-    return [float_tensor("score.cdf", values)]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from rally.convert.checkpoint import Checkpoint
 from rally.convert.llama import activation
 from rally.convert.plan import Entry
 from rally.convert.settings import Settings
-from rally.modelfile import ModelFileError, Rater
+from rally.modelfile import ModelFileError, Rater, Tensor
+from rally.modelfile.tensors import float_tensor
 
 
 def score_fields(config: Settings, **defaults: Any) -> dict[str, Any]:
@@ -56,3 +59,16 @@ def head_entries(checkpoint: Checkpoint, model: Rater, inner: tuple[str, str]) -
         if f"{prefix}.bias" in checkpoint.sources:
             entries.append(Entry(f"{name}.bias", dims[:1], (f"{prefix}.bias",)))
     return entries
+
+
+def cdf(checkpoint: Checkpoint, config: Settings) -> list[Tensor]:
+    """Return the quantiles of the rater's scores, from a tensor ``score.cdf`` or the configuration's ``score_cdf``."""
+    if "score.cdf" in checkpoint.sources:
+        values = checkpoint.load("score.cdf").float().numpy()
+    elif "score_cdf" in config:
+        values = np.array(config.get("score_cdf"), dtype=np.float32)
+    else:
+        return []
+    if values.ndim != 1 or values.size == 0 or not bool(np.all(np.diff(values) >= 0)):
+        raise ModelFileError("score.cdf: expected one ascending list of scores")
+    return [float_tensor("score.cdf", values)]

@@ -1,4 +1,4 @@
-"""Reads a byte-level BPE from a ``tokenizer.json``; whatever the format cannot say is refused by name."""
+"""Reads the tokenizer of a checkpoint; a byte-level BPE here, BERT's in ``wordpiece``."""
 
 from __future__ import annotations
 
@@ -6,19 +6,37 @@ from pathlib import Path
 from typing import Any
 
 from rally.convert.settings import Settings
-from rally.modelfile import ModelFileError, Tokenizer
+from rally.convert.tokenizer_parts import added_tokens, kind, template, unsupported, vocabulary
+from rally.convert.wordpiece import read_vocabulary, read_wordpiece
+from rally.modelfile import ModelFileError, Tokenizer, WordPiece
+
+#: Files looked for, in this order.
+FILES = ("tokenizer.json", "vocab.txt")
 
 
-def find_tokenizer(directory: Path, given: Path | None, config: Settings) -> Tokenizer | None:
-    """Return the tokenizer at ``given``, or of the folder, or None when it has none."""
-    path = given or directory / "tokenizer.json"
-    if given is None and not path.is_file():
+def find_tokenizer(directory: Path, given: Path | None, config: Settings) -> Tokenizer | WordPiece | None:
+    """Return the tokenizer at ``given``, or of the folder, or None when it has none.
+
+    The ``vocab.txt`` of a BERT counts when it has no ``tokenizer.json``.
+    """
+    names = FILES if config.values.get("model_type", "bert") == "bert" else FILES[:1]
+    path = given or next((path for name in names if (path := directory / name).is_file()), None)
+    if path is None:
         return None
-    content = Settings.read(path)
     try:
+        content = _content(path)
+        if content.section("model").values.get("type") == "WordPiece":
+            return read_wordpiece(content)
         return read_tokenizer(content, _special_sources(directory, config))
-    except (AttributeError, IndexError, KeyError, StopIteration, TypeError) as error:
+    except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError) as error:
         raise ModelFileError(f"{path.name}: not the form of a tokenizer.json ({error!r})") from None
+
+
+def _content(path: Path) -> Settings:
+    if path.suffix != ".txt":
+        return Settings.read(path)
+    config = path.with_name("tokenizer_config.json")
+    return read_vocabulary(path, Settings.read(config) if config.is_file() else Settings({}, config.name))
 
 
 def read_tokenizer(content: Settings, sources: list[Settings]) -> Tokenizer:
@@ -29,10 +47,10 @@ def read_tokenizer(content: Settings, sources: list[Settings]) -> Tokenizer:
     model = content.section("model")
     _check_model(model, content)
     pre_tokenizer, prefix_space = _pre_tokenizer(content)
-    vocab = _vocabulary(content, model)
+    vocab = vocabulary(content, model)
     merges = _merges(model, vocab)
-    added = sorted(content.get("added_tokens", []), key=lambda token: token["id"])
-    first, last = _template(content, vocab)
+    added = added_tokens(content)
+    first, last = _ends(content, vocab)
     bos, eos = _special_id(sources, "bos", vocab, first), _special_id(sources, "eos", vocab, last)
     for name, placed, found in (("bos", first, bos), ("eos", last, eos)):
         if placed is not None and placed != found:
@@ -58,58 +76,34 @@ def _special_sources(directory: Path, config: Settings) -> list[Settings]:
     return [config, *(Settings.read(path) for path in files if path.is_file())]
 
 
-def _unsupported(content: Settings, what: str) -> ModelFileError:
-    return ModelFileError(f"{content.source}: {what} is not supported")
-
-
 def _check_model(model: Settings, content: Settings) -> None:
-    kind = model.values.get("type", "BPE")
-    if kind != "BPE":
-        raise _unsupported(content, f"model type {kind}")
+    if model.values.get("type", "BPE") != "BPE":
+        raise unsupported(content, f"model type {kind(model.values)}")
     for flag in ("byte_fallback", "ignore_merges", "dropout", "continuing_subword_prefix", "end_of_word_suffix"):
         if model.values.get(flag):
-            raise _unsupported(content, flag)
+            raise unsupported(content, flag)
     normalizer = content.values.get("normalizer")
     if normalizer and normalizer != {"type": "Sequence", "normalizers": []}:
-        raise _unsupported(content, f"normalizer {_kind(normalizer)}")
+        raise unsupported(content, f"normalizer {kind(normalizer)}")
     decoder = content.values.get("decoder")
-    if decoder and _kind(decoder) != "ByteLevel":
-        raise _unsupported(content, f"decoder {_kind(decoder)}")
-
-
-def _kind(part: Any) -> str:
-    return str(part.get("type")) if isinstance(part, dict) else repr(part)
+    if decoder and kind(decoder) != "ByteLevel":
+        raise unsupported(content, f"decoder {kind(decoder)}")
 
 
 def _pre_tokenizer(content: Settings) -> tuple[str, bool]:
     part = content.values.get("pre_tokenizer")
     steps: list[Any] = [part]
-    if isinstance(part, dict) and _kind(part) == "Sequence":
+    if isinstance(part, dict) and kind(part) == "Sequence":
         steps = part.get("pretokenizers", [])
-    kinds = [_kind(step) for step in steps]
+    kinds = [kind(step) for step in steps]
     if kinds not in (["ByteLevel"], ["Digits", "ByteLevel"]):
-        raise _unsupported(content, f"pre_tokenizer {' + '.join(kinds) or 'Sequence'}")
+        raise unsupported(content, f"pre_tokenizer {' + '.join(kinds) or 'Sequence'}")
     if len(kinds) == 2 and not steps[0].get("individual_digits", False):
-        raise _unsupported(content, "pre_tokenizer Digits without individual_digits")
+        raise unsupported(content, "pre_tokenizer Digits without individual_digits")
     level = steps[-1]
     if not level.get("use_regex", True):
-        raise _unsupported(content, "pre_tokenizer ByteLevel without use_regex")
+        raise unsupported(content, "pre_tokenizer ByteLevel without use_regex")
     return ("smollm" if len(kinds) == 2 else "gpt2"), bool(level.get("add_prefix_space", True))
-
-
-def _vocabulary(content: Settings, model: Settings) -> dict[str, int]:
-    vocab = dict(model.section("vocab").values)
-    for token in content.get("added_tokens", []):
-        for flag in ("lstrip", "rstrip", "single_word"):
-            if token.get(flag):
-                raise _unsupported(content, f"{flag} of the added token {token['content']!r}")
-        if vocab.setdefault(token["content"], token["id"]) != token["id"]:
-            raise ModelFileError(f"{content.source}: the added token {token['content']!r} has two ids")
-    ids = sorted(vocab.values())
-    hole = next((place for place, number in enumerate(ids) if place != number), None)
-    if hole is not None or not ids:
-        raise ModelFileError(f"{content.source}: ids are not 0, 1, 2, …: {hole or 0} is missing or given twice")
-    return vocab
 
 
 def _merges(model: Settings, vocab: dict[str, int]) -> tuple[str, ...]:
@@ -125,29 +119,20 @@ def _merges(model: Settings, vocab: dict[str, int]) -> tuple[str, ...]:
     return tuple(merges)
 
 
-def _template(content: Settings, vocab: dict[str, int]) -> tuple[int | None, int | None]:
+def _ends(content: Settings, vocab: dict[str, int]) -> tuple[int | None, int | None]:
     """Return the tokens that the post-processor puts before and after a text."""
     part = content.values.get("post_processor")
     steps = (
-        part.get("processors", []) if isinstance(part, dict) and _kind(part) == "Sequence" else [part] if part else []
+        part.get("processors", []) if isinstance(part, dict) and kind(part) == "Sequence" else [part] if part else []
     )
     first = last = None
     for step in steps:
-        if _kind(step) == "ByteLevel":
+        if kind(step) == "ByteLevel":
             continue
-        if _kind(step) != "TemplateProcessing":
-            raise _unsupported(content, f"post_processor {_kind(step)}")
-        names = [next(iter(piece)) for piece in step["single"]]
-        if names.count("Sequence") != 1 or len(names) > 1 + 2:
-            raise _unsupported(content, "post_processor TemplateProcessing of this form")
-        place = names.index("Sequence")
-        if place > 1 or len(names) - place > 2:
-            raise _unsupported(content, "post_processor TemplateProcessing with several special tokens on a side")
-        tokens = [vocab.get(piece["SpecialToken"]["id"]) for piece in step["single"] if "SpecialToken" in piece]
-        if None in tokens:
-            raise ModelFileError(f"{content.source}: post_processor adds a token that is not in the vocabulary")
-        first = tokens[0] if place == 1 else first
-        last = tokens[-1] if place + 1 < len(names) else last
+        if kind(step) != "TemplateProcessing":
+            raise unsupported(content, f"post_processor {kind(step)}")
+        before, after = template(content, step, vocab)
+        first, last = before if before is not None else first, after if after is not None else last
     return first, last
 
 

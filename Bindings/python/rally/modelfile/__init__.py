@@ -1,8 +1,9 @@
 """The Rally model file, as ``docs/format.md`` describes it: description, tensors, executable graph, writer."""
 
-from rally.modelfile.description import Description, LanguageModel, Rater, Routing, Tokenizer
+from rally.modelfile.description import Description, LanguageModel, Rater, Routing
 from rally.modelfile.errors import ModelFileError
 from rally.modelfile.tensors import Tensor
+from rally.modelfile.tokenizers import Tokenizer, WordPiece
 from rally.modelfile.writer import WrittenFile, write_model
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Routing",
     "Tensor",
     "Tokenizer",
+    "WordPiece",
     "WrittenFile",
     "write_model",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from rally.modelfile.tokenizers import Tokenizer, WordPiece
+
 
 def _text(value: object) -> str:
     """Write a value as the format does: ``true``/``false``, decimal numbers, ``none``, comma-separated lists."""
@@ -37,27 +39,6 @@ _COMMON = (
     "mlp_bias",
     "positions",
 )
-
-
-@dataclass(frozen=True)
-class Tokenizer:
-    """A byte-level BPE: its metadata and its tables."""
-
-    pre_tokenizer: str
-    add_prefix_space: bool
-    bos_token_id: int | None
-    eos_token_id: int | None
-    add_bos: bool
-    add_eos: bool
-    vocab: tuple[str, ...]
-    merges: tuple[str, ...]
-    added: tuple[int, ...]
-    special: tuple[int, ...]
-
-    def metadata(self) -> dict[str, object]:
-        """Return the keys of a ``bpe`` tokenizer, without the ``rally.`` prefix."""
-        names = ("pre_tokenizer", "add_prefix_space", "bos_token_id", "eos_token_id", "add_bos", "add_eos")
-        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
@@ -113,7 +94,7 @@ class Description:
     mlp_bias: bool = False
     positions: str = "rope"
     rope_theta: float = 10000.0
-    tokenizer: Tokenizer | None = None
+    tokenizer: Tokenizer | WordPiece | None = None
 
     @property
     def kind(self) -> str:
@@ -130,7 +111,7 @@ class Description:
             pairs[name] = getattr(self, name)
         if self.positions == "rope":
             pairs["rope_theta"] = self.rope_theta
-        pairs["tokenizer"] = "bpe" if self.tokenizer else "none"
+        pairs["tokenizer"] = self.tokenizer.kind if self.tokenizer else "none"
         if self.tokenizer:
             pairs |= self.tokenizer.metadata()
         pairs |= self._own_metadata()

@@ -124,7 +124,7 @@ def _tokenizer_tensors(description: Description) -> list[TensorProto]:
     tokenizer = description.tokenizer
     if tokenizer is None:
         return []
-    texts = {"tokenizer.vocab": tokenizer.vocab, "tokenizer.merges": tokenizer.merges}
+    texts = {f"tokenizer.{name}": values for name, values in tokenizer.texts().items()}
     ids = {"tokenizer.added": tokenizer.added, "tokenizer.special": tokenizer.special}
     strings = [
         TensorProto(
