@@ -39,6 +39,7 @@ struct Job<Context>: AnyJob {
   private let state = Atomic<Int>(0)
   private let next = Atomic<Int>(0)
   private let sleepers = Atomic<Int>(0)
+  private let started = Atomic<Int>(0)
   private let stopping = Atomic<Bool>(false)
   private var count = 0
   private var job: UnsafeRawPointer?
@@ -78,6 +79,11 @@ struct Job<Context>: AnyJob {
     }
   }
 
+  /// Returns when so many helpers run: what a thread allocates for itself is behind it before the first round.
+  func awaitStart(of helperCount: Int) {
+    while started.load(ordering: .acquiring) < helperCount { sched_yield() }
+  }
+
   /// Ends the helpers and waits for them.
   func stop(joining threads: [pthread_t]) {
     stopping.store(true, ordering: .releasing)
@@ -104,6 +110,7 @@ struct Job<Context>: AnyJob {
 extension Team {
   fileprivate func help(worker: Int) {
     omp_set_num_threads(1)
+    started.add(1, ordering: .releasing)
     var seen = 0
     while true {
       seen = waitForRound(after: seen)

@@ -41,6 +41,7 @@ public final class WorkerPool: Sendable {
       }
       threads.append(thread)
     }
+    team.awaitStart(of: threads.count)
     self.threadCount = count
     self.team = team
     self.threads = threads
