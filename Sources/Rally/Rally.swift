@@ -1,5 +1,6 @@
-// A program that imports Rally sees the types that its API speaks of: errors, descriptions,
+// A program that imports Rally sees the types that its API speaks of: errors, descriptions, selection,
 // tokenizers, sampling parameters.
+@_exported public import Curation
 @_exported public import Execution
 @_exported public import Kernels
 @_exported public import Models

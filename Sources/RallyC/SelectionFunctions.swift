@@ -8,7 +8,7 @@ public func rally_draw_count(
 ) -> rally_status {
   unsafe status(error) { () throws(RallyError) in
     let result = try unsafe required(count, "count")
-    unsafe result.pointee = try Selection.drawCount(keeping: natural(keep, "keep"), discarding: discard)
+    unsafe result.pointee = try BatchFilter.drawCount(keeping: natural(keep, "keep"), discarding: discard)
   }
 }
 
@@ -18,7 +18,7 @@ public func rally_select_top(
   _ error: UnsafeMutablePointer<rally_error>?
 ) -> rally_status {
   unsafe status(error) { () throws(RallyError) in
-    let kept = try unsafe Selection.top(copied(scores, count, "scores"), keeping: natural(keep, "keep"))
+    let kept = try unsafe BatchFilter.top(copied(scores, count, "scores"), keeping: natural(keep, "keep"))
     try unsafe fill(indices, "indices", with: kept)
   }
 }
@@ -29,7 +29,7 @@ public func rally_softmax_weights(
   _ error: UnsafeMutablePointer<rally_error>?
 ) -> rally_status {
   unsafe status(error) { () throws(RallyError) in
-    try unsafe fill(weights, "weights", with: Selection.softmaxWeights(copied(scores, count, "scores")))
+    try unsafe fill(weights, "weights", with: BatchFilter.softmaxWeights(copied(scores, count, "scores")))
   }
 }
 
@@ -67,7 +67,7 @@ public func rally_rating_cost(
 ) -> rally_status {
   unsafe status(error) { () throws(RallyError) in
     let result = try unsafe required(cost, "cost")
-    unsafe result.pointee = try Selection.ratingCost(
+    unsafe result.pointee = try BatchFilter.ratingCost(
       raterParameters: raterParameters, modelParameters: modelParameters, discarding: discard)
   }
 }

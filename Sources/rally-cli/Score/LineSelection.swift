@@ -65,11 +65,11 @@ struct LineSelection {
     var documents = documents
     let scores = documents.map(\.score)
     if let keep = arguments.keep {
-      let count = try Selection.keepCount(of: scores.count, keeping: keep)
-      let kept = try Selection.top(scores, keeping: count).map { documents[$0] }
+      let count = try BatchFilter.keepCount(of: scores.count, keeping: keep)
+      let kept = try BatchFilter.top(scores, keeping: count).map { documents[$0] }
       return try given == nil ? kept : withQuantiles(kept)
     }
-    if arguments.weights { Self.add("weight", try Selection.softmaxWeights(scores).map(JSONValue.float), to: &documents) }
+    if arguments.weights { Self.add("weight", try BatchFilter.softmaxWeights(scores).map(JSONValue.float), to: &documents) }
     guard given != nil || arguments.accept != nil else { return documents }
     return try accepted(withQuantiles(documents))
   }

@@ -2,7 +2,7 @@ import Glibc
 public import Tensors
 
 /// Which of the scored points stay: removal of the worst, and weights. Source: DataRater (arXiv 2505.17895).
-public enum Selection {
+public enum BatchFilter {
   /// How many points to draw so that `keepCount` are left when the share `discard` of them is removed:
   /// B = ⌈N / (1 − ρ)⌉.
   ///
