@@ -54,11 +54,14 @@ public enum Acceptance {
   ///   - ids: [n], any bytes.
   ///   - probabilities: [n], in [0, 1].
   ///   - fingerprint: of the rater; other raters decide anew.
-  /// - Throws: `invalidArgument`, for a NaN too.
+  /// - Throws: `invalidArgument`, for a NaN and for counts that differ.
   public static func decide(
     ids: [ArraySlice<UInt8>], probabilities: [Double], fingerprint: String, seed: UInt64
   ) throws(RallyError) -> [Bool] {
-    precondition(ids.count == probabilities.count)
+    guard ids.count == probabilities.count else {
+      throw RallyError(
+        .invalidArgument, "probabilities", expected: "one for each of \(ids.count) ids", found: "\(probabilities.count)")
+    }
     try checkShares(probabilities, "probabilities")
     var beginning = SHA256()
     beginning.update(littleEndian(seed))

@@ -4,14 +4,14 @@
 /// Windows begin `stride` tokens apart, from the document's first token on, until one reaches its end; the last one may be
 /// shorter than `length`. Where a limit leaves some out, those that stay are spread evenly over the document, never taken
 /// from its beginning alone. Source: ours.
-public struct DocumentWindows: Sendable, Equatable {
-  public let tokenCount: Int
+package struct DocumentWindows: Sendable, Equatable {
+  package let tokenCount: Int
   /// Tokens of a window, at most.
-  public let length: Int
+  package let length: Int
   /// Tokens from the beginning of a window to that of the next. Beyond `length`, some tokens are in no window.
-  public let stride: Int
+  package let stride: Int
   /// At least one, also of an empty document.
-  public let count: Int
+  package let count: Int
   /// What `count` would be without a limit.
   private let unlimitedCount: Int
 
@@ -20,7 +20,7 @@ public struct DocumentWindows: Sendable, Equatable {
   ///   - length: at least 1.
   ///   - stride: at least 1.
   ///   - limit: windows at most, at least 1; nil for all.
-  public init(tokenCount: Int, length: Int, stride: Int, limit: Int? = nil) {
+  package init(tokenCount: Int, length: Int, stride: Int, limit: Int? = nil) {
     precondition(tokenCount >= 0 && length > 0 && stride > 0 && limit ?? 1 > 0)
     self.tokenCount = tokenCount
     self.length = length
@@ -36,14 +36,14 @@ public struct DocumentWindows: Sendable, Equatable {
   }
 
   /// The tokens of a window; ascending in both bounds.
-  public subscript(index: Int) -> Range<Int> {
+  package subscript(index: Int) -> Range<Int> {
     precondition(index >= 0 && index < count)
     let start = place(of: index) * stride
     return start..<(length < tokenCount - start ? start + length : tokenCount)
   }
 
   /// Tokens that are in at least one window. O(count) where windows are left out or apart, else O(1).
-  public var seenCount: Int {
+  package var seenCount: Int {
     if count == unlimitedCount && stride <= length { return tokenCount }
     var seen = 0
     var end = 0

@@ -4,16 +4,16 @@
 /// at i and j, the upper 64 bits of (i + 1) · x, where x is the next number of SplitMix64 (Steele, Lea & Flood 2014)
 /// begun in the state mix(mix(mix(seed) ^ s) ^ k). That j is one of i + 1 places with a probability off by at most
 /// (i + 1) / 2⁶⁴. Each permutation has a state of its own, so any thread can make any of them.
-public struct RandomPermutations: Sendable {
+package struct RandomPermutations: Sendable {
   private let state: UInt64
 
   /// - Parameter stream: tells the permutations of one use from those of another.
-  public init(seed: UInt64, stream: Int) {
+  package init(seed: UInt64, stream: Int) {
     state = Self.mixed(Self.mixed(seed) ^ UInt64(truncatingIfNeeded: stream))
   }
 
   /// - Parameter permutation: overwritten with permutation `index`; its length says of what.
-  public func fill(_ permutation: inout [Int32], index: Int) {
+  package func fill(_ permutation: inout [Int32], index: Int) {
     var state = Self.mixed(state ^ UInt64(truncatingIfNeeded: index))
     for place in permutation.indices { permutation[place] = Int32(truncatingIfNeeded: place) }
     var last = permutation.count - 1

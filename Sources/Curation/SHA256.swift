@@ -1,6 +1,6 @@
 /// SHA-256 of bytes that come in pieces. A copy goes on from where it was made, so a common beginning is hashed once.
 /// Source: FIPS 180-4.
-public struct SHA256: Sendable {
+package struct SHA256: Sendable {
   private var state: [UInt32] = [
     0x6A09_E667, 0xBB67_AE85, 0x3C6E_F372, 0xA54F_F53A, 0x510E_527F, 0x9B05_688C, 0x1F83_D9AB, 0x5BE0_CD19,
   ]
@@ -8,9 +8,9 @@ public struct SHA256: Sendable {
   private var rest: [UInt8] = []
   private var byteCount: UInt64 = 0
 
-  public init() {}
+  package init() {}
 
-  public mutating func update(_ bytes: some Collection<UInt8>) {
+  package mutating func update(_ bytes: some Collection<UInt8>) {
     byteCount += UInt64(bytes.count)
     rest += bytes
     guard rest.count >= Self.blockByteCount else { return }
@@ -24,14 +24,14 @@ public struct SHA256: Sendable {
   }
 
   /// The 32 bytes for all that came. O(1) beside the updates.
-  public consuming func finalize() -> [UInt8] {
+  package consuming func finalize() -> [UInt8] {
     let bitCount = byteCount &* 8
     let zeroCount = (119 - rest.count) % Self.blockByteCount
     update([0x80] + [UInt8](repeating: 0, count: zeroCount) + Self.bytes(bitCount))
     return state.flatMap(Self.bytes)
   }
 
-  public static func digest(_ bytes: some Collection<UInt8>) -> [UInt8] {
+  package static func digest(_ bytes: some Collection<UInt8>) -> [UInt8] {
     var hash = SHA256()
     hash.update(bytes)
     return hash.finalize()

@@ -1,4 +1,4 @@
-public import Kernels
+package import Kernels
 import Synchronization
 
 /// The lineage test of one set of units: parts are the matrices that share them.
@@ -6,11 +6,11 @@ import Synchronization
 /// With C the sum of the parts' cosines between unit i of A and unit j of B: T = tr C; over all h! pairings T has mean
 /// μ = Σ C / h and variance σ² = Σ D² / (h − 1), D being C with the means of rows and columns taken out; z = (T − μ)/σ.
 /// p counts seeded pairings that reach T. One pairing moves all parts: matrices that share units are one observation.
-public struct UnitMatching {
+package struct UnitMatching {
   /// Of all parts together; its effect is the mean of theirs.
-  public let whole: UnitMatch
+  package let whole: UnitMatch
   /// Of each part by itself.
-  public let parts: [UnitMatch]
+  package let parts: [UnitMatch]
 
   /// Permutations that one worker takes at a time.
   private static var permutationsPerTask: Int { 64 }
@@ -19,7 +19,7 @@ public struct UnitMatching {
   ///   - products: of at least two units.
   ///   - permutationCount: at least 1.
   /// - Complexity: (h + h · parts) per permutation; h² · parts once.
-  public init(_ products: CrossProducts, permutationCount: Int, permutations: RandomPermutations, pool: WorkerPool) {
+  package init(_ products: CrossProducts, permutationCount: Int, permutations: RandomPermutations, pool: WorkerPool) {
     precondition(products.rowCount > 1 && permutationCount > 0)
     var traces = [Double](repeating: 0, count: products.partCount)
     products.traces((0..<Int32(products.rowCount)).map { $0 }, into: &traces)
