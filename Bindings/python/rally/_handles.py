@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from ._library import Library
+from ._library import Library, ProgressCallback
 from .errors import RallyError, Status
 
 T = TypeVar("T")
@@ -189,3 +189,29 @@ def call(function: Callable[[], T], cancel: Callable[[], Any], turn: Turn) -> T:
     except BaseException:
         made.abandon()
         raise
+
+
+def call_with_progress(options: Any, progress: Callable[[int, int], object] | None, function: Callable[[], T]) -> T:
+    """`call` where the struct `options` has a progress callback: Ctrl-C ends the call, and so does what it raises."""
+    interrupted = threading.Event()
+    raised: list[BaseException] = []
+
+    def report(user: int | None, done: int, total: int) -> int:
+        try:
+            if progress:
+                progress(done, total)
+        except BaseException as error:
+            raised.append(error)
+        return int(interrupted.is_set() or bool(raised))
+
+    options.progress = ProgressCallback(report)
+
+    def run() -> T:
+        try:
+            return function()
+        except RallyError:
+            if raised:
+                raise raised[0] from None
+            raise
+
+    return call(run, interrupted.set, Turn())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import byref
 from dataclasses import asdict, dataclass
@@ -151,40 +150,23 @@ def lineage(
         INVALID_SHAPE, INVALID_VALUE (units all alike), INVALID_ARGUMENT, and all that opening files raises.
     """
     library = _library.library()
-    interrupted = threading.Event()
-    raised: list[BaseException] = []
-
-    def report(user: int | None, done: int, total: int) -> int:
-        try:
-            if progress:
-                progress(done, total)
-        except BaseException as error:
-            raised.append(error)
-        return int(interrupted.is_set() or bool(raised))
-
     options = library.new("rally_lineage_options")
     options.permutations = integer("permutations", permutations, 0, 2**63 - 1)
     options.seed = integer("seed", seed, 0, 2**64 - 1)
     options.threads = 0 if threads is None else integer("threads", threads, 1, 2**31 - 1)
-    options.progress = _library.ProgressCallback(report)
     if isinstance(a, Mapping) != isinstance(b, Mapping):
         raise RallyError(Status.MISMATCH, "lineage: expected two files or two mappings, found one of each")
     handle = _library.Handle()
 
     def run() -> None:
-        try:
-            if isinstance(a, Mapping) and isinstance(b, Mapping):
-                left, right = _Matrices(library, "a", a), _Matrices(library, "b", b)
-                arguments = (left.raw, len(left.raw), right.raw, len(right.raw))
-                library.call("rally_lineage_matrices", *arguments, byref(options), byref(handle))
-            else:
-                library.call("rally_lineage", _path(a), _path(b), byref(options), byref(handle))
-        except RallyError:
-            if raised:
-                raise raised[0] from None
-            raise
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            left, right = _Matrices(library, "a", a), _Matrices(library, "b", b)
+            arguments = (left.raw, len(left.raw), right.raw, len(right.raw))
+            library.call("rally_lineage_matrices", *arguments, byref(options), byref(handle))
+        else:
+            library.call("rally_lineage", _path(a), _path(b), byref(options), byref(handle))
 
-    _handles.call(run, interrupted.set, _handles.Turn())
+    _handles.call_with_progress(options, progress, run)
     opened = _handles.Handle(library, "rally_lineage_close", handle.value, "lineage report")
     try:
         return _read(library, opened.address)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from ctypes import byref
 
@@ -47,27 +46,6 @@ def quantize(
     for path in paths:
         if b"\0" in path:
             raise RallyError(Status.INVALID_ARGUMENT, f"path: {os.fsdecode(path)!r} contains a zero byte")
-    interrupted = threading.Event()
-    raised: list[BaseException] = []
-
-    def report(user: int | None, done: int, total: int) -> int:
-        try:
-            if progress:
-                progress(done, total)
-        except BaseException as error:
-            raised.append(error)
-        return int(interrupted.is_set() or bool(raised))
-
     options = library.new("rally_quantize_options")
     options.dtype = choice("dtype", dtype, STORED_DTYPES)
-    options.progress = _library.ProgressCallback(report)
-
-    def run() -> None:
-        try:
-            library.call("rally_quantize", *paths, byref(options))
-        except RallyError:
-            if raised:
-                raise raised[0] from None
-            raise
-
-    _handles.call(run, interrupted.set, _handles.Turn())
+    _handles.call_with_progress(options, progress, lambda: library.call("rally_quantize", *paths, byref(options)))
