@@ -4,7 +4,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps adapters build demo test fuzz bench bench-quick soak sanitize clean
+.PHONY: help deps adapters build generate demo test fuzz bench bench-quick soak sanitize clean
 
 RELEASE := .build/release
 STAMPS  := .build/stamps
@@ -81,6 +81,10 @@ build: deps
 	@ln -sf librally.so.0 $(RELEASE)/librally.so
 	@ls -lhL $(RELEASE)/librally.so.0 $(RALLY) | awk '{print "    " $$NF ", " $$5}'
 	$(call next,make demo; make test)
+
+## generate  what include/rally.h says, for Swift, Rust, Python and the C tests; after every change of the header
+generate: $(STAMPS)/python
+	@cd Tools && ../.venv/bin/python -m generate
 
 ## demo    a language model tells a story and shows its depths; a rater orders texts
 demo: build

@@ -90,6 +90,7 @@ const char *rally_instruction_set(void);
  * Errors
  * --------------------------------------------------------------------------------------------------------------------- */
 
+/* What a call answers: RALLY_OK, or why it failed. */
 typedef enum rally_status {
   RALLY_OK = 0,
 
@@ -143,6 +144,7 @@ typedef enum rally_status {
 /* The name of a status, such as "RALLY_NOT_FINITE"; "RALLY_UNKNOWN_STATUS" for a number that is none. Static storage. Any thread. */
 const char *rally_status_name(rally_status status);
 
+/* Why a call failed: a code for programs, a line for people. */
 typedef struct rally_error {
   size_t struct_size;
   rally_status code;
@@ -157,6 +159,7 @@ void rally_error_init(rally_error *error, size_t size);
  * Model
  * --------------------------------------------------------------------------------------------------------------------- */
 
+/* A file that was opened: weights, configuration, tokenizer. Immutable; any number of threads share it. */
 typedef struct rally_model rally_model;
 
 /* Element type of the matrix products. Norms, routers, softmax, scores and the embedding are computed in f32 whatever it is.
@@ -170,6 +173,7 @@ typedef enum rally_dtype {
   RALLY_DTYPE_INT8 = 3
 } rally_dtype;
 
+/* How important a line of the log is. */
 typedef enum rally_log_level { RALLY_LOG_DEBUG = 0, RALLY_LOG_INFO = 1, RALLY_LOG_WARNING = 2 } rally_log_level;
 
 /* One line of text, without a newline; valid during the callback. */
@@ -178,9 +182,10 @@ typedef void (*rally_log_callback)(void *user, rally_log_level level, const char
 /* `done` of `total` units of work (bytes while a model opens, tokens while rows run). Return non-zero to cancel. */
 typedef int32_t (*rally_progress_callback)(void *user, uint64_t done, uint64_t total);
 
+/* How a model is opened. */
 typedef struct rally_model_options {
   size_t struct_size;
-  rally_dtype dtype;         /* RALLY_DTYPE_AUTO */
+  rally_dtype dtype;         /* RALLY_DTYPE_AUTO (default) */
   uint32_t threads;          /* that pack the weights; 0 (default): as many as this process may use */
   uint64_t max_file_bytes;   /* 0 (default): no limit but ONNX's own 2 GB for the part that is not external data */
   uint64_t max_tensor_bytes; /* 0 (default): no limit */
@@ -208,6 +213,7 @@ rally_status rally_model_open_memory(const void *data, size_t size, const rally_
 /* Checks the file as rally_model_open does, weights included, and keeps nothing. Any thread. */
 rally_status rally_model_validate(const char *path, const rally_model_options *options, rally_error *error);
 
+/* How rally_quantize stores matrices. */
 typedef struct rally_quantize_options {
   size_t struct_size;
   rally_dtype dtype; /* RALLY_DTYPE_INT8 (default), RALLY_DTYPE_BF16 or RALLY_DTYPE_F32: how the matrices are stored */
@@ -236,9 +242,12 @@ rally_status rally_quantize(const char *in_path, const char *out_path, const ral
 /* Lets the model go; its memory is freed when the last runner on it is closed. NULL or a closed handle: nothing. Any thread. */
 void rally_model_close(rally_model *model);
 
+/* What a model is for. */
 typedef enum rally_kind { RALLY_KIND_LM = 0, RALLY_KIND_RATER = 1 } rally_kind;
+/* How the recursions that a token runs are chosen: not at all, by the capacity of each, or by each token at its first. */
 typedef enum rally_routing { RALLY_ROUTING_NONE = 0, RALLY_ROUTING_EXPERT = 1, RALLY_ROUTING_TOKEN = 2 } rally_routing;
 
+/* What a model is. */
 typedef struct rally_model_info {
   size_t struct_size;
   rally_kind kind;
@@ -278,6 +287,7 @@ rally_status rally_model_metadata_at(const rally_model *model, size_t index, con
 /* The value of `key`; RALLY_MISSING_KEY where there is none. Lives as long as the model is open. Any thread. */
 rally_status rally_model_metadata_get(const rally_model *model, const char *key, const char **value, rally_error *error);
 
+/* What a weight tensor is. */
 typedef struct rally_tensor_info {
   size_t struct_size;
   const char *name;  /* lives as long as the model is open */
@@ -308,12 +318,13 @@ rally_status rally_model_tensor_at(const rally_model *model, size_t index, rally
 /* Three-valued switch: what the model file says, or the caller's own wish. */
 typedef enum rally_switch { RALLY_DEFAULT = -1, RALLY_OFF = 0, RALLY_ON = 1 } rally_switch;
 
+/* How text becomes tokens, and tokens text. */
 typedef struct rally_tokenizer_options {
   size_t struct_size;
-  rally_switch add_bos;        /* DEFAULT: as the file says */
-  rally_switch add_eos;        /* DEFAULT: as the file says */
-  rally_switch parse_special;  /* DEFAULT is ON: "<|endoftext|>" in the text becomes its one token */
-  rally_switch skip_special;   /* DEFAULT is OFF: special tokens appear in decoded text */
+  rally_switch add_bos;        /* RALLY_DEFAULT (default): as the file says */
+  rally_switch add_eos;        /* RALLY_DEFAULT (default): as the file says */
+  rally_switch parse_special;  /* RALLY_DEFAULT (default) is ON: "<|endoftext|>" in the text becomes its one token */
+  rally_switch skip_special;   /* RALLY_DEFAULT (default) is OFF: special tokens appear in decoded text */
 } rally_tokenizer_options;
 
 void rally_tokenizer_options_init(rally_tokenizer_options *options, size_t size);
@@ -337,6 +348,7 @@ rally_status rally_decode(const rally_model *model, const int32_t *tokens, size_
 /* Decodes a stream of tokens and never splits a character. One caller. */
 typedef struct rally_decoder rally_decoder;
 
+/* Errors: RALLY_UNSUPPORTED for a model without a tokenizer. Any thread. */
 rally_status rally_decoder_open(const rally_model *model, const rally_tokenizer_options *options, rally_decoder **decoder,
                                 rally_error *error);
 
@@ -350,14 +362,17 @@ rally_status rally_decoder_push(rally_decoder *decoder, int32_t token, char *tex
 /* Gives the bytes held back, an unfinished character at most, and starts anew. */
 rally_status rally_decoder_finish(rally_decoder *decoder, char *text, size_t capacity, size_t *length, rally_error *error);
 
+/* Frees it. NULL or a closed handle: nothing. Any thread. */
 void rally_decoder_close(rally_decoder *decoder);
 
 /* ------------------------------------------------------------------------------------------------------------------------
  * Runner
  * --------------------------------------------------------------------------------------------------------------------- */
 
+/* Worker threads and workspaces that compute with a model. One caller at a time. */
 typedef struct rally_runner rally_runner;
 
+/* How a runner is opened. */
 typedef struct rally_runner_options {
   size_t struct_size;
   uint32_t threads;          /* 0 (default): as many as this process may use; at most 256 */
@@ -392,9 +407,10 @@ typedef enum rally_selection {
   RALLY_SELECT_TOPK = 1       /* the capacity's best of the whole row: not causal, what training did */
 } rally_selection;
 
+/* How rally_run computes. */
 typedef struct rally_run_options {
   size_t struct_size;
-  rally_selection selection; /* RALLY_SELECT_THRESHOLD */
+  rally_selection selection; /* RALLY_SELECT_THRESHOLD (default) */
   uint32_t max_depth;        /* recursions a token may run; 0 (default): the model's own number */
   double timeout_seconds;    /* 0 (default): none */
   double target_depth;       /* mean depth that the router is steered to, in [1, num_recursion]; 0 (default): none */
@@ -441,9 +457,10 @@ rally_status rally_run(rally_runner *runner, const int32_t *tokens, const size_t
  * Rating
  * --------------------------------------------------------------------------------------------------------------------- */
 
+/* How rally_rate computes. */
 typedef struct rally_rate_options {
   size_t struct_size;
-  rally_switch squash;    /* DEFAULT is OFF: the raw score, which ranks without ties. ON: as the file says */
+  rally_switch squash;    /* RALLY_DEFAULT (default) is OFF: the raw score, which ranks without ties. ON: as the file says */
   double timeout_seconds; /* 0 (default): none */
 } rally_rate_options;
 
@@ -466,12 +483,13 @@ rally_status rally_rate(rally_runner *runner, const int32_t *tokens, const size_
  * row, as it is, and its mean is the very score of rally_rate.
  * --------------------------------------------------------------------------------------------------------------------- */
 
+/* How documents are cut into windows and scored. */
 typedef struct rally_document_options {
   size_t struct_size;
   size_t window_tokens;   /* of a window, those that the tokenizer adds included; 0 (default): the rater's longest row */
   size_t stride_tokens;   /* 0 (default): one window behind the other; beyond the window's tokens, some are in none */
   size_t max_windows;     /* of a document; 0 (default): all */
-  rally_switch squash;    /* as in rally_rate_options, window by window */
+  rally_switch squash;    /* RALLY_DEFAULT (default): as in rally_rate_options, window by window */
   double timeout_seconds; /* 0 (default): none */
 } rally_document_options;
 
@@ -565,6 +583,7 @@ rally_status rally_rating_cost(double rater_parameters, double model_parameters,
  */
 typedef struct rally_distribution rally_distribution;
 
+/* What a distribution is of, and how exact. */
 typedef struct rally_distribution_info {
   size_t struct_size;
   const char *label;  /* lives as long as the distribution is open */
@@ -614,6 +633,7 @@ rally_status rally_distribution_save(const rally_distribution *distribution, voi
 /* Opens what was saved. Errors: RALLY_CORRUPT_FILE, RALLY_UNSUPPORTED_VERSION. */
 rally_status rally_distribution_load(const void *data, size_t size, rally_distribution **distribution, rally_error *error);
 
+/* Frees it. NULL or a closed handle: nothing. Any thread. */
 void rally_distribution_close(rally_distribution *distribution);
 
 /* ------------------------------------------------------------------------------------------------------------------------
@@ -633,7 +653,7 @@ typedef struct rally_request {
   uint64_t seed;                             /* 0; the same seed gives the same text, whatever runs beside it */
   const int32_t *stop_tokens; /* [stop_token_count] end the text; they are reported as its last token */
   size_t stop_token_count;
-  rally_switch stop_at_eos;                  /* DEFAULT is ON: the model's eos_token_id ends the text too */
+  rally_switch stop_at_eos;                  /* RALLY_DEFAULT (default) is ON: the model's eos_token_id ends the text too */
   uint32_t max_depth;                        /* recursions a token may run; 0 (default): the model's own number */
   double target_depth;                       /* mean depth that the router is steered to; 0 (default): none */
   float repetition_penalty;    /* 1 (default): none. Tokens of prompt and text: positive logits are divided by it, others multiplied */
@@ -650,6 +670,7 @@ typedef struct rally_request {
 
 void rally_request_init(rally_request *request, size_t size);
 
+/* Why a sequence ended. */
 typedef enum rally_finish_reason {
   RALLY_NOT_FINISHED = 0,
   RALLY_FINISH_STOP = 1,         /* a stop token, a stop string, or eos */
@@ -667,7 +688,7 @@ typedef struct rally_event {
   int32_t depth;                     /* recursions that the token this one was predicted from ran through */
   float logprob;                     /* of the token under the model, before penalties, temperature and cuts; natural logarithm */
   rally_finish_reason finish_reason; /* RALLY_NOT_FINISHED while the sequence goes on */
-  int32_t stop_string;               /* index of the stop string that was completed; -1: none */
+  int32_t stop_string;               /* index of the stop string that was completed; -1 (default): none */
   size_t top_count;                  /* as many as top_logprobs asked for */
   const int32_t *top_tokens;         /* [top_count] most probable first; valid during the callback */
   const float *top_logprobs;         /* [top_count] */
@@ -721,21 +742,24 @@ rally_status rally_generate(rally_runner *runner, const rally_request *requests,
  * same beginning share blocks. None of this changes a bit of what a sequence generates.
  * --------------------------------------------------------------------------------------------------------------------- */
 
+/* Continues any number of sequences together, which come and go at every step. */
 typedef struct rally_engine rally_engine;
 
+/* How an engine puts tokens together. */
 typedef enum rally_batching {
   RALLY_BATCH_DEPTH = 0,   /* tokens of all recursions run together */
   RALLY_BATCH_SEQUENCE = 1 /* all sequences finish their token before the next ones start; for comparison */
 } rally_batching;
 
+/* How an engine is opened. */
 typedef struct rally_engine_options {
   size_t struct_size;
   uint32_t threads;            /* 0 (default): as many as this process may use; at most 256 */
   uint32_t max_step_tokens;    /* tokens on their way together, prompts and generated ones; 0 (default): 512 */
   uint32_t max_sequences;      /* continued at the same time; others queue. 0 (default): 64 */
   uint64_t cache_bytes;        /* keys and values; 0 (default): what all sequences can fill, at most 1 GiB or one of full length */
-  rally_batching batching;     /* RALLY_BATCH_DEPTH */
-  rally_switch share_prefixes; /* DEFAULT is ON: also with the last 32 that finished, while nobody needs their blocks */
+  rally_batching batching;     /* RALLY_BATCH_DEPTH (default) */
+  rally_switch share_prefixes; /* RALLY_DEFAULT (default) is ON: also with the last 32 that finished, until their blocks are needed */
 } rally_engine_options;
 
 void rally_engine_options_init(rally_engine_options *options, size_t size);
@@ -812,6 +836,7 @@ rally_status rally_engine_restore(rally_engine *engine, const void *data, size_t
  *     rally_lineage_close(report);
  * --------------------------------------------------------------------------------------------------------------------- */
 
+/* What a comparison of two models found. */
 typedef struct rally_lineage_report rally_lineage_report;
 
 /* The bounds of rho were calibrated on three-layer perceptrons that learned from each other's outputs; other models may differ. */
@@ -825,9 +850,10 @@ typedef enum rally_lineage_verdict {
 /* One line, with what the verdict does not prove; NULL for a number that is none. Static storage. Any thread. */
 const char *rally_lineage_verdict_text(rally_lineage_verdict verdict);
 
+/* How models are compared. */
 typedef struct rally_lineage_options {
   size_t struct_size;
-  uint64_t permutations; /* 9999: random pairings that the true one is compared with, 1 ... 10 000 000 */
+  uint64_t permutations; /* 9999 (default): random pairings that the true one is compared with, 1 ... 10 000 000 */
   uint64_t seed;         /* 0; the same seed gives the same report */
   uint32_t threads;      /* 0 (default): as many as this process may use; without influence on the report */
   rally_progress_callback progress; /* sets of units that were compared, of all */
@@ -863,8 +889,10 @@ rally_status rally_lineage(const char *a, const char *b, const rally_lineage_opt
 rally_status rally_lineage_matrices(const rally_matrix *a, size_t a_count, const rally_matrix *b, size_t b_count,
                                     const rally_lineage_options *options, rally_lineage_report **report, rally_error *error);
 
+/* Frees the report and its texts. NULL or a closed handle: nothing. Any thread. */
 void rally_lineage_close(rally_lineage_report *report);
 
+/* What a report says of the two models as a whole. */
 typedef struct rally_lineage_result {
   size_t struct_size;
   rally_lineage_verdict verdict;
@@ -882,12 +910,14 @@ void rally_lineage_result_init(rally_lineage_result *result, size_t size);
 /* Any thread. */
 rally_status rally_lineage_get_result(const rally_lineage_report *report, rally_lineage_result *result, rally_error *error);
 
+/* What the entries of a report are about. */
 typedef enum rally_lineage_kind {
   RALLY_LINEAGE_TENSORS = 0, /* one matrix each; those of one set depend on each other */
   RALLY_LINEAGE_SETS = 1,    /* matrices that share their units, as one; what p is combined from */
   RALLY_LINEAGE_HEAD = 2     /* apart: heads are often made anew */
 } rally_lineage_kind;
 
+/* What a report says of one matrix, or of one set of units. */
 typedef struct rally_lineage_entry {
   size_t struct_size;
   const char *name; /* of the matrix in A, or of the set */

@@ -24,27 +24,9 @@
   } while (0)
 
 static void test_inits(void) {
-  CHECK_INIT_STAYS_INSIDE(rally_error, rally_error_init);
-  CHECK_INIT_STAYS_INSIDE(rally_model_options, rally_model_options_init);
-  CHECK_INIT_STAYS_INSIDE(rally_quantize_options, rally_quantize_options_init);
-  CHECK_INIT_STAYS_INSIDE(rally_model_info, rally_model_info_init);
-  CHECK_INIT_STAYS_INSIDE(rally_tensor_info, rally_tensor_info_init);
-  CHECK_INIT_STAYS_INSIDE(rally_tokenizer_options, rally_tokenizer_options_init);
-  CHECK_INIT_STAYS_INSIDE(rally_runner_options, rally_runner_options_init);
-  CHECK_INIT_STAYS_INSIDE(rally_run_options, rally_run_options_init);
-  CHECK_INIT_STAYS_INSIDE(rally_outputs, rally_outputs_init);
-  CHECK_INIT_STAYS_INSIDE(rally_rate_options, rally_rate_options_init);
-  CHECK_INIT_STAYS_INSIDE(rally_document_options, rally_document_options_init);
-  CHECK_INIT_STAYS_INSIDE(rally_document_scores, rally_document_scores_init);
-  CHECK_INIT_STAYS_INSIDE(rally_distribution_info, rally_distribution_info_init);
-  CHECK_INIT_STAYS_INSIDE(rally_request, rally_request_init);
-  CHECK_INIT_STAYS_INSIDE(rally_generation, rally_generation_init);
-  CHECK_INIT_STAYS_INSIDE(rally_engine_options, rally_engine_options_init);
-  CHECK_INIT_STAYS_INSIDE(rally_lineage_options, rally_lineage_options_init);
-  CHECK_INIT_STAYS_INSIDE(rally_matrix, rally_matrix_init);
-  CHECK_INIT_STAYS_INSIDE(rally_lineage_result, rally_lineage_result_init);
-  CHECK_INIT_STAYS_INSIDE(rally_lineage_entry, rally_lineage_entry_init);
-  CHECK_INIT_STAYS_INSIDE(rally_exposure_scores, rally_exposure_scores_init);
+#define INIT(type, init) CHECK_INIT_STAYS_INSIDE(type, init);
+#include "generated/inits.inc"
+#undef INIT
 
   rally_request request;
   rally_request_init(&request, sizeof request);

@@ -75,7 +75,8 @@ class Event:
     top_logprobs: list[tuple[int, float]] = field(default_factory=list)
 
 
-_EVENT = struct.Struct("@QQQiifiiQQQ")  # a rally_event
+# ctypes and struct have the same letters for the same types, but for pointers.
+_EVENT = struct.Struct("@" + "".join(getattr(kind, "_type_", "P") for _, kind, *_ in _library.Event._fields_))
 _EVENT_SIZE = sizeof(_library.Event)
 _TOP_COUNT = _library.Event.top_count.offset
 

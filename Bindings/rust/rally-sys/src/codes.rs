@@ -1,174 +1,181 @@
 //! Numbers with names: statuses and choices.
+//!
+//! Written by `make generate` from include/rally.h: change the header, not this file.
 
-/// What a call answers.
+/// What a call answers: RALLY_OK, or why it failed.
 pub type rally_status = i32;
-/// `RALLY_OK` of [`rally_status`].
+/// `RALLY_OK`.
 pub const RALLY_OK: rally_status = 0;
-/// `RALLY_INVALID_ARGUMENT` of [`rally_status`].
+/// NULL, misaligned or contradictory; a NaN or a number outside its range.
 pub const RALLY_INVALID_ARGUMENT: rally_status = 1;
-/// `RALLY_INVALID_TOKEN` of [`rally_status`].
+/// A token id outside \[0, vocab_size).
 pub const RALLY_INVALID_TOKEN: rally_status = 2;
-/// `RALLY_EMPTY_INPUT` of [`rally_status`].
+/// No rows, or a row without tokens.
 pub const RALLY_EMPTY_INPUT: rally_status = 3;
-/// `RALLY_CONTEXT_EXCEEDED` of [`rally_status`].
+/// A row longer than the model's max_position_embeddings.
 pub const RALLY_CONTEXT_EXCEEDED: rally_status = 4;
-/// `RALLY_WRONG_KIND` of [`rally_status`].
+/// A rater asked to generate, a language model asked to rate.
 pub const RALLY_WRONG_KIND: rally_status = 5;
-/// `RALLY_BUFFER_TOO_SMALL` of [`rally_status`].
+/// The message says how much is needed.
 pub const RALLY_BUFFER_TOO_SMALL: rally_status = 6;
-/// `RALLY_WRONG_MODEL` of [`rally_status`].
+/// A saved state that another model, dtype or depth budget computed.
 pub const RALLY_WRONG_MODEL: rally_status = 7;
-/// `RALLY_MISMATCH` of [`rally_status`].
+/// Two things that do not belong together, such as distributions of two raters.
 pub const RALLY_MISMATCH: rally_status = 8;
-/// `RALLY_CLOSED` of [`rally_status`].
+/// `RALLY_CLOSED`.
 pub const RALLY_CLOSED: rally_status = 10;
-/// `RALLY_BUSY` of [`rally_status`].
+/// Another call is running on this handle.
 pub const RALLY_BUSY: rally_status = 11;
-/// `RALLY_FORKED` of [`rally_status`].
+/// The handle belongs to the parent process: open it anew.
 pub const RALLY_FORKED: rally_status = 12;
-/// `RALLY_CANCELLED` of [`rally_status`].
+/// rally_runner_cancel, or a progress callback that returned non-zero.
 pub const RALLY_CANCELLED: rally_status = 13;
-/// `RALLY_DEADLINE_EXCEEDED` of [`rally_status`].
+/// timeout_seconds went by.
 pub const RALLY_DEADLINE_EXCEEDED: rally_status = 14;
-/// `RALLY_OUT_OF_MEMORY` of [`rally_status`].
+/// `RALLY_OUT_OF_MEMORY`.
 pub const RALLY_OUT_OF_MEMORY: rally_status = 15;
-/// `RALLY_LIMIT_EXCEEDED` of [`rally_status`].
+/// A limit of the options, such as max_file_bytes.
 pub const RALLY_LIMIT_EXCEEDED: rally_status = 16;
-/// `RALLY_UNSUPPORTED` of [`rally_status`].
+/// A valid wish that this library does not fulfil; the message names it.
 pub const RALLY_UNSUPPORTED: rally_status = 17;
-/// `RALLY_FILE_NOT_FOUND` of [`rally_status`].
+/// `RALLY_FILE_NOT_FOUND`.
 pub const RALLY_FILE_NOT_FOUND: rally_status = 20;
-/// `RALLY_NOT_A_FILE` of [`rally_status`].
+/// A directory or a device.
 pub const RALLY_NOT_A_FILE: rally_status = 21;
-/// `RALLY_EMPTY_FILE` of [`rally_status`].
+/// `RALLY_EMPTY_FILE`.
 pub const RALLY_EMPTY_FILE: rally_status = 22;
-/// `RALLY_IO` of [`rally_status`].
+/// The system's own message is in the error.
 pub const RALLY_IO: rally_status = 23;
-/// `RALLY_CORRUPT_FILE` of [`rally_status`].
+/// Not a protobuf message, cut off, or nested too deeply.
 pub const RALLY_CORRUPT_FILE: rally_status = 30;
-/// `RALLY_NOT_A_RALLY_MODEL` of [`rally_status`].
+/// An ONNX model without `rally.` metadata.
 pub const RALLY_NOT_A_RALLY_MODEL: rally_status = 31;
-/// `RALLY_UNSUPPORTED_VERSION` of [`rally_status`].
+/// `RALLY_UNSUPPORTED_VERSION`.
 pub const RALLY_UNSUPPORTED_VERSION: rally_status = 32;
-/// `RALLY_MISSING_KEY` of [`rally_status`].
+/// `RALLY_MISSING_KEY`.
 pub const RALLY_MISSING_KEY: rally_status = 33;
-/// `RALLY_UNKNOWN_KEY` of [`rally_status`].
+/// `RALLY_UNKNOWN_KEY`.
 pub const RALLY_UNKNOWN_KEY: rally_status = 34;
-/// `RALLY_DUPLICATE_KEY` of [`rally_status`].
+/// `RALLY_DUPLICATE_KEY`.
 pub const RALLY_DUPLICATE_KEY: rally_status = 35;
-/// `RALLY_INVALID_VALUE` of [`rally_status`].
+/// `RALLY_INVALID_VALUE`.
 pub const RALLY_INVALID_VALUE: rally_status = 36;
-/// `RALLY_MISSING_TENSOR` of [`rally_status`].
+/// `RALLY_MISSING_TENSOR`.
 pub const RALLY_MISSING_TENSOR: rally_status = 37;
-/// `RALLY_UNKNOWN_TENSOR` of [`rally_status`].
+/// `RALLY_UNKNOWN_TENSOR`.
 pub const RALLY_UNKNOWN_TENSOR: rally_status = 38;
-/// `RALLY_DUPLICATE_TENSOR` of [`rally_status`].
+/// `RALLY_DUPLICATE_TENSOR`.
 pub const RALLY_DUPLICATE_TENSOR: rally_status = 39;
-/// `RALLY_INVALID_SHAPE` of [`rally_status`].
+/// `RALLY_INVALID_SHAPE`.
 pub const RALLY_INVALID_SHAPE: rally_status = 40;
-/// `RALLY_INVALID_DATA_TYPE` of [`rally_status`].
+/// `RALLY_INVALID_DATA_TYPE`.
 pub const RALLY_INVALID_DATA_TYPE: rally_status = 41;
-/// `RALLY_TRUNCATED_DATA` of [`rally_status`].
+/// Fewer or more bytes than shape and type ask for.
 pub const RALLY_TRUNCATED_DATA: rally_status = 42;
-/// `RALLY_NOT_FINITE` of [`rally_status`].
+/// A NaN or an infinity among the weights, or among scores.
 pub const RALLY_NOT_FINITE: rally_status = 43;
-/// `RALLY_EXTERNAL_DATA_FORBIDDEN` of [`rally_status`].
+/// Outside the model's folder, or from memory.
 pub const RALLY_EXTERNAL_DATA_FORBIDDEN: rally_status = 44;
-/// `RALLY_EXTERNAL_DATA_MISSING` of [`rally_status`].
+/// `RALLY_EXTERNAL_DATA_MISSING`.
 pub const RALLY_EXTERNAL_DATA_MISSING: rally_status = 45;
-/// `RALLY_EXTERNAL_DATA_RANGE` of [`rally_status`].
+/// `RALLY_EXTERNAL_DATA_RANGE`.
 pub const RALLY_EXTERNAL_DATA_RANGE: rally_status = 46;
-/// `RALLY_INVALID_TOKENIZER` of [`rally_status`].
+/// `RALLY_INVALID_TOKENIZER`.
 pub const RALLY_INVALID_TOKENIZER: rally_status = 47;
 
-/// Element type of the matrix products.
+/// Element type of the matrix products. Norms, routers, softmax, scores and the embedding are computed in f32 whatever
+/// it is. BF16: weights are rounded to bf16; rows and sums are f32, but where the processor multiplies bf16 at more
+/// than the speed of f32 (AMD with AVX512_BF16, Intel with AMX) rows are rounded to bf16, too. INT8: weights with a
+/// scale per output, as stored or max|w| / 127, and rows that each product makes int8 with a scale of their own; sums
+/// are exact.
 pub type rally_dtype = i32;
-/// `RALLY_DTYPE_AUTO` of [`rally_dtype`].
+/// What most weights of the layers are stored in; f32 for f16.
 pub const RALLY_DTYPE_AUTO: rally_dtype = 0;
-/// `RALLY_DTYPE_F32` of [`rally_dtype`].
+/// `RALLY_DTYPE_F32`.
 pub const RALLY_DTYPE_F32: rally_dtype = 1;
-/// `RALLY_DTYPE_BF16` of [`rally_dtype`].
+/// `RALLY_DTYPE_BF16`.
 pub const RALLY_DTYPE_BF16: rally_dtype = 2;
-/// `RALLY_DTYPE_INT8` of [`rally_dtype`].
+/// `RALLY_DTYPE_INT8`.
 pub const RALLY_DTYPE_INT8: rally_dtype = 3;
 
 /// How important a line of the log is.
 pub type rally_log_level = i32;
-/// `RALLY_LOG_DEBUG` of [`rally_log_level`].
+/// `RALLY_LOG_DEBUG`.
 pub const RALLY_LOG_DEBUG: rally_log_level = 0;
-/// `RALLY_LOG_INFO` of [`rally_log_level`].
+/// `RALLY_LOG_INFO`.
 pub const RALLY_LOG_INFO: rally_log_level = 1;
-/// `RALLY_LOG_WARNING` of [`rally_log_level`].
+/// `RALLY_LOG_WARNING`.
 pub const RALLY_LOG_WARNING: rally_log_level = 2;
 
 /// What a model is for.
 pub type rally_kind = i32;
-/// `RALLY_KIND_LM` of [`rally_kind`].
+/// `RALLY_KIND_LM`.
 pub const RALLY_KIND_LM: rally_kind = 0;
-/// `RALLY_KIND_RATER` of [`rally_kind`].
+/// `RALLY_KIND_RATER`.
 pub const RALLY_KIND_RATER: rally_kind = 1;
 
-/// How a model chooses the depth of a token.
+/// How the recursions that a token runs are chosen: not at all, by the capacity of each, or by each token at its first.
 pub type rally_routing = i32;
-/// `RALLY_ROUTING_NONE` of [`rally_routing`].
+/// `RALLY_ROUTING_NONE`.
 pub const RALLY_ROUTING_NONE: rally_routing = 0;
-/// `RALLY_ROUTING_EXPERT` of [`rally_routing`].
+/// `RALLY_ROUTING_EXPERT`.
 pub const RALLY_ROUTING_EXPERT: rally_routing = 1;
-/// `RALLY_ROUTING_TOKEN` of [`rally_routing`].
+/// `RALLY_ROUTING_TOKEN`.
 pub const RALLY_ROUTING_TOKEN: rally_routing = 2;
 
-/// What the model file says, or the caller's own wish.
+/// Three-valued switch: what the model file says, or the caller's own wish.
 pub type rally_switch = i32;
-/// `RALLY_DEFAULT` of [`rally_switch`].
+/// `RALLY_DEFAULT`.
 pub const RALLY_DEFAULT: rally_switch = -1;
-/// `RALLY_OFF` of [`rally_switch`].
+/// `RALLY_OFF`.
 pub const RALLY_OFF: rally_switch = 0;
-/// `RALLY_ON` of [`rally_switch`].
+/// `RALLY_ON`.
 pub const RALLY_ON: rally_switch = 1;
 
-/// How an expert-choice model selects the tokens that go on.
+/// How an expert-choice model selects the tokens that go on. Other models are not affected.
 pub type rally_selection = i32;
-/// `RALLY_SELECT_THRESHOLD` of [`rally_selection`].
+/// By the router's own threshold: causal, what generation does.
 pub const RALLY_SELECT_THRESHOLD: rally_selection = 0;
-/// `RALLY_SELECT_TOPK` of [`rally_selection`].
+/// The capacity's best of the whole row: not causal, what training did.
 pub const RALLY_SELECT_TOPK: rally_selection = 1;
-
-/// How an engine puts tokens together.
-pub type rally_batching = i32;
-/// `RALLY_BATCH_DEPTH` of [`rally_batching`].
-pub const RALLY_BATCH_DEPTH: rally_batching = 0;
-/// `RALLY_BATCH_SEQUENCE` of [`rally_batching`].
-pub const RALLY_BATCH_SEQUENCE: rally_batching = 1;
 
 /// Why a sequence ended.
 pub type rally_finish_reason = i32;
-/// `RALLY_NOT_FINISHED` of [`rally_finish_reason`].
+/// `RALLY_NOT_FINISHED`.
 pub const RALLY_NOT_FINISHED: rally_finish_reason = 0;
-/// `RALLY_FINISH_STOP` of [`rally_finish_reason`].
+/// A stop token, a stop string, or eos.
 pub const RALLY_FINISH_STOP: rally_finish_reason = 1;
-/// `RALLY_FINISH_LIMIT` of [`rally_finish_reason`].
+/// max_tokens.
 pub const RALLY_FINISH_LIMIT: rally_finish_reason = 2;
-/// `RALLY_FINISH_CONTEXT_FULL` of [`rally_finish_reason`].
+/// max_position_embeddings, or all that the engine's cache_bytes hold.
 pub const RALLY_FINISH_CONTEXT_FULL: rally_finish_reason = 3;
-/// `RALLY_FINISH_CANCELLED` of [`rally_finish_reason`].
+/// By a callback, a cancel function, or the timeout.
 pub const RALLY_FINISH_CANCELLED: rally_finish_reason = 4;
 
-/// What a lineage test says.
+/// How an engine puts tokens together.
+pub type rally_batching = i32;
+/// Tokens of all recursions run together.
+pub const RALLY_BATCH_DEPTH: rally_batching = 0;
+/// All sequences finish their token before the next ones start; for comparison.
+pub const RALLY_BATCH_SEQUENCE: rally_batching = 1;
+
+/// The bounds of rho were calibrated on three-layer perceptrons that learned from each other's outputs; other models
+/// may differ.
 pub type rally_lineage_verdict = i32;
-/// `RALLY_LINEAGE_NOT_SEEN` of [`rally_lineage_verdict`].
+/// P \>= 0.001; no proof: a checkpoint whose units were permuted evades the test.
 pub const RALLY_LINEAGE_NOT_SEEN: rally_lineage_verdict = 0;
-/// `RALLY_LINEAGE_SHARED` of [`rally_lineage_verdict`].
+/// P \< 0.001, rho \< 0.75.
 pub const RALLY_LINEAGE_SHARED: rally_lineage_verdict = 1;
-/// `RALLY_LINEAGE_PARTIAL` of [`rally_lineage_verdict`].
+/// P \< 0.001, rho in \[0.75, 0.95).
 pub const RALLY_LINEAGE_PARTIAL: rally_lineage_verdict = 2;
-/// `RALLY_LINEAGE_STRONG` of [`rally_lineage_verdict`].
+/// P \< 0.001, rho \>= 0.95.
 pub const RALLY_LINEAGE_STRONG: rally_lineage_verdict = 3;
 
-/// What the entries of a lineage report are about.
+/// What the entries of a report are about.
 pub type rally_lineage_kind = i32;
-/// `RALLY_LINEAGE_TENSORS` of [`rally_lineage_kind`].
+/// One matrix each; those of one set depend on each other.
 pub const RALLY_LINEAGE_TENSORS: rally_lineage_kind = 0;
-/// `RALLY_LINEAGE_SETS` of [`rally_lineage_kind`].
+/// Matrices that share their units, as one; what p is combined from.
 pub const RALLY_LINEAGE_SETS: rally_lineage_kind = 1;
-/// `RALLY_LINEAGE_HEAD` of [`rally_lineage_kind`].
+/// apart: heads are often made anew.
 pub const RALLY_LINEAGE_HEAD: rally_lineage_kind = 2;

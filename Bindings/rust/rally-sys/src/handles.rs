@@ -1,48 +1,53 @@
 //! What the library hands out, and what it calls back.
+//!
+//! Written by `make generate` from include/rally.h: change the header, not this file.
 
-use crate::{rally_event, rally_log_level};
+use crate::codes::*;
+use crate::structs::*;
 use std::ffi::{c_char, c_void};
 
-/// A model that was opened. Opaque.
+/// A file that was opened: weights, configuration, tokenizer. Immutable; any number of threads share it.
 #[repr(C)]
 pub struct rally_model {
     _private: [u8; 0],
 }
 
-/// Worker threads and workspaces. Opaque.
-#[repr(C)]
-pub struct rally_runner {
-    _private: [u8; 0],
-}
-
-/// Continues sequences that come and go. Opaque.
-#[repr(C)]
-pub struct rally_engine {
-    _private: [u8; 0],
-}
-
-/// The distribution of any number of scores. Opaque.
-#[repr(C)]
-pub struct rally_distribution {
-    _private: [u8; 0],
-}
-
-/// A stream of tokens that becomes text. Opaque.
+/// Decodes a stream of tokens and never splits a character. One caller.
 #[repr(C)]
 pub struct rally_decoder {
     _private: [u8; 0],
 }
 
-/// A report of a lineage test that was opened.
+/// Worker threads and workspaces that compute with a model. One caller at a time.
+#[repr(C)]
+pub struct rally_runner {
+    _private: [u8; 0],
+}
+
+/// The distribution of any number of scores in little memory: exact while there are at most `capacity`, and within
+/// rank_error of a rank beyond. It can be saved, and merged with others. Reads may run together; writes to one
+/// distribution take turns.
+#[repr(C)]
+pub struct rally_distribution {
+    _private: [u8; 0],
+}
+
+/// Continues any number of sequences together, which come and go at every step.
+#[repr(C)]
+pub struct rally_engine {
+    _private: [u8; 0],
+}
+
+/// What a comparison of two models found.
 #[repr(C)]
 pub struct rally_lineage_report {
     _private: [u8; 0],
 }
 
-/// One line of text, valid during the callback.
+/// One line of text, without a newline; valid during the callback.
 pub type rally_log_callback =
     Option<unsafe extern "C" fn(user: *mut c_void, level: rally_log_level, message: *const c_char)>;
-/// `done` of `total` units of work; non-zero cancels.
+/// `done` of `total` units of work (bytes while a model opens, tokens while rows run). Return non-zero to cancel.
 pub type rally_progress_callback = Option<unsafe extern "C" fn(user: *mut c_void, done: u64, total: u64) -> i32>;
-/// 0 goes on, 1 ends this sequence, 2 ends all.
+/// Return 0 to go on, 1 to end this sequence, 2 to end all.
 pub type rally_event_callback = Option<unsafe extern "C" fn(user: *mut c_void, event: *const rally_event) -> i32>;

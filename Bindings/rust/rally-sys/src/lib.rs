@@ -1,7 +1,7 @@
-//! The C interface of Rally, declared by hand after `rally.h`, which is the manual.
+//! The C interface of Rally, as `rally.h` declares it.
 //!
-//! Use the crate `rally` unless you need the raw calls. The structs are compared with the library's own
-//! `rally_abi_layout` by a test.
+//! Use the crate `rally` unless you need the raw calls. All but this file is written by `make generate` from the header;
+//! the structs are compared with the library's own `rally_abi_layout` by a test.
 
 #![allow(non_camel_case_types)]
 #![deny(missing_docs)]

@@ -1,18 +1,20 @@
 //! The structs, each as the header has it.
+//!
+//! Written by `make generate` from include/rally.h: change the header, not this file.
 
 use crate::codes::*;
 use crate::handles::*;
 use std::ffi::{c_char, c_void};
 
-/// Why a call failed.
+/// Why a call failed: a code for programs, a line for people.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_error {
-    /// Size of the struct in bytes.
+    /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// `code` of the header.
+    /// `code`.
     pub code: rally_status,
-    /// `message` of the header.
+    /// One line, NUL-terminated, cut at a character where it is longer.
     pub message: [c_char; 1020],
 }
 
@@ -20,37 +22,37 @@ pub struct rally_error {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_model_options {
-    /// Size of the struct in bytes.
+    /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// `dtype` of the header.
+    /// RALLY_DTYPE_AUTO (default).
     pub dtype: rally_dtype,
-    /// `threads` of the header.
+    /// That pack the weights; 0 (default): as many as this process may use.
     pub threads: u32,
-    /// `max_file_bytes` of the header.
+    /// 0 (default): no limit but ONNX's own 2 GB for the part that is not external data.
     pub max_file_bytes: u64,
-    /// `max_tensor_bytes` of the header.
+    /// 0 (default): no limit.
     pub max_tensor_bytes: u64,
-    /// `progress` of the header.
+    /// `progress`.
     pub progress: rally_progress_callback,
-    /// `progress_user` of the header.
+    /// `progress_user`.
     pub progress_user: *mut c_void,
-    /// `log` of the header.
+    /// NULL (default): silent.
     pub log: rally_log_callback,
-    /// `log_user` of the header.
+    /// `log_user`.
     pub log_user: *mut c_void,
 }
 
-/// How a model is stored anew.
+/// How rally_quantize stores matrices.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_quantize_options {
-    /// `struct_size` of the header.
+    /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// `dtype` of the header.
+    /// RALLY_DTYPE_INT8 (default), RALLY_DTYPE_BF16 or RALLY_DTYPE_F32: how the matrices are stored.
     pub dtype: rally_dtype,
-    /// `progress` of the header.
+    /// Bytes of weights, each counted when it is checked and when it is stored.
     pub progress: rally_progress_callback,
-    /// `progress_user` of the header.
+    /// `progress_user`.
     pub progress_user: *mut c_void,
 }
 
@@ -58,47 +60,47 @@ pub struct rally_quantize_options {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_model_info {
-    /// Size of the struct in bytes.
+    /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// `kind` of the header.
+    /// `kind`.
     pub kind: rally_kind,
-    /// `routing` of the header.
+    /// `routing`.
     pub routing: rally_routing,
-    /// `dtype` of the header.
+    /// In use, never AUTO.
     pub dtype: rally_dtype,
-    /// `vocab_size` of the header.
+    /// V.
     pub vocab_size: i32,
-    /// `hidden_size` of the header.
+    /// D.
     pub hidden_size: i32,
-    /// `num_attention_heads` of the header.
+    /// H.
     pub num_attention_heads: i32,
-    /// `num_key_value_heads` of the header.
+    /// G.
     pub num_key_value_heads: i32,
-    /// `head_dim` of the header.
+    /// K.
     pub head_dim: i32,
-    /// `intermediate_size` of the header.
+    /// F.
     pub intermediate_size: i32,
-    /// `max_position_embeddings` of the header.
+    /// `max_position_embeddings`.
     pub max_position_embeddings: i32,
-    /// `num_layers` of the header.
+    /// Stored layers.
     pub num_layers: i32,
-    /// `num_effective_layers` of the header.
+    /// Layers that a token of full depth runs through.
     pub num_effective_layers: i32,
-    /// `num_recursion` of the header.
+    /// R, the greatest depth.
     pub num_recursion: i32,
-    /// `bos_token_id` of the header.
+    /// -1: none.
     pub bos_token_id: i32,
-    /// `eos_token_id` of the header.
+    /// -1: none.
     pub eos_token_id: i32,
-    /// `has_tokenizer` of the header.
+    /// 0 or 1.
     pub has_tokenizer: i32,
-    /// `parameter_count` of the header.
+    /// Stored.
     pub parameter_count: u64,
-    /// `effective_parameter_count` of the header.
+    /// With the block counted once per recursion.
     pub effective_parameter_count: u64,
-    /// `weight_bytes` of the header.
+    /// Packed weights, in memory.
     pub weight_bytes: u64,
-    /// `kv_bytes_per_token` of the header.
+    /// greatest: a token of full depth; 0 for raters.
     pub kv_bytes_per_token: u64,
 }
 
@@ -106,33 +108,33 @@ pub struct rally_model_info {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_tensor_info {
-    /// Size of the struct in bytes.
+    /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// `name` of the header.
+    /// Lives as long as the model is open.
     pub name: *const c_char,
-    /// `dtype` of the header.
+    /// As stored: "f32", "f16", "bf16", "int8"; static storage.
     pub dtype: *const c_char,
-    /// `rank` of the header.
+    /// `rank`.
     pub rank: i32,
-    /// `shape` of the header.
+    /// extents, the first `rank` of them.
     pub shape: [i64; 2],
-    /// `byte_count` of the header.
+    /// As stored.
     pub byte_count: u64,
 }
 
-/// How text is encoded and decoded.
+/// How text becomes tokens, and tokens text.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_tokenizer_options {
-    /// Size of the struct in bytes.
+    /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// `add_bos` of the header.
+    /// RALLY_DEFAULT (default): as the file says.
     pub add_bos: rally_switch,
-    /// `add_eos` of the header.
+    /// RALLY_DEFAULT (default): as the file says.
     pub add_eos: rally_switch,
-    /// `parse_special` of the header.
+    /// RALLY_DEFAULT (default) is ON: "\<|endoftext|\>" in the text becomes its one token.
     pub parse_special: rally_switch,
-    /// `skip_special` of the header.
+    /// RALLY_DEFAULT (default) is OFF: special tokens appear in decoded text.
     pub skip_special: rally_switch,
 }
 
@@ -140,327 +142,232 @@ pub struct rally_tokenizer_options {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_runner_options {
-    /// Size of the struct in bytes.
+    /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// `threads` of the header.
+    /// 0 (default): as many as this process may use; at most 256.
     pub threads: u32,
-    /// `max_batch_tokens` of the header.
+    /// Tokens that are computed together; 0 (default): 2048. More rows are taken in turns.
     pub max_batch_tokens: u32,
-    /// `progress` of the header.
+    /// rally_run and rally_rate: tokens done.
     pub progress: rally_progress_callback,
-    /// `progress_user` of the header.
+    /// `progress_user`.
     pub progress_user: *mut c_void,
 }
 
-/// How rows are run.
+/// How rally_run computes.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_run_options {
-    /// Size of the struct in bytes.
+    /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// `selection` of the header.
+    /// RALLY_SELECT_THRESHOLD (default).
     pub selection: rally_selection,
-    /// `max_depth` of the header.
+    /// Recursions a token may run; 0 (default): the model's own number.
     pub max_depth: u32,
-    /// `timeout_seconds` of the header.
+    /// 0 (default): none.
     pub timeout_seconds: f64,
-    /// `target_depth` of the header.
+    /// Mean depth that the router is steered to, in \[1, num_recursion\]; 0 (default): none.
     pub target_depth: f64,
 }
 
-/// What `rally_run` computes.
+/// What rally_run shall compute: set the pointers that are wanted, leave the others NULL. N is the number of tokens of
+/// all rows, V vocab_size, D hidden_size. Token i is the i-th of `tokens`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_outputs {
-    /// Size of the struct in bytes.
+    /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// `positions` of the header.
+    /// \[position_count\] tokens whose logits and hidden states are wanted; NULL: all N.
     pub positions: *const usize,
-    /// `position_count` of the header.
+    /// `position_count`.
     pub position_count: usize,
-    /// `logits` of the header.
+    /// \[position_count or N, V\].
     pub logits: *mut f32,
-    /// `hidden` of the header.
+    /// \[position_count or N, D\]: after the final norm, what the head sees.
     pub hidden: *mut f32,
-    /// `targets` of the header.
+    /// \[N\] ids whose log-probability is wanted after token i, -1: none (a NaN is written); NULL: the next token of the
+    /// row.
     pub targets: *const i32,
-    /// `logprobs` of the header.
+    /// With targets \[N\]; without \[N - row_count\]: T - 1 per row, natural logarithm.
     pub logprobs: *mut f32,
-    /// `depths` of the header.
+    /// \[N\] recursions each token ran.
     pub depths: *mut i32,
 }
 
-/// How rows are rated.
+/// How rally_rate computes.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_rate_options {
-    /// Size of the struct in bytes.
+    /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// `squash` of the header.
+    /// RALLY_DEFAULT (default) is OFF: the raw score, which ranks without ties. ON: as the file says.
     pub squash: rally_switch,
-    /// `timeout_seconds` of the header.
+    /// 0 (default): none.
     pub timeout_seconds: f64,
 }
 
-/// How documents are cut into windows.
+/// How documents are cut into windows and scored.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_document_options {
-    /// Size of the struct in bytes.
+    /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// `window_tokens` of the header.
+    /// Of a window, those that the tokenizer adds included; 0 (default): the rater's longest row.
     pub window_tokens: usize,
-    /// `stride_tokens` of the header.
+    /// 0 (default): one window behind the other; beyond the window's tokens, some are in none.
     pub stride_tokens: usize,
-    /// `max_windows` of the header.
+    /// Of a document; 0 (default): all.
     pub max_windows: usize,
-    /// `squash` of the header.
+    /// RALLY_DEFAULT (default): as in rally_rate_options, window by window.
     pub squash: rally_switch,
-    /// `timeout_seconds` of the header.
+    /// 0 (default): none.
     pub timeout_seconds: f64,
 }
 
-/// Where the scores of documents go.
+/// Where rally_rate_documents writes; a NULL pointer: not wanted. Windows of row i are window_offsets\[i\] ... \[i + 1\] -
+/// 1.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_document_scores {
-    /// Size of the struct in bytes.
+    /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// `mean` of the header.
+    /// \[row_count\] of the windows' scores, weighted by their tokens.
     pub mean: *mut f32,
-    /// `minimum` of the header.
+    /// \[row_count\] the lowest of them; a short last window is the noisiest.
     pub minimum: *mut f32,
-    /// `coverage` of the header.
+    /// \[row_count\] share of the tokens that were in a window; 1 exactly where all were.
     pub coverage: *mut f32,
-    /// `window_scores` of the header.
+    /// \[window_capacity\] of every window, row after row.
     pub window_scores: *mut f32,
-    /// `window_capacity` of the header.
+    /// At least window_offsets\[row_count\]; as many as there are tokens always suffice.
     pub window_capacity: usize,
-    /// `window_offsets` of the header.
+    /// \[row_count + 1\] what rally_document_windows gives.
     pub window_offsets: *mut usize,
 }
 
-/// What a distribution is.
+/// What a distribution is of, and how exact.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_distribution_info {
-    /// Size of the struct in bytes.
+    /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// `label` of the header.
+    /// Lives as long as the distribution is open.
     pub label: *const c_char,
-    /// `capacity` of the header.
+    /// `capacity`.
     pub capacity: usize,
-    /// `count` of the header.
+    /// Scores that were added.
     pub count: u64,
-    /// `minimum` of the header.
+    /// Of all of them; NaN while there are none.
     pub minimum: f32,
-    /// `maximum` of the header.
+    /// `maximum`.
     pub maximum: f32,
-    /// `rank_error` of the header.
+    /// No quantile is wrong by more, as a share of all scores; certain, not likely.
     pub rank_error: f64,
-}
-
-/// How a lineage test is run.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct rally_lineage_options {
-    /// Size of the struct in bytes.
-    pub struct_size: usize,
-    /// `permutations` of the header.
-    pub permutations: u64,
-    /// `seed` of the header.
-    pub seed: u64,
-    /// `threads` of the header.
-    pub threads: u32,
-    /// `progress` of the header.
-    pub progress: rally_progress_callback,
-    /// `progress_user` of the header.
-    pub progress_user: *mut c_void,
-}
-
-/// A matrix whose rows are hidden units.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct rally_matrix {
-    /// Size of the struct in bytes.
-    pub struct_size: usize,
-    /// `name` of the header.
-    pub name: *const c_char,
-    /// `set` of the header.
-    pub set: *const c_char,
-    /// `data` of the header.
-    pub data: *const f32,
-    /// `rows` of the header.
-    pub rows: usize,
-    /// `columns` of the header.
-    pub columns: usize,
-}
-
-/// What a lineage test found.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct rally_lineage_result {
-    /// Size of the struct in bytes.
-    pub struct_size: usize,
-    /// `verdict` of the header.
-    pub verdict: rally_lineage_verdict,
-    /// `p` of the header.
-    pub p: f64,
-    /// `rho` of the header.
-    pub rho: f64,
-    /// `permutations` of the header.
-    pub permutations: u64,
-    /// `seed` of the header.
-    pub seed: u64,
-    /// `tensor_count` of the header.
-    pub tensor_count: usize,
-    /// `set_count` of the header.
-    pub set_count: usize,
-    /// `head_count` of the header.
-    pub head_count: usize,
-}
-
-/// How well the units of some matrices match.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct rally_lineage_entry {
-    /// Size of the struct in bytes.
-    pub struct_size: usize,
-    /// `name` of the header.
-    pub name: *const c_char,
-    /// `set` of the header.
-    pub set: *const c_char,
-    /// `units` of the header.
-    pub units: usize,
-    /// `all_units` of the header.
-    pub all_units: usize,
-    /// `rho` of the header.
-    pub rho: f64,
-    /// `z` of the header.
-    pub z: f64,
-    /// `p` of the header.
-    pub p: f64,
-    /// `reached` of the header.
-    pub reached: u64,
-}
-
-/// Where the scores of exposure go.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct rally_exposure_scores {
-    /// Size of the struct in bytes.
-    pub struct_size: usize,
-    /// `jeffreys` of the header.
-    pub jeffreys: *mut f64,
-    /// `log_ratio` of the header.
-    pub log_ratio: *mut f64,
-    /// `token_counts` of the header.
-    pub token_counts: *mut usize,
 }
 
 /// One sequence to be continued.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_request {
-    /// Size of the struct in bytes.
+    /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// `tokens` of the header.
+    /// \[token_count\] the prompt, at least one token.
     pub tokens: *const i32,
-    /// `token_count` of the header.
+    /// `token_count`.
     pub token_count: usize,
-    /// `max_tokens` of the header.
+    /// Tokens to generate; 0 (default): until the context is full.
     pub max_tokens: usize,
-    /// `temperature` of the header.
+    /// 0 (default): the most probable token.
     pub temperature: f32,
-    /// `top_k` of the header.
+    /// 0 (default): all.
     pub top_k: i32,
-    /// `top_p` of the header.
+    /// 1 (default): all; in (0, 1\].
     pub top_p: f32,
-    /// `min_p` of the header.
+    /// 0 (default): all; in \[0, 1\], relative to the most probable token.
     pub min_p: f32,
-    /// `seed` of the header.
+    /// 0; the same seed gives the same text, whatever runs beside it.
     pub seed: u64,
-    /// `stop_tokens` of the header.
+    /// \[stop_token_count\] end the text; they are reported as its last token.
     pub stop_tokens: *const i32,
-    /// `stop_token_count` of the header.
+    /// `stop_token_count`.
     pub stop_token_count: usize,
-    /// `stop_at_eos` of the header.
+    /// RALLY_DEFAULT (default) is ON: the model's eos_token_id ends the text too.
     pub stop_at_eos: rally_switch,
-    /// `max_depth` of the header.
+    /// Recursions a token may run; 0 (default): the model's own number.
     pub max_depth: u32,
-    /// `target_depth` of the header.
+    /// Mean depth that the router is steered to; 0 (default): none.
     pub target_depth: f64,
-    /// `repetition_penalty` of the header.
+    /// 1 (default): none. Tokens of prompt and text: positive logits are divided by it, others multiplied.
     pub repetition_penalty: f32,
-    /// `presence_penalty` of the header.
+    /// 0 (default). Subtracted from the logits of tokens that were generated.
     pub presence_penalty: f32,
-    /// `frequency_penalty` of the header.
+    /// 0 (default). The same, for each time that they were.
     pub frequency_penalty: f32,
-    /// `bias_tokens` of the header.
+    /// \[bias_count\] tokens whose logits are changed, behind the penalties.
     pub bias_tokens: *const i32,
-    /// `bias_values` of the header.
+    /// \[bias_count\] what is added; -INFINITY forbids a token.
     pub bias_values: *const f32,
-    /// `bias_count` of the header.
+    /// `bias_count`.
     pub bias_count: usize,
-    /// `stop_strings` of the header.
+    /// \[stop_string_count\] texts that end the text; the token that completes one is the last.
     pub stop_strings: *const *const c_char,
-    /// `stop_string_count` of the header.
+    /// `stop_string_count`.
     pub stop_string_count: usize,
-    /// `top_logprobs` of the header.
+    /// Most probable tokens reported with each token, at most 64; 0 (default): none.
     pub top_logprobs: u32,
-    /// `priority` of the header.
+    /// 0 (default). Engines: higher goes first, equal ones in the order of submission.
     pub priority: i32,
 }
 
-/// One generated token, or the end of a sequence.
+/// One generated token, or (token = -1) the end of a sequence that was cancelled between two tokens.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_event {
-    /// Size of the struct in bytes.
+    /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// `request` of the header.
+    /// Index of the request, or the engine's number for it.
     pub request: usize,
-    /// `index` of the header.
+    /// Of the token among those generated for the request, from 0.
     pub index: usize,
-    /// `token` of the header.
+    /// `token`.
     pub token: i32,
-    /// `depth` of the header.
+    /// Recursions that the token this one was predicted from ran through.
     pub depth: i32,
-    /// `logprob` of the header.
+    /// Of the token under the model, before penalties, temperature and cuts; natural logarithm.
     pub logprob: f32,
-    /// `finish_reason` of the header.
+    /// RALLY_NOT_FINISHED while the sequence goes on.
     pub finish_reason: rally_finish_reason,
-    /// `stop_string` of the header.
+    /// Index of the stop string that was completed; -1 (default): none.
     pub stop_string: i32,
-    /// `top_count` of the header.
+    /// As many as top_logprobs asked for.
     pub top_count: usize,
-    /// `top_tokens` of the header.
+    /// \[top_count\] most probable first; valid during the callback.
     pub top_tokens: *const i32,
-    /// `top_logprobs` of the header.
+    /// \[top_count\].
     pub top_logprobs: *const f32,
 }
 
-/// Where generated tokens go.
+/// Where the tokens go when no callback is wanted, or beside one. `stride` is the number of places per request.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_generation {
-    /// Size of the struct in bytes.
+    /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// `stride` of the header.
+    /// At least the greatest max_tokens.
     pub stride: usize,
-    /// `tokens` of the header.
+    /// \[request_count, stride\].
     pub tokens: *mut i32,
-    /// `depths` of the header.
+    /// \[request_count, stride\], or NULL.
     pub depths: *mut i32,
-    /// `logprobs` of the header.
+    /// \[request_count, stride\], or NULL.
     pub logprobs: *mut f32,
-    /// `token_counts` of the header.
+    /// \[request_count\].
     pub token_counts: *mut usize,
-    /// `finish_reasons` of the header.
+    /// \[request_count\], or NULL.
     pub finish_reasons: *mut rally_finish_reason,
-    /// `prompt_depths` of the header.
+    /// \[sum of token_count\], or NULL: recursions each prompt token ran.
     pub prompt_depths: *mut i32,
-    /// `timeout_seconds` of the header.
+    /// 0 (default): none.
     pub timeout_seconds: f64,
 }
 
@@ -468,18 +375,116 @@ pub struct rally_generation {
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_engine_options {
-    /// Size of the struct in bytes.
+    /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// `threads` of the header.
+    /// 0 (default): as many as this process may use; at most 256.
     pub threads: u32,
-    /// `max_step_tokens` of the header.
+    /// Tokens on their way together, prompts and generated ones; 0 (default): 512.
     pub max_step_tokens: u32,
-    /// `max_sequences` of the header.
+    /// Continued at the same time; others queue. 0 (default): 64.
     pub max_sequences: u32,
-    /// `cache_bytes` of the header.
+    /// Keys and values; 0 (default): what all sequences can fill, at most 1 GiB or one of full length.
     pub cache_bytes: u64,
-    /// `batching` of the header.
+    /// RALLY_BATCH_DEPTH (default).
     pub batching: rally_batching,
-    /// `share_prefixes` of the header.
+    /// RALLY_DEFAULT (default) is ON: also with the last 32 that finished, until their blocks are needed.
     pub share_prefixes: rally_switch,
+}
+
+/// How models are compared.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_lineage_options {
+    /// `sizeof` the struct, as its init function sets it.
+    pub struct_size: usize,
+    /// 9999 (default): random pairings that the true one is compared with, 1 ... 10 000 000.
+    pub permutations: u64,
+    /// 0; the same seed gives the same report.
+    pub seed: u64,
+    /// 0 (default): as many as this process may use; without influence on the report.
+    pub threads: u32,
+    /// Sets of units that were compared, of all.
+    pub progress: rally_progress_callback,
+    /// `progress_user`.
+    pub progress_user: *mut c_void,
+}
+
+/// A matrix whose rows are hidden units. Those called "head" or "lm_head" are the output head.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_matrix {
+    /// `sizeof` the struct, as its init function sets it.
+    pub struct_size: usize,
+    /// `name`.
+    pub name: *const c_char,
+    /// NULL (default): its own. Matrices of one set have the same units: what permutes one permutes all.
+    pub set: *const c_char,
+    /// \[rows, columns\], row-major.
+    pub data: *const f32,
+    /// `rows`.
+    pub rows: usize,
+    /// `columns`.
+    pub columns: usize,
+}
+
+/// What a report says of the two models as a whole.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_lineage_result {
+    /// `sizeof` the struct, as its init function sets it.
+    pub struct_size: usize,
+    /// `verdict`.
+    pub verdict: rally_lineage_verdict,
+    /// Of all sets of units but the head, by Fisher's method.
+    pub p: f64,
+    /// Of the same sets, each counted by the units that were compared.
+    pub rho: f64,
+    /// `permutations`.
+    pub permutations: u64,
+    /// `seed`.
+    pub seed: u64,
+    /// Entries of each kind.
+    pub tensor_count: usize,
+    /// `set_count`.
+    pub set_count: usize,
+    /// 0 or 1.
+    pub head_count: usize,
+}
+
+/// What a report says of one matrix, or of one set of units.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_lineage_entry {
+    /// `sizeof` the struct, as its init function sets it.
+    pub struct_size: usize,
+    /// Of the matrix in A, or of the set.
+    pub name: *const c_char,
+    /// `set`.
+    pub set: *const c_char,
+    /// That were compared ...
+    pub units: usize,
+    /// ... of as many.
+    pub all_units: usize,
+    /// Mean cosine of the pairs, less that of all units.
+    pub rho: f64,
+    /// The same in standard deviations of random pairings.
+    pub z: f64,
+    /// (1 + reached) / (1 + permutations).
+    pub p: f64,
+    /// Permutations that matched as well; 0: p \< 1 / (1 + permutations) is all that is known.
+    pub reached: u64,
+}
+
+/// Where rally_exposure writes; a NULL pointer: not wanted.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_exposure_scores {
+    /// `sizeof` the struct, as its init function sets it.
+    pub struct_size: usize,
+    /// \[row_count\] sum over the sampled tokens of (p_T - p_0) . (z_T - z_0), in nats.
+    pub jeffreys: *mut f64,
+    /// \[row_count\] sum of log p_T(y) - log p_0(y), in nats.
+    pub log_ratio: *mut f64,
+    /// \[row_count\] tokens that were counted.
+    pub token_counts: *mut usize,
 }

@@ -17,6 +17,7 @@
 
 #![deny(missing_docs)]
 
+mod codes;
 mod distribution;
 mod engine;
 mod error;

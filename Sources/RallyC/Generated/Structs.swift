@@ -1,7 +1,7 @@
+// Written by `make generate` from include/rally.h: change the header, not this file.
+
 public import CRally
 import Rally
-
-// Defaults of the public structs; the header states them beside each field.
 
 extension rally_error: SizedStruct {
   static var defaults: Self { Self() }
@@ -98,9 +98,27 @@ extension rally_request: SizedStruct {
   static var structName: String { "rally_request" }
 }
 
-extension rally_exposure_scores: SizedStruct {
+extension rally_event: SizedStruct {
+  static var defaults: Self {
+    var value = unsafe Self()
+    unsafe value.stop_string = -1
+    return unsafe value
+  }
+  static var structName: String { "rally_event" }
+}
+
+extension rally_generation: SizedStruct {
   static var defaults: Self { unsafe Self() }
-  static var structName: String { "rally_exposure_scores" }
+  static var structName: String { "rally_generation" }
+}
+
+extension rally_engine_options: SizedStruct {
+  static var defaults: Self {
+    var value = Self()
+    value.share_prefixes = RALLY_DEFAULT
+    return value
+  }
+  static var structName: String { "rally_engine_options" }
 }
 
 extension rally_lineage_options: SizedStruct {
@@ -127,27 +145,9 @@ extension rally_lineage_entry: SizedStruct {
   static var structName: String { "rally_lineage_entry" }
 }
 
-extension rally_engine_options: SizedStruct {
-  static var defaults: Self {
-    var value = Self()
-    value.share_prefixes = RALLY_DEFAULT
-    return value
-  }
-  static var structName: String { "rally_engine_options" }
-}
-
-extension rally_event: SizedStruct {
-  static var defaults: Self {
-    var value = unsafe Self()
-    unsafe value.stop_string = -1
-    return unsafe value
-  }
-  static var structName: String { "rally_event" }
-}
-
-extension rally_generation: SizedStruct {
+extension rally_exposure_scores: SizedStruct {
   static var defaults: Self { unsafe Self() }
-  static var structName: String { "rally_generation" }
+  static var structName: String { "rally_exposure_scores" }
 }
 
 // MARK: Initialisers
@@ -178,9 +178,7 @@ public func rally_tensor_info_init(_ info: UnsafeMutablePointer<rally_tensor_inf
 }
 
 @c @implementation
-public func rally_tokenizer_options_init(
-  _ options: UnsafeMutablePointer<rally_tokenizer_options>?, _ size: Int
-) {
+public func rally_tokenizer_options_init(_ options: UnsafeMutablePointer<rally_tokenizer_options>?, _ size: Int) {
   unsafe rally_tokenizer_options.initialize(options, size)
 }
 
@@ -225,13 +223,13 @@ public func rally_request_init(_ request: UnsafeMutablePointer<rally_request>?, 
 }
 
 @c @implementation
-public func rally_engine_options_init(_ options: UnsafeMutablePointer<rally_engine_options>?, _ size: Int) {
-  unsafe rally_engine_options.initialize(options, size)
+public func rally_generation_init(_ generation: UnsafeMutablePointer<rally_generation>?, _ size: Int) {
+  unsafe rally_generation.initialize(generation, size)
 }
 
 @c @implementation
-public func rally_generation_init(_ generation: UnsafeMutablePointer<rally_generation>?, _ size: Int) {
-  unsafe rally_generation.initialize(generation, size)
+public func rally_engine_options_init(_ options: UnsafeMutablePointer<rally_engine_options>?, _ size: Int) {
+  unsafe rally_engine_options.initialize(options, size)
 }
 
 @c @implementation

@@ -1,0 +1,393 @@
+"""Structs and callbacks of the C interface.
+
+Written by `make generate` from include/rally.h: change the header, not this file.
+"""
+
+from __future__ import annotations
+
+from ctypes import (
+    CFUNCTYPE,
+    Structure,
+    c_char,
+    c_char_p,
+    c_double,
+    c_float,
+    c_int,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
+
+# Arrays are addresses: NumPy owns the memory, the caller keeps it alive for the length of the call.
+Address = c_void_p
+Handle = c_void_p
+
+# One line of text, without a newline; valid during the callback.
+LogCallback = CFUNCTYPE(None, c_void_p, c_int, c_char_p)
+
+# `done` of `total` units of work (bytes while a model opens, tokens while rows run). Return non-zero to cancel.
+ProgressCallback = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64)
+
+# Return 0 to go on, 1 to end this sequence, 2 to end all.
+EventCallback = CFUNCTYPE(c_int32, c_void_p, c_void_p)
+
+
+class Error(Structure):
+    """Why a call failed: a code for programs, a line for people."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("code", c_int),
+        ("message", c_char * 1020),
+    ]
+
+
+class ModelOptions(Structure):
+    """How a model is opened."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("dtype", c_int),
+        ("threads", c_uint32),
+        ("max_file_bytes", c_uint64),
+        ("max_tensor_bytes", c_uint64),
+        ("progress", ProgressCallback),
+        ("progress_user", Address),
+        ("log", LogCallback),
+        ("log_user", Address),
+    ]
+
+
+class QuantizeOptions(Structure):
+    """How rally_quantize stores matrices."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("dtype", c_int),
+        ("progress", ProgressCallback),
+        ("progress_user", Address),
+    ]
+
+
+class ModelInfo(Structure):
+    """What a model is."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("kind", c_int),
+        ("routing", c_int),
+        ("dtype", c_int),
+        ("vocab_size", c_int32),
+        ("hidden_size", c_int32),
+        ("num_attention_heads", c_int32),
+        ("num_key_value_heads", c_int32),
+        ("head_dim", c_int32),
+        ("intermediate_size", c_int32),
+        ("max_position_embeddings", c_int32),
+        ("num_layers", c_int32),
+        ("num_effective_layers", c_int32),
+        ("num_recursion", c_int32),
+        ("bos_token_id", c_int32),
+        ("eos_token_id", c_int32),
+        ("has_tokenizer", c_int32),
+        ("parameter_count", c_uint64),
+        ("effective_parameter_count", c_uint64),
+        ("weight_bytes", c_uint64),
+        ("kv_bytes_per_token", c_uint64),
+    ]
+
+
+class TensorInfo(Structure):
+    """What a weight tensor is."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("name", c_char_p),
+        ("dtype", c_char_p),
+        ("rank", c_int32),
+        ("shape", c_int64 * 2),
+        ("byte_count", c_uint64),
+    ]
+
+
+class TokenizerOptions(Structure):
+    """How text becomes tokens, and tokens text."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("add_bos", c_int),
+        ("add_eos", c_int),
+        ("parse_special", c_int),
+        ("skip_special", c_int),
+    ]
+
+
+class RunnerOptions(Structure):
+    """How a runner is opened."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("threads", c_uint32),
+        ("max_batch_tokens", c_uint32),
+        ("progress", ProgressCallback),
+        ("progress_user", Address),
+    ]
+
+
+class RunOptions(Structure):
+    """How rally_run computes."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("selection", c_int),
+        ("max_depth", c_uint32),
+        ("timeout_seconds", c_double),
+        ("target_depth", c_double),
+    ]
+
+
+class Outputs(Structure):
+    """What rally_run shall compute: set the pointers that are wanted, leave the others NULL. N is the number of
+    tokens of all rows, V vocab_size, D hidden_size. Token i is the i-th of `tokens`.
+    """
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("positions", Address),
+        ("position_count", c_size_t),
+        ("logits", Address),
+        ("hidden", Address),
+        ("targets", Address),
+        ("logprobs", Address),
+        ("depths", Address),
+    ]
+
+
+class RateOptions(Structure):
+    """How rally_rate computes."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("squash", c_int),
+        ("timeout_seconds", c_double),
+    ]
+
+
+class DocumentOptions(Structure):
+    """How documents are cut into windows and scored."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("window_tokens", c_size_t),
+        ("stride_tokens", c_size_t),
+        ("max_windows", c_size_t),
+        ("squash", c_int),
+        ("timeout_seconds", c_double),
+    ]
+
+
+class DocumentScores(Structure):
+    """Where rally_rate_documents writes; a NULL pointer: not wanted. Windows of row i are window_offsets[i] ... [i +
+    1] - 1.
+    """
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("mean", Address),
+        ("minimum", Address),
+        ("coverage", Address),
+        ("window_scores", Address),
+        ("window_capacity", c_size_t),
+        ("window_offsets", Address),
+    ]
+
+
+class DistributionInfo(Structure):
+    """What a distribution is of, and how exact."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("label", c_char_p),
+        ("capacity", c_size_t),
+        ("count", c_uint64),
+        ("minimum", c_float),
+        ("maximum", c_float),
+        ("rank_error", c_double),
+    ]
+
+
+class Request(Structure):
+    """One sequence to be continued."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("tokens", Address),
+        ("token_count", c_size_t),
+        ("max_tokens", c_size_t),
+        ("temperature", c_float),
+        ("top_k", c_int32),
+        ("top_p", c_float),
+        ("min_p", c_float),
+        ("seed", c_uint64),
+        ("stop_tokens", Address),
+        ("stop_token_count", c_size_t),
+        ("stop_at_eos", c_int),
+        ("max_depth", c_uint32),
+        ("target_depth", c_double),
+        ("repetition_penalty", c_float),
+        ("presence_penalty", c_float),
+        ("frequency_penalty", c_float),
+        ("bias_tokens", Address),
+        ("bias_values", Address),
+        ("bias_count", c_size_t),
+        ("stop_strings", Address),
+        ("stop_string_count", c_size_t),
+        ("top_logprobs", c_uint32),
+        ("priority", c_int32),
+    ]
+
+
+class Event(Structure):
+    """One generated token, or (token = -1) the end of a sequence that was cancelled between two tokens."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("request", c_size_t),
+        ("index", c_size_t),
+        ("token", c_int32),
+        ("depth", c_int32),
+        ("logprob", c_float),
+        ("finish_reason", c_int),
+        ("stop_string", c_int32),
+        ("top_count", c_size_t),
+        ("top_tokens", Address),
+        ("top_logprobs", Address),
+    ]
+
+
+class Generation(Structure):
+    """Where the tokens go when no callback is wanted, or beside one. `stride` is the number of places per request."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("stride", c_size_t),
+        ("tokens", Address),
+        ("depths", Address),
+        ("logprobs", Address),
+        ("token_counts", Address),
+        ("finish_reasons", Address),
+        ("prompt_depths", Address),
+        ("timeout_seconds", c_double),
+    ]
+
+
+class EngineOptions(Structure):
+    """How an engine is opened."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("threads", c_uint32),
+        ("max_step_tokens", c_uint32),
+        ("max_sequences", c_uint32),
+        ("cache_bytes", c_uint64),
+        ("batching", c_int),
+        ("share_prefixes", c_int),
+    ]
+
+
+class LineageOptions(Structure):
+    """How models are compared."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("permutations", c_uint64),
+        ("seed", c_uint64),
+        ("threads", c_uint32),
+        ("progress", ProgressCallback),
+        ("progress_user", Address),
+    ]
+
+
+class Matrix(Structure):
+    """A matrix whose rows are hidden units. Those called "head" or "lm_head" are the output head."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("name", c_char_p),
+        ("set", c_char_p),
+        ("data", Address),
+        ("rows", c_size_t),
+        ("columns", c_size_t),
+    ]
+
+
+class LineageResult(Structure):
+    """What a report says of the two models as a whole."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("verdict", c_int),
+        ("p", c_double),
+        ("rho", c_double),
+        ("permutations", c_uint64),
+        ("seed", c_uint64),
+        ("tensor_count", c_size_t),
+        ("set_count", c_size_t),
+        ("head_count", c_size_t),
+    ]
+
+
+class LineageEntry(Structure):
+    """What a report says of one matrix, or of one set of units."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("name", c_char_p),
+        ("set", c_char_p),
+        ("units", c_size_t),
+        ("all_units", c_size_t),
+        ("rho", c_double),
+        ("z", c_double),
+        ("p", c_double),
+        ("reached", c_uint64),
+    ]
+
+
+class ExposureScores(Structure):
+    """Where rally_exposure writes; a NULL pointer: not wanted."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("jeffreys", Address),
+        ("log_ratio", Address),
+        ("token_counts", Address),
+    ]
+
+
+STRUCTS: dict[str, type[Structure]] = {
+    "rally_error": Error,
+    "rally_model_options": ModelOptions,
+    "rally_quantize_options": QuantizeOptions,
+    "rally_model_info": ModelInfo,
+    "rally_tensor_info": TensorInfo,
+    "rally_tokenizer_options": TokenizerOptions,
+    "rally_runner_options": RunnerOptions,
+    "rally_run_options": RunOptions,
+    "rally_outputs": Outputs,
+    "rally_rate_options": RateOptions,
+    "rally_document_options": DocumentOptions,
+    "rally_document_scores": DocumentScores,
+    "rally_distribution_info": DistributionInfo,
+    "rally_request": Request,
+    "rally_event": Event,
+    "rally_generation": Generation,
+    "rally_engine_options": EngineOptions,
+    "rally_lineage_options": LineageOptions,
+    "rally_matrix": Matrix,
+    "rally_lineage_result": LineageResult,
+    "rally_lineage_entry": LineageEntry,
+    "rally_exposure_scores": ExposureScores,
+}
