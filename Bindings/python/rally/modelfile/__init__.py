@@ -1,7 +1,9 @@
 """The Rally model file, as ``docs/format.md`` describes it: description, tensors, executable graph, writer."""
 
-from rally.modelfile.description import Description, LanguageModel, Rater, Routing
+from rally.modelfile.description import Description, Rater
 from rally.modelfile.errors import ModelFileError
+from rally.modelfile.language_model import LanguageModel, Routing
+from rally.modelfile.rope import RopeTable
 from rally.modelfile.tensors import Tensor
 from rally.modelfile.tokenizers import Tokenizer, WordPiece
 from rally.modelfile.writer import WrittenFile, write_model
@@ -11,6 +13,7 @@ __all__ = [
     "LanguageModel",
     "ModelFileError",
     "Rater",
+    "RopeTable",
     "Routing",
     "Tensor",
     "Tokenizer",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from rally.modelfile.rope import RopeTable
 from rally.modelfile.tokenizers import Tokenizer, WordPiece
 
 
@@ -40,40 +41,18 @@ _COMMON = (
     "positions",
 )
 
-
-@dataclass(frozen=True)
-class Routing:
-    """How tokens leave the shared block."""
-
-    kind: str
-    router_type: str
-    router_func: str
-    alpha: float
-    temp: float
-    gating: str
-    kv_cache: str
-    capacity: tuple[float, ...] = ()
-    aux_router: bool = False
-    router_bias: bool = False
-
-    def metadata(self) -> dict[str, object]:
-        """Return the keys of a routed model, without the ``rally.`` prefix."""
-        pairs: dict[str, object] = {
-            "router_type": self.router_type,
-            "router_func": self.router_func,
-            "router_alpha": self.alpha,
-            "router_temp": self.temp,
-            "gating": self.gating,
-            "kv_cache": self.kv_cache,
-        }
-        if self.kind == "expert":
-            return pairs | {"capacity": self.capacity, "aux_router": self.aux_router}
-        return pairs | {"router_bias": self.router_bias}
+#: Which tokens see which, by kind, where nothing else is said.
+_ATTENTION = {"lm": "causal", "rater": "bidirectional"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """What every model has: the fields of ``docs/format.md``, under their names there."""
+    """What every model has: the fields of ``docs/format.md``, under their names there.
+
+    A biased projection is named by its letter or word (``q``, ``up``), True means all of them. ``attention`` is
+    ``causal`` or ``bidirectional``, None what is usual for the kind. Lists over the layers count first, block and last
+    layers.
+    """
 
     name: str
     vocab_size: int
@@ -90,10 +69,19 @@ class Description:
     norm_bias: bool = False
     hidden_act: str = "silu"
     mlp: str = "gated"
-    attention_bias: bool = False
-    mlp_bias: bool = False
+    attention_bias: bool | tuple[str, ...] = False
+    mlp_bias: bool | tuple[str, ...] = False
     positions: str = "rope"
     rope_theta: float = 10000.0
+    rope_tables: tuple[RopeTable, ...] = ()
+    rope_layers: tuple[int | None, ...] = ()
+    rope_scaling: str | None = None
+    layers_without_input_norm: tuple[int, ...] = ()
+    qk_norm: str = "none"
+    attention: str | None = None
+    sliding_window: int | None = None
+    layer_types: tuple[str, ...] = ()
+    embed_scale: float = 1.0
     tokenizer: Tokenizer | WordPiece | None = None
 
     @property
@@ -101,55 +89,70 @@ class Description:
         """``lm`` or ``rater``."""
         raise NotImplementedError
 
+    @property
+    def stored_layer_count(self) -> int:
+        """Layers that the file describes."""
+        return self.num_block_layers
+
+    @property
+    def is_causal(self) -> bool:
+        """Tell whether a token sees only itself and what stands before it."""
+        return (self.attention or _ATTENTION[self.kind]) == "causal"
+
+    def biased(self, module: str, name: str) -> bool:
+        """Tell whether projection ``name`` of ``module``, ``attention`` or ``mlp``, has a bias."""
+        biases: bool | tuple[str, ...] = getattr(self, f"{module}_bias")
+        return biases if isinstance(biases, bool) else name in biases
+
+    def slides(self, layer: int) -> bool:
+        """Tell whether a layer sees the window alone."""
+        return bool(self.layer_types) and self.layer_types[layer] == "sliding_attention"
+
+    def rope_table(self, layer: int) -> int | None:
+        """Return the table by which a layer turns queries and keys; None: it does not."""
+        if self.positions != "rope":
+            return None
+        return self.rope_layers[layer] if self.rope_layers else 0
+
     def _own_metadata(self) -> dict[str, object]:
         raise NotImplementedError
 
+    def _newer_metadata(self) -> dict[str, object]:
+        """Return the keys of format 2 that say something else than their default."""
+        names = ("layers_without_input_norm", "attention", "sliding_window", "layer_types")
+        pairs: dict[str, object] = {name: value for name in names if (value := getattr(self, name))}
+        if self.attention == _ATTENTION[self.kind]:
+            del pairs["attention"]
+        if self.qk_norm != "none":
+            pairs["qk_norm"] = self.qk_norm
+        if self.rope_tables:
+            factors = tuple(table.attention_factor for table in self.rope_tables)
+            pairs |= {"rope_tables": len(factors), "rope_attention_factors": factors}
+        names = ("rope_layers", "rope_scaling")
+        pairs |= {name: value for name in names if (value := getattr(self, name))}
+        if self.embed_scale != 1.0:
+            pairs["embed_scale"] = self.embed_scale
+        return pairs
+
+    def _uses_newer_values(self) -> bool:
+        """Tell whether a key of format 1 has a value that format 1 does not know."""
+        listed = isinstance(self.attention_bias, tuple) or isinstance(self.mlp_bias, tuple)
+        return listed or self.norm_position in ("sandwich", "branch")
+
     def metadata(self) -> dict[str, str]:
-        """Return every ``rally.*`` key that applies, in the order of ``docs/format.md``."""
-        pairs: dict[str, object] = {"format": 1, "kind": self.kind, "name": self.name}
+        """Return every ``rally.*`` key that applies; format 1 where that says everything."""
+        newer = self._newer_metadata()
+        number = 2 if newer or self._uses_newer_values() else 1
+        pairs: dict[str, object] = {"format": number, "kind": self.kind, "name": self.name}
         for name in _COMMON:
             pairs[name] = getattr(self, name)
-        if self.positions == "rope":
+        if self.positions == "rope" and not self.rope_tables:
             pairs["rope_theta"] = self.rope_theta
         pairs["tokenizer"] = self.tokenizer.kind if self.tokenizer else "none"
         if self.tokenizer:
             pairs |= self.tokenizer.metadata()
-        pairs |= self._own_metadata()
+        pairs |= self._own_metadata() | newer
         return {f"rally.{key}": _text(value) for key, value in pairs.items()}
-
-
-@dataclass(frozen=True, kw_only=True)
-class LanguageModel(Description):
-    """A vanilla, Recursive or Mixture-of-Recursions language model."""
-
-    tie_word_embeddings: bool
-    num_first_layers: int = 0
-    num_last_layers: int = 0
-    num_recursion: int = 1
-    sharing: str = "none"
-    routing: Routing | None = None
-
-    @property
-    def kind(self) -> str:
-        """Always ``lm``."""
-        return "lm"
-
-    @property
-    def layer_applications(self) -> int:
-        """Layers a token runs through at full depth."""
-        return self.num_first_layers + self.num_recursion * self.num_block_layers + self.num_last_layers
-
-    def _own_metadata(self) -> dict[str, object]:
-        pairs: dict[str, object] = {
-            "tie_word_embeddings": self.tie_word_embeddings,
-            "num_first_layers": self.num_first_layers,
-            "num_block_layers": self.num_block_layers,
-            "num_last_layers": self.num_last_layers,
-            "num_recursion": self.num_recursion,
-            "sharing": self.sharing,
-            "routing": self.routing.kind if self.routing else "none",
-        }
-        return pairs | (self.routing.metadata() if self.routing else {})
 
 
 @dataclass(frozen=True, kw_only=True)

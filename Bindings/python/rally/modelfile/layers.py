@@ -8,22 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from onnx import TensorProto
 
 from rally.modelfile.description import Description
 from rally.modelfile.graph import GraphBuilder
-
-#: Added to the scores of forbidden keys. Finite, so that a row in which everything is forbidden stays a number.
-FORBIDDEN = -3.0e38
-
-
-@dataclass(frozen=True)
-class Positions:
-    """What depends only on the number of tokens."""
-
-    index: str  # [T] int64, 0…T−1
-    cos: str | None  # [T, K] f32, with rope
-    sin: str | None  # [T, K] f32, with rope
+from rally.modelfile.positions import Masks, Positions
 
 
 @dataclass(frozen=True)
@@ -36,7 +24,7 @@ class KeysValues:
 
 @dataclass(frozen=True)
 class Reuse:
-    """How a layer uses the keys and values of recursion 0."""
+    """How a layer uses the keys and values of an earlier recursion."""
 
     cache: KeysValues
     fresh: str | None  # [B, T, 1] bool: rows replaced by this recursion's own; None: none
@@ -56,29 +44,15 @@ class Layers:
     def __init__(self, graph: GraphBuilder, description: Description) -> None:
         self.graph = graph
         self.model = description
-        self.positions = self._positions()
-
-    def _positions(self) -> Positions:
-        graph, model = self.graph, self.model
-        with graph.scope("positions"):
-            shape = graph.op("Shape", "input_ids", start=1, end=2)
-            count = graph.op("Squeeze", shape, graph.constant("axis_0", [0]))
-            zero, one = (graph.constant(f"int_{value}", np.array(value, dtype=np.int64)) for value in (0, 1))
-            index = graph.op("Range", zero, count, one)
-            if model.positions != "rope":
-                return Positions(index, None, None)
-            exponents = np.arange(0, model.head_dim, 2, dtype=np.float64) / model.head_dim
-            frequencies = graph.constant("rope_frequencies", (model.rope_theta**-exponents).astype(np.float32)[None, :])
-            column = graph.op("Unsqueeze", index, graph.constant("axis_1", [1]))
-            angles = graph.op("Mul", graph.op("Cast", column, to=TensorProto.FLOAT), frequencies)  # [T, K/2]
-            both = graph.op("Concat", angles, angles, axis=1)
-            return Positions(index, graph.op("Cos", both), graph.op("Sin", both))
+        self.positions = Positions(graph, description)
 
     def embed(self, embed_norm: bool = False) -> str:
         """Return the embeddings of ``input_ids``: [B, T, D]."""
         graph = self.graph
         with graph.scope("embed"):
             x = graph.rows("embed_tokens.weight", "input_ids")
+            if self.model.embed_scale != 1.0:
+                x = graph.op("Mul", x, graph.constant("embed_scale", self.model.embed_scale))
             if self.model.positions == "learned":
                 x = graph.op("Add", x, graph.rows("embed_positions.weight", self.positions.index))
             return self.norm(x, "embed_norm") if embed_norm else x
@@ -89,10 +63,14 @@ class Layers:
 
     def norm_with(self, x: str, weight: str, bias: str | None) -> str:
         """Return ``x`` [..., D], normalised with the named tensors."""
-        graph, eps = self.graph, self.model.norm_eps
+        graph = self.graph
         if self.model.norm == "layernorm":
             inputs = [x, graph.weight(weight)] + ([graph.weight(bias)] if bias else [])
-            return graph.op("LayerNormalization", *inputs, axis=-1, epsilon=eps)
+            return graph.op("LayerNormalization", *inputs, axis=-1, epsilon=self.model.norm_eps)
+        return self._rms_norm(x, weight)
+
+    def _rms_norm(self, x: str, weight: str) -> str:
+        graph, eps = self.graph, self.model.norm_eps
         mean = graph.op("ReduceMean", graph.op("Mul", x, x), axes=[-1], keepdims=1)
         deviation = graph.op("Sqrt", graph.op("Add", mean, graph.constant("norm_eps", float(eps))))
         return graph.op("Mul", graph.op("Div", x, deviation), graph.weight(weight))
@@ -116,55 +94,61 @@ class Layers:
             inner = graph.op("Tanh", scaled)
         return graph.op("Mul", graph.op("Mul", x, half), graph.op("Add", inner, one))
 
-    def layer(self, x: str, tensors: LayerTensors, bias: str, reuse: Reuse | None = None) -> tuple[str, KeysValues]:
-        """Return one layer's output [B, T, D] and its keys and values.
-
-        ``bias`` is added to the attention scores and broadcasts to [B, G, H/G, T, T].
-        """
-        graph = self.graph
-        if self.model.norm_position == "post":
-            attended, cache = self._attention(x, tensors, bias, reuse)
-            x = self._layer_norm(graph.op("Add", x, attended), tensors, "input_layernorm")
-            fed = self._feed_forward(x, tensors)
-            return self._layer_norm(graph.op("Add", x, fed), tensors, "post_attention_layernorm"), cache
-        attended, cache = self._attention(self._layer_norm(x, tensors, "input_layernorm"), tensors, bias, reuse)
+    def layer(self, x: str, tensors: LayerTensors, masks: Masks, reuse: Reuse | None = None) -> tuple[str, KeysValues]:
+        """Return one layer's output [B, T, D] and its keys and values."""
+        graph, position = self.graph, self.model.norm_position
+        normed = x if position in ("post", "branch") else self._layer_norm(x, tensors, "input_layernorm")
+        attended, cache = self._attention(normed, tensors, masks, reuse)
+        if position in ("sandwich", "branch"):
+            attended = self._layer_norm(attended, tensors, "input_layernorm_2")
         x = graph.op("Add", x, attended)
-        fed = self._feed_forward(self._layer_norm(x, tensors, "post_attention_layernorm"), tensors)
-        return graph.op("Add", x, fed), cache
+        if position == "post":
+            x = self._layer_norm(x, tensors, "input_layernorm")
+        normed = x if position in ("post", "branch") else self._layer_norm(x, tensors, "post_attention_layernorm")
+        fed = self._feed_forward(normed, tensors)
+        if position in ("sandwich", "branch"):
+            fed = self._layer_norm(fed, tensors, "post_attention_layernorm_2")
+        x = graph.op("Add", x, fed)
+        return self._layer_norm(x, tensors, "post_attention_layernorm") if position == "post" else x, cache
 
     def _layer_norm(self, x: str, tensors: LayerTensors, name: str) -> str:
+        if name == "input_layernorm" and tensors.layer in self.model.layers_without_input_norm:
+            return x
         return self.norm_with(x, tensors[f"{name}.weight"], tensors[f"{name}.bias"] if self.model.norm_bias else None)
 
-    def _project(self, x: str, tensors: LayerTensors, name: str, biased: bool) -> str:
-        return self.graph.linear(x, tensors[f"{name}.weight"], tensors[f"{name}.bias"] if biased else None)
+    def _project(self, x: str, tensors: LayerTensors, module: str, name: str) -> str:
+        biased = self.model.biased("mlp" if module == "mlp" else "attention", name)
+        place = f"{module}.{name}_proj"
+        return self.graph.linear(x, tensors[f"{place}.weight"], tensors[f"{place}.bias"] if biased else None)
 
     def _feed_forward(self, x: str, tensors: LayerTensors) -> str:
         graph, model = self.graph, self.model
-        up = self._project(x, tensors, "mlp.up_proj", model.mlp_bias)
+        up = self._project(x, tensors, "mlp", "up")
         if model.mlp == "plain":
             inner = self.activation(up, model.hidden_act)
         else:
-            gate = self._project(x, tensors, "mlp.gate_proj", model.mlp_bias)
+            gate = self._project(x, tensors, "mlp", "gate")
             inner = graph.op("Mul", self.activation(gate, model.hidden_act), up)
-        return self._project(inner, tensors, "mlp.down_proj", model.mlp_bias)
+        return self._project(inner, tensors, "mlp", "down")
 
-    def _attention(self, x: str, tensors: LayerTensors, bias: str, reuse: Reuse | None) -> tuple[str, KeysValues]:
+    def _attention(self, x: str, tensors: LayerTensors, masks: Masks, reuse: Reuse | None) -> tuple[str, KeysValues]:
         graph, model = self.graph, self.model
-        queries = self._rotate(self._heads(x, tensors, "q", model.num_attention_heads // model.num_key_value_heads))
+        queries = self._queries_or_keys(x, tensors, "q", model.num_attention_heads // model.num_key_value_heads)
         scaled = graph.op("Mul", queries, graph.constant("attention_scale", float(model.head_dim**-0.5)))
         cache = self._keys_values(x, tensors, reuse)
         scores = graph.op("MatMul", scaled, graph.op("Transpose", cache.keys, perm=[0, 1, 2, 4, 3]))
+        bias = masks.sliding if masks.sliding and model.slides(tensors.layer) else masks.full
         shares = graph.op("Softmax", graph.op("Add", scores, bias), axis=-1)  # [B, G, H/G, T, T]
         mixed = graph.op("Transpose", graph.op("MatMul", shares, cache.values), perm=[0, 3, 1, 2, 4])
         width = model.num_attention_heads * model.head_dim
         joined = graph.op("Reshape", mixed, graph.constant("joined_heads", [0, 0, width]))
-        return self._project(joined, tensors, "self_attn.o_proj", model.attention_bias), cache
+        return self._project(joined, tensors, "self_attn", "o"), cache
 
     def _keys_values(self, x: str, tensors: LayerTensors, reuse: Reuse | None) -> KeysValues:
         graph = self.graph
         if reuse and reuse.fresh is None:
             return reuse.cache
-        own = KeysValues(self._rotate(self._heads(x, tensors, "k", 1)), self._heads(x, tensors, "v", 1))
+        own = KeysValues(self._queries_or_keys(x, tensors, "k", 1), self._heads(x, tensors, "v", 1))
         if reuse is None:
             return own
         rows = graph.op("Unsqueeze", reuse.fresh or "", graph.constant("axes_1_2", [1, 2]))  # [B, 1, 1, T, 1]
@@ -172,29 +156,40 @@ class Layers:
             graph.op("Where", rows, own.keys, reuse.cache.keys), graph.op("Where", rows, own.values, reuse.cache.values)
         )
 
+    def _queries_or_keys(self, x: str, tensors: LayerTensors, letter: str, group: int) -> str:
+        """Return the heads of queries or keys, normed where the model does that, and turned by their positions."""
+        heads = self._heads(x, tensors, letter, group)
+        if self.model.qk_norm == "head":
+            heads = self._rms_norm(heads, tensors[f"self_attn.{letter}_norm.weight"])
+        return self._rotate(heads, self.model.rope_table(tensors.layer))
+
     def _heads(self, x: str, tensors: LayerTensors, letter: str, group: int) -> str:
         """Project ``x`` [B, T, D] and split it into [B, G, group, T, K]."""
         graph, model = self.graph, self.model
-        flat = self._project(x, tensors, f"self_attn.{letter}_proj", model.attention_bias)
+        flat = self._project(x, tensors, "self_attn", letter)
         shape = graph.constant(f"heads_{group}", [0, 0, model.num_key_value_heads, group, model.head_dim])
         return graph.op("Transpose", graph.op("Reshape", flat, shape), perm=[0, 2, 3, 1, 4])
 
-    def _rotate(self, x: str) -> str:
-        """Apply rotate-half RoPE to [..., T, K]; without rope, return ``x``."""
-        graph, positions = self.graph, self.positions
-        if positions.cos is None or positions.sin is None:
+    def _rotate(self, x: str, table: int | None) -> str:
+        """Apply rotate-half RoPE to [..., T, K]; without a table, return ``x``."""
+        if table is None:
             return x
+        graph, rotation = self.graph, self.positions.rotations[table]
         half = graph.constant("half_heads", [self.model.head_dim // 2] * 2)
         low, high = graph.ops("Split", 2, x, half, axis=-1)
         turned = graph.op("Concat", graph.op("Neg", high), low, axis=-1)
-        return graph.op("Add", graph.op("Mul", x, positions.cos), graph.op("Mul", turned, positions.sin))
+        return graph.op("Add", graph.op("Mul", x, rotation.cos), graph.op("Mul", turned, rotation.sin))
 
 
 @dataclass(frozen=True)
 class LayerTensors:
-    """Finds a layer's tensors: one copy (``block.{j}.X``), or one per recursion (``block.{r}.{j}.X``)."""
+    """Finds a layer's tensors: one copy (``block.{j}.X``), or one per recursion (``block.{r}.{j}.X``).
+
+    ``layer`` counts the layers that the file describes: first, block, last.
+    """
 
     graph: GraphBuilder
+    layer: int
     shared: str
     own: str | None = None
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from onnx import TensorProto
+from onnx import TensorProto, ValueInfoProto
 
-from rally.modelfile.description import LanguageModel, Routing
+from rally.modelfile.exit_graph import exit_inputs
 from rally.modelfile.graph import GraphBuilder
-from rally.modelfile.layers import FORBIDDEN, KeysValues, Layers, LayerTensors, Reuse
+from rally.modelfile.language_model import LanguageModel, Routing
+from rally.modelfile.layers import KeysValues, Layers, LayerTensors, Reuse
+from rally.modelfile.looped_graph import LoopedBlock
+from rally.modelfile.positions import Masks
 
 
 class LanguageModelGraph:
@@ -25,42 +28,33 @@ class LanguageModelGraph:
         self.graph = graph
         self.model = model
         self.layers = Layers(graph, model)
-        self.allowed, self.diagonal = self._causal()
-        self.causal = self._score_bias(self.allowed)
+        self.allowed, self.diagonal = self.layers.positions.causal()
+        self.causal = self.layers.positions.masks(self.allowed)
 
-    def write(self) -> None:
-        """Write the whole model, in the order of the mathematics."""
+    def write(self) -> list[ValueInfoProto]:
+        """Write the whole model, in the order of the mathematics; return the inputs it has besides ``input_ids``."""
         graph, model = self.graph, self.model
         x = self.layers.embed()
         for index in range(model.num_first_layers):
-            x = self._unique(x, f"first.{index}")
-        if model.routing is None:
+            x = self._unique(x, index, f"first.{index}")
+        if model.is_looped:
+            x = LoopedBlock(self.layers, model, self._block_layer, self.causal).write(x)
+        elif model.routing is None:
             x = self._plain(x)
         elif model.routing.kind == "expert":
             x = self._expert(x, model.routing)
         else:
             x = self._token(x, model.routing)
         for index in range(model.num_last_layers):
-            x = self._unique(x, f"last.{index}")
+            x = self._unique(x, model.num_first_layers + model.num_block_layers + index, f"last.{index}")
         with graph.scope("head"):
-            x = self.layers.norm(x, "norm")
+            x = x if model.loop_norm else self.layers.norm(x, "norm")
             head = "embed_tokens.weight" if model.tie_word_embeddings else "lm_head.weight"
             graph.op("MatMul", x, graph.matrix(head), output="logits")
+        return exit_inputs(model) if model.exit != "none" else []
 
-    def _causal(self) -> tuple[str, str]:
-        """Return [T, T] bool masks: key ≤ query, key = query."""
-        graph, index = self.graph, self.layers.positions.index
-        with graph.scope("causal"):
-            keys = graph.op("Unsqueeze", index, graph.constant("axis_0", [0]))
-            queries = graph.op("Unsqueeze", index, graph.constant("axis_1", [1]))
-            return graph.op("LessOrEqual", keys, queries), graph.op("Equal", keys, queries)
-
-    def _score_bias(self, allowed: str) -> str:
-        graph = self.graph
-        return graph.op("Where", allowed, graph.constant("zero", 0.0), graph.constant("forbidden", FORBIDDEN))
-
-    def _selected_bias(self, selected: str) -> str:
-        """Return the score bias [B, 1, 1, T, T] under which only the selected tokens have keys.
+    def _selected_masks(self, selected: str) -> Masks:
+        """Return the score biases [B, 1, 1, T, T] under which only the selected tokens have keys.
 
         ``selected`` is [B, T, 1] bool. A token sees itself even when it is not selected, so that its row, which
         nobody reads, is not a softmax over nothing.
@@ -69,18 +63,19 @@ class LanguageModelGraph:
         keys = graph.op(
             "Unsqueeze", graph.op("Transpose", selected, perm=[0, 2, 1]), graph.constant("axes_1_2", [1, 2])
         )
-        return self._score_bias(graph.op("And", graph.op("Or", keys, self.diagonal), self.allowed))
+        return self.layers.positions.masks(graph.op("And", graph.op("Or", keys, self.diagonal), self.allowed))
 
-    def _unique(self, x: str, name: str) -> str:
+    def _unique(self, x: str, layer: int, name: str) -> str:
         with self.graph.scope(name):
-            return self.layers.layer(x, LayerTensors(self.graph, name), self.causal)[0]
+            return self.layers.layer(x, LayerTensors(self.graph, layer, name), self.causal)[0]
 
     def _block_layer(
-        self, x: str, recursion: int, index: int, bias: str, reuse: Reuse | None = None
+        self, x: str, recursion: int, index: int, masks: Masks, reuse: Reuse | None = None
     ) -> tuple[str, KeysValues]:
-        names = LayerTensors(self.graph, f"block.{index}", f"block.{recursion}.{index}")
+        layer = self.model.num_first_layers + index
+        names = LayerTensors(self.graph, layer, f"block.{index}", f"block.{recursion}.{index}")
         with self.graph.scope(f"block.{recursion}.{index}"):
-            return self.layers.layer(x, names, bias, reuse)
+            return self.layers.layer(x, names, masks, reuse)
 
     def _plain(self, x: str) -> str:
         """Run every layer of every recursion on every token; depth is the number of recursions."""
@@ -104,13 +99,13 @@ class LanguageModelGraph:
         ``first`` holds the keys and values of recursion 0, by layer; empty at recursion 0.
         """
         own = routing.kv_cache == "recursion"
-        bias = self._selected_bias(selected) if own and selected else self.causal
+        masks = self._selected_masks(selected) if own and selected else self.causal
         fresh = selected if routing.kv_cache == "hybrid" else None
         reuses = bool(first) and not own and not (routing.kv_cache == "hybrid" and selected is None)
         caches = []
         for index in range(self.model.num_block_layers):
             reuse = Reuse(first[index], fresh) if reuses else None
-            x, cache = self._block_layer(x, recursion, index, bias, reuse)
+            x, cache = self._block_layer(x, recursion, index, masks, reuse)
             caches.append(cache)
         return x, first or caches
 

@@ -1,4 +1,4 @@
-"""The executable graph of a rater: a bidirectional transformer, pooled, with one score."""
+"""The executable graph of a rater: a transformer, pooled, with one score."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from onnx import TensorProto
 
 from rally.modelfile.description import Rater
 from rally.modelfile.graph import GraphBuilder
-from rally.modelfile.layers import FORBIDDEN, Layers, LayerTensors
+from rally.modelfile.layers import Layers, LayerTensors
 
 
 class RaterGraph:
@@ -33,11 +33,13 @@ class RaterGraph:
         graph, model = self.graph, self.model
         real = graph.op("Cast", "attention_mask", to=TensorProto.BOOL)  # [B, T]
         allowed = graph.op("Unsqueeze", real, graph.constant("axes_1_2_3", [1, 2, 3]))  # [B, 1, 1, 1, T]
-        bias = graph.op("Where", allowed, graph.constant("zero", 0.0), graph.constant("forbidden", FORBIDDEN))
+        if model.is_causal:
+            allowed = graph.op("And", allowed, self.layers.positions.causal()[0])
+        masks = self.layers.positions.masks(allowed)
         x = self.layers.embed(model.embed_norm)
         for index in range(model.num_block_layers):
             with graph.scope(f"block.{index}"):
-                x, _ = self.layers.layer(x, LayerTensors(graph, f"block.{index}"), bias)
+                x, _ = self.layers.layer(x, LayerTensors(graph, index, f"block.{index}"), masks)
         with graph.scope("head"):
             if model.final_norm == "tokens":
                 x = self.layers.norm(x, "norm")

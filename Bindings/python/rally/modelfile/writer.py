@@ -12,9 +12,10 @@ from typing import BinaryIO
 import numpy as np
 from onnx import GraphProto, ModelProto, TensorProto, helper
 
-from rally.modelfile.description import Description, LanguageModel, Rater
+from rally.modelfile.description import Description, Rater
 from rally.modelfile.errors import ModelFileError
 from rally.modelfile.graph import GraphBuilder
+from rally.modelfile.language_model import LanguageModel
 from rally.modelfile.lm_graph import LanguageModelGraph
 from rally.modelfile.rater_graph import RaterGraph
 from rally.modelfile.tensors import Tensor, is_finite
@@ -79,6 +80,7 @@ def write_model(
     OSError
         When a file cannot be written.
     """
+    tensors = [*tensors, *_rope_tensors(description)]
     external = external_data or sum(tensor.byte_count for tensor in tensors) > INLINE_LIMIT
     side_path = path.with_name(path.name + ".data") if external else None
     headers = _headers(tensors, side_path.name if side_path else None)
@@ -97,10 +99,10 @@ def write_model(
 
 def build_model(description: Description, tensors: Sequence[Tensor]) -> ModelProto:
     """Return the model without its weights: graph, constants, tokenizer and metadata."""
-    builder = GraphBuilder({tensor.name: tensor for tensor in tensors})
+    builder = GraphBuilder({tensor.name: tensor for tensor in (*tensors, *_rope_tensors(description))})
     inputs = [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "tokens"])]
     if isinstance(description, LanguageModel):
-        LanguageModelGraph(builder, description).write()
+        inputs += LanguageModelGraph(builder, description).write()
         logits: list[str | int | None] = ["batch", "tokens", description.vocab_size]
         outputs = [
             helper.make_tensor_value_info("logits", TensorProto.FLOAT, logits),
@@ -118,6 +120,10 @@ def build_model(description: Description, tensors: Sequence[Tensor]) -> ModelPro
     model.producer_name = "rally"
     helper.set_model_props(model, description.metadata())
     return model
+
+
+def _rope_tensors(description: Description) -> list[Tensor]:
+    return [table.tensor(index) for index, table in enumerate(description.rope_tables)]
 
 
 def _tokenizer_tensors(description: Description) -> list[TensorProto]:
