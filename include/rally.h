@@ -42,6 +42,9 @@
  *   Errors      A function that can fail returns a rally_status and takes a `rally_error *`, which may be NULL. On failure the
  *               error holds the code and one line that names the thing, what was expected, what was found and what to do;
  *               out-parameters keep the values they had. Nothing is printed, nothing aborts, no state is kept per thread.
+ *               What is not repeated below: RALLY_INVALID_ARGUMENT for a NULL that is not allowed, a struct without its size and
+ *               a number outside the range that stands beside it; RALLY_CLOSED and RALLY_FORKED of every handle; RALLY_BUSY of
+ *               every "one caller"; RALLY_OUT_OF_MEMORY.
  *   Structs     begin with `struct_size`. Call the init function with sizeof of your struct: it sets every field to its default.
  *               Fields are only ever appended, so a program compiled against an older header keeps working.
  *               A NULL options pointer means the defaults.
@@ -78,7 +81,8 @@ const char *rally_version(void);
 
 /*
  * The layout of every public struct as this library was compiled: one line `struct SIZE` and below it one line
- * `struct.field OFFSET SIZE` per field. Bindings compare it with their own declarations when they load. Static storage. Any thread.
+ * `struct.field OFFSET SIZE` per field. Bindings compare it with their own declarations when they load. Static storage. Any
+ * thread.
  */
 const char *rally_abi_layout(void);
 
@@ -107,12 +111,12 @@ typedef enum rally_status {
   /* The state of a handle or of the machine. */
   RALLY_CLOSED = 10,
   RALLY_BUSY = 11,              /* another call is running on this handle */
-  RALLY_FORKED = 12,            /* the handle belongs to the parent process: open it anew */
+  RALLY_FORKED = 12,            /* the handle belongs to the parent process: open it again in this one */
   RALLY_CANCELLED = 13,         /* rally_runner_cancel, or a progress callback that returned non-zero */
   RALLY_DEADLINE_EXCEEDED = 14, /* timeout_seconds went by */
   RALLY_OUT_OF_MEMORY = 15,
   RALLY_LIMIT_EXCEEDED = 16,    /* a limit of the options, such as max_file_bytes */
-  RALLY_UNSUPPORTED = 17,       /* a valid wish that this library does not fulfil; the message names it */
+  RALLY_UNSUPPORTED = 17,       /* a valid request that this library cannot serve; the message names it */
 
   /* The file as a file. */
   RALLY_FILE_NOT_FOUND = 20,
@@ -141,7 +145,8 @@ typedef enum rally_status {
   RALLY_INVALID_TOKENIZER = 47
 } rally_status;
 
-/* The name of a status, such as "RALLY_NOT_FINITE"; "RALLY_UNKNOWN_STATUS" for a number that is none. Static storage. Any thread. */
+/* The name of a status, such as "RALLY_NOT_FINITE"; "RALLY_UNKNOWN_STATUS" for a number that is none. Static storage.
+ * Any thread. */
 const char *rally_status_name(rally_status status);
 
 /* Why a call failed: a code for programs, a line for people. */
@@ -202,7 +207,8 @@ void rally_model_options_init(rally_model_options *options, size_t size);
  * file (docs/format.md). The file is memory-mapped while it is read and let go afterwards. Where another program may cut it
  * short in that time (the system then ends this process), read it yourself and use rally_model_open_memory.
  * Memory: weight_bytes of rally_model_info: the products' weights in `dtype`, and the embedding as it is stored.
- * Errors: 1, 13, 15-17 and 20-47. Any thread.
+ * Errors: RALLY_CANCELLED, RALLY_LIMIT_EXCEEDED, RALLY_UNSUPPORTED, and what is wrong with a file: RALLY_FILE_NOT_FOUND to
+ * RALLY_INVALID_TOKENIZER. Any thread.
  */
 rally_status rally_model_open(const char *path, const rally_model_options *options, rally_model **model, rally_error *error);
 
@@ -227,14 +233,15 @@ void rally_quantize_options_init(rally_quantize_options *options, size_t size);
  * Writes the model file at `in_path` to `out_path` with its matrices in another type: the embedding, all projections and the
  * head. Norms, biases, routers, positions and a rater's own head stay as they are stored, and so do metadata, tokenizer and
  * graph, whose nodes follow the types: the result is an ordinary model file, executable by any ONNX runtime. docs/format.md has
- * the rule of rounding. From a narrower type to a wider one, what the stored numbers stand for. The same file gives the same bytes.
- * The new file is written under a name of its own beside `out_path`, checked as rally_model_open checks it, and takes the
- * place of what stood there in one step; on failure nothing there has changed. Where more than 2 GB are left, the data goes to
- * `out_path` with ".data" behind it, which must not exist. Of the input what rally_model_open says about files holds.
+ * the rule of rounding. From a narrower type to a wider one, what the stored numbers stand for. The same file gives the same
+ * bytes. The new file is written under a name of its own in the folder of `out_path`, checked as rally_model_open checks it, and
+ * takes the place of what stood there in one step; on failure nothing there has changed. Where the file would exceed 2 GB, its
+ * data goes to `out_path` with ".data" appended, which must not exist. The input is read as rally_model_open reads it.
  * Memory: some 10 MB, the graph, and of the mapped files the largest tensor.
  * Errors: those of rally_model_validate; RALLY_INVALID_ARGUMENT for another dtype and where the output is the input or its data;
- * RALLY_NOT_A_FILE where it is a directory; RALLY_IO with the system's message where it cannot be written, such as on a full disk;
- * RALLY_UNSUPPORTED for a graph that reads its weights in an unknown way; RALLY_NOT_FINITE for numbers beyond bf16. Any thread.
+ * RALLY_NOT_A_FILE where it is a directory; RALLY_IO with the system's message where it cannot be written, such as on a full
+ * disk; RALLY_UNSUPPORTED for a graph that reads its weights in an unknown way; RALLY_NOT_FINITE for numbers beyond bf16. Any
+ * thread.
  */
 rally_status rally_quantize(const char *in_path, const char *out_path, const rally_quantize_options *options,
                             rally_error *error);
@@ -308,14 +315,14 @@ rally_status rally_model_tensor_at(const rally_model *model, size_t index, rally
 /* ------------------------------------------------------------------------------------------------------------------------
  * Tokenizer: byte-level BPE, or BERT's WordPiece in raters, as Hugging Face `tokenizers` computes them
  *
- * WordPiece makes words of a text and does not keep the rest: decoding gives them with one space between, not the text. Its first and
- * last token are [CLS] and [SEP], `bos` and `eos` here.
+ * WordPiece keeps the words of a text, not the spaces between them: decoding joins the words with single spaces, so it may not
+ * give back the original text. Its first and last token are [CLS] and [SEP], called `bos` and `eos` here.
  *
  * A model without a tokenizer answers RALLY_UNSUPPORTED. To learn the size first, pass NULL and capacity 0: the call succeeds and
  * sets the count. A buffer that is too small answers RALLY_BUFFER_TOO_SMALL.
  * --------------------------------------------------------------------------------------------------------------------- */
 
-/* Three-valued switch: what the model file says, or the caller's own wish. */
+/* Three-valued switch: what the model file says, or what the caller asks for. */
 typedef enum rally_switch { RALLY_DEFAULT = -1, RALLY_OFF = 0, RALLY_ON = 1 } rally_switch;
 
 /* How text becomes tokens, and tokens text. */
@@ -353,13 +360,14 @@ rally_status rally_decoder_open(const rally_model *model, const rally_tokenizer_
                                 rally_error *error);
 
 /*
- * Takes the next token and gives the bytes that are complete by now, often none. On RALLY_BUFFER_TOO_SMALL the token was not taken.
+ * Takes the next token and gives the bytes that are complete by now, often none. On RALLY_BUFFER_TOO_SMALL the token was not
+ * taken.
  * text: [capacity]; length: bytes written.
  */
 rally_status rally_decoder_push(rally_decoder *decoder, int32_t token, char *text, size_t capacity, size_t *length,
                                 rally_error *error);
 
-/* Gives the bytes held back, an unfinished character at most, and starts anew. */
+/* Gives the bytes held back, at most one unfinished character, and starts again from nothing. */
 rally_status rally_decoder_finish(rally_decoder *decoder, char *text, size_t capacity, size_t *length, rally_error *error);
 
 /* Frees it. NULL or a closed handle: nothing. Any thread. */
@@ -395,7 +403,7 @@ void rally_runner_close(rally_runner *runner);
 void rally_runner_cancel(rally_runner *runner);
 
 /*
- * Greatest number of bytes that workspaces and caches take for rows of these lengths, beside the model's own weight_bytes.
+ * Greatest number of bytes that workspaces and caches take for rows of these lengths, besides the model's own weight_bytes.
  * row_offsets: [row_count + 1]. new_tokens: tokens generated per row, 0 for rally_run and rally_rate. Any thread.
  */
 rally_status rally_runner_memory(const rally_runner *runner, const size_t *row_offsets, size_t row_count, size_t new_tokens,
@@ -420,9 +428,9 @@ void rally_run_options_init(rally_run_options *options, size_t size);
 
 /*
  * Steering to a mean depth (target_depth of rally_run_options and rally_request) needs a router and RALLY_SELECT_THRESHOLD.
- * Behind every 64 tokens of a row the score that lets a token go on is moved against the deviation of all its depths so far;
- * within them it is fixed. A row's result depends on its own tokens alone, so all that is said of same bits holds; a long row
- * comes close to the target, a short one less so.
+ * After every 64 tokens of a row, the score above which a token goes on is raised if the row has been deeper than the target so
+ * far, and lowered if it has been shallower; within those 64 tokens it stays the same. A row's result depends on its own tokens
+ * alone, so all that is said of same bits holds; a long row comes close to the target, a short one less so.
  */
 
 /*
@@ -446,9 +454,10 @@ void rally_outputs_init(rally_outputs *outputs, size_t size);
 /*
  * Runs a language model over rows.
  * tokens: [N] i32; row_offsets: [row_count + 1], ascending from 0, every row of 1 ... max_position_embeddings tokens.
- * Log-probabilities are computed a tile of 64 tokens at a time: logits that nobody asked for never exist as [N, V].
- * Errors: 1-5, 10-15, 17. On an error the contents of the output buffers are not specified for RALLY_CANCELLED and
- * RALLY_DEADLINE_EXCEEDED, and untouched for all others. One caller.
+ * Log-probabilities are computed a tile of 64 tokens at a time: logits that were not asked for never exist as [N, V].
+ * Errors: RALLY_INVALID_TOKEN, RALLY_EMPTY_INPUT, RALLY_CONTEXT_EXCEEDED, RALLY_WRONG_KIND, RALLY_CANCELLED,
+ * RALLY_DEADLINE_EXCEEDED, RALLY_UNSUPPORTED. On an error the contents of the output buffers are not specified for
+ * RALLY_CANCELLED and RALLY_DEADLINE_EXCEEDED, and untouched for all others. One caller.
  */
 rally_status rally_run(rally_runner *runner, const int32_t *tokens, const size_t *row_offsets, size_t row_count,
                        const rally_run_options *options, const rally_outputs *outputs, rally_error *error);
@@ -487,7 +496,7 @@ rally_status rally_rate(rally_runner *runner, const int32_t *tokens, const size_
 typedef struct rally_document_options {
   size_t struct_size;
   size_t window_tokens;   /* of a window, those that the tokenizer adds included; 0 (default): the rater's longest row */
-  size_t stride_tokens;   /* 0 (default): one window behind the other; beyond the window's tokens, some are in none */
+  size_t stride_tokens;   /* 0 (default): one window after the other; where it exceeds the window, some tokens are in no window */
   size_t max_windows;     /* of a document; 0 (default): all */
   rally_switch squash;    /* RALLY_DEFAULT (default): as in rally_rate_options, window by window */
   double timeout_seconds; /* 0 (default): none */
@@ -510,8 +519,9 @@ void rally_document_scores_init(rally_document_scores *scores, size_t size);
 
 /*
  * Says how documents will be cut, without computing anything. window_offsets: [row_count + 1], from 0.
- * tokens, row_offsets, row_count: as in rally_rate, but rows of any length. Errors: 1-3, 5, 10, 12;
- * RALLY_LIMIT_EXCEEDED where the windows of one call have more than 2^28 tokens. Any thread.
+ * tokens, row_offsets, row_count: as in rally_rate, but rows of any length.
+ * Errors: RALLY_INVALID_TOKEN, RALLY_EMPTY_INPUT, RALLY_WRONG_KIND; RALLY_LIMIT_EXCEEDED where the windows of one call have more
+ * than 2^28 tokens. Any thread.
  */
 rally_status rally_document_windows(const rally_model *model, const int32_t *tokens, const size_t *row_offsets, size_t row_count,
                                     const rally_document_options *options, size_t *window_offsets, rally_error *error);
@@ -535,13 +545,14 @@ rally_status rally_rate_documents(rally_runner *runner, const int32_t *tokens, c
 
 /*
  * count: how many points to draw so that `keep` are left, B = ceil(keep / (1 - discard)), exact for the shortest decimal number
- * that `discard` stands for: 1 at 0.9 are 10. discard: in [0, 1). Errors: RALLY_INVALID_ARGUMENT; RALLY_LIMIT_EXCEEDED beyond
- * 63 bits.
+ * that `discard` stands for: keeping 1 point at a discard share of 0.9 takes 10 draws. discard: in [0, 1).
+ * Errors: RALLY_INVALID_ARGUMENT; RALLY_LIMIT_EXCEEDED beyond 63 bits.
  */
 rally_status rally_draw_count(size_t keep, double discard, size_t *count, rally_error *error);
 
 /*
- * indices: [keep] places of the highest scores, ascending; of equal scores the earlier ones. scores: [count], infinities included.
+ * indices: [keep] places of the highest scores, ascending; of equal scores the earlier ones. scores: [count], infinities
+ * included.
  * Errors: RALLY_EMPTY_INPUT without scores, RALLY_NOT_FINITE for a NaN, RALLY_INVALID_ARGUMENT for keep > count.
  */
 rally_status rally_select_top(const float *scores, size_t count, size_t keep, size_t *indices, rally_error *error);
@@ -551,7 +562,8 @@ rally_status rally_softmax_weights(const float *scores, size_t count, float *wei
 
 /*
  * probabilities: [count] that a point whose score has the quantile p is among the best `keep` of `batch` points, the others drawn
- * at random: the regularised incomplete beta function I_p(batch - keep, keep), to 1e-12 of its value. keep = 0: 0; keep = batch: 1.
+ * at random: the regularised incomplete beta function I_p(batch - keep, keep), to 1e-12 of its value. 0 for
+ * keep = 0, 1 for keep = batch.
  * quantiles: [count] in [0, 1], as rally_distribution_cdf gives them. batch: 1 ... 2^24. Errors: RALLY_INVALID_ARGUMENT.
  */
 rally_status rally_acceptance(const double *quantiles, size_t count, size_t batch, size_t keep, double *probabilities,
@@ -561,8 +573,8 @@ rally_status rally_acceptance(const double *quantiles, size_t count, size_t batc
  * keeps: [count] 1 for a point that stays, else 0: the same on every machine, in every language and order. A point stays if
  * u < its probability, where u in [0, 1) is the first 53 bits of the digest, in reading order, divided by 2^53, of
  *     SHA-256( seed u64, bytes of the fingerprint u64, fingerprint, bytes of the id u64, id ), numbers little-endian.
- * ids: the names of the points end to end, any bytes; id_offsets: [count + 1], ascending from 0. probabilities: [count] in [0, 1],
- * of the scores as they were stored: fresh ones may differ in the last bits between instruction sets. fingerprint: of the rater.
+ * ids: the names of the points end to end, any bytes; id_offsets: [count + 1], ascending from 0.
+ * probabilities: [count] in [0, 1], of the scores as they were stored: fresh ones may differ in the last bits between instruction sets. fingerprint: of the rater.
  * Errors: RALLY_INVALID_ARGUMENT.
  */
 rally_status rally_decide(const char *ids, const size_t *id_offsets, const double *probabilities, size_t count,
@@ -597,8 +609,8 @@ typedef struct rally_distribution_info {
 void rally_distribution_info_init(rally_distribution_info *info, size_t size);
 
 /*
- * label: what the scores are of, such as rater, mode and windows; NULL: "". capacity: scores that are kept of each doubling, even,
- * 8 ... 2^20; 0: 4096. With it rank_error is at most 0.11 % at a million scores in a stream and 0.23 % at a billion, and at
+ * label: what the scores are of, such as rater, mode and windows; NULL: "". capacity: scores that are kept of each doubling,
+ * even, 8 ... 2^20; 0: 4096. With it rank_error is at most 0.11 % at a million scores in a stream and 0.23 % at a billion, and at
  * most 0.22 % and 0.46 % in any tree of merges. Errors: RALLY_INVALID_ARGUMENT.
  */
 rally_status rally_distribution_open(const char *label, size_t capacity, rally_distribution **distribution, rally_error *error);
@@ -610,8 +622,8 @@ rally_status rally_distribution_add(rally_distribution *distribution, const floa
 /* Adds what another distribution has seen, which stays as it is. Errors: RALLY_MISMATCH for another label or capacity. */
 rally_status rally_distribution_merge(rally_distribution *distribution, const rally_distribution *other, rally_error *error);
 
-/* quantiles: [count] mid-ranks of the scores, (scores below + half of the equal ones) / all. Errors: RALLY_EMPTY_INPUT while there
- * are none, RALLY_NOT_FINITE. */
+/* quantiles: [count] mid-ranks of the scores, (scores below + half of the equal ones) / all. Errors: RALLY_EMPTY_INPUT while
+ * there are none, RALLY_NOT_FINITE. */
 rally_status rally_distribution_cdf(const rally_distribution *distribution, const float *scores, size_t count,
                                     double *quantiles, rally_error *error);
 
@@ -650,7 +662,7 @@ typedef struct rally_request {
   int32_t top_k;                             /* 0 (default): all */
   float top_p;                               /* 1 (default): all; in (0, 1] */
   float min_p;                               /* 0 (default): all; in [0, 1], relative to the most probable token */
-  uint64_t seed;                             /* 0; the same seed gives the same text, whatever runs beside it */
+  uint64_t seed;                             /* 0; the same seed gives the same text, whatever else runs */
   const int32_t *stop_tokens; /* [stop_token_count] end the text; they are reported as its last token */
   size_t stop_token_count;
   rally_switch stop_at_eos;                  /* RALLY_DEFAULT (default) is ON: the model's eos_token_id ends the text too */
@@ -659,7 +671,7 @@ typedef struct rally_request {
   float repetition_penalty;    /* 1 (default): none. Tokens of prompt and text: positive logits are divided by it, others multiplied */
   float presence_penalty;      /* 0 (default). Subtracted from the logits of tokens that were generated */
   float frequency_penalty;     /* 0 (default). The same, for each time that they were */
-  const int32_t *bias_tokens;  /* [bias_count] tokens whose logits are changed, behind the penalties */
+  const int32_t *bias_tokens;  /* [bias_count] tokens whose logits are changed, after the penalties */
   const float *bias_values;    /* [bias_count] what is added; -INFINITY forbids a token */
   size_t bias_count;
   const char *const *stop_strings; /* [stop_string_count] texts that end the text; the token that completes one is the last */
@@ -697,7 +709,7 @@ typedef struct rally_event {
 /* Return 0 to go on, 1 to end this sequence, 2 to end all. */
 typedef int32_t (*rally_event_callback)(void *user, const rally_event *event);
 
-/* Where the tokens go when no callback is wanted, or beside one. `stride` is the number of places per request. */
+/* Where the tokens go when no callback is wanted, or besides one. `stride` is the number of places per request. */
 typedef struct rally_generation {
   size_t struct_size;
   size_t stride;                                       /* at least the greatest max_tokens */
@@ -717,7 +729,8 @@ void rally_generation_init(rally_generation *generation, size_t size);
  * requests: [request_count], all of the first one's struct_size. on_token and generation: at least one of them.
  * Nothing is allocated per token once the prompts have been computed.
  * Returns RALLY_OK also when sequences were cancelled: their finish_reason says so and what they have is kept.
- * Errors: 1-5, 10-12, 15, 17. One caller; on_token runs on the calling thread.
+ * Errors: RALLY_INVALID_TOKEN, RALLY_EMPTY_INPUT, RALLY_CONTEXT_EXCEEDED, RALLY_WRONG_KIND, RALLY_UNSUPPORTED.
+ * One caller; on_token runs on the calling thread.
  */
 rally_status rally_generate(rally_runner *runner, const rally_request *requests, size_t request_count,
                             rally_event_callback on_token, void *user, rally_generation *generation, rally_error *error);
@@ -738,7 +751,7 @@ rally_status rally_generate(rally_runner *runner, const rally_request *requests,
  * A step lets those that are through the model's block go on to their next token, lets others enter, and runs the block once for
  * the tokens of all sequences, prompts and generated ones, each at its own recursion: its weights are read once for all of them.
  * Leavers wait up to three steps for company where that saves time. Keys and values live in blocks of 32 entries within
- * cache_bytes. When the blocks run out the youngest sequence gives up its own and is computed anew later; sequences with the
+ * cache_bytes. When the blocks run out the youngest sequence gives up its own and is computed again later; sequences with the
  * same beginning share blocks. None of this changes a bit of what a sequence generates.
  * --------------------------------------------------------------------------------------------------------------------- */
 
@@ -764,11 +777,12 @@ typedef struct rally_engine_options {
 
 void rally_engine_options_init(rally_engine_options *options, size_t size);
 
-/* The bytes that an engine takes when it is opened, beside the model's own weight_bytes. Any thread. */
+/* The bytes that an engine takes when it is opened, besides the model's own weight_bytes. Any thread. */
 rally_status rally_engine_memory(const rally_model *model, const rally_engine_options *options, uint64_t *bytes,
                                  rally_error *error);
 
-/* Starts the worker threads and takes the memory. Errors: RALLY_WRONG_KIND for a rater, 1, 10, 15-17. Any thread. */
+/* Starts the worker threads and takes the memory. Errors: RALLY_WRONG_KIND for a rater, RALLY_LIMIT_EXCEEDED,
+ * RALLY_UNSUPPORTED. Any thread. */
 rally_status rally_engine_open(const rally_model *model, const rally_engine_options *options, rally_engine **engine,
                                rally_error *error);
 
@@ -777,7 +791,8 @@ void rally_engine_close(rally_engine *engine);
 
 /*
  * Puts a request into the queue; its arrays and strings are copied. id, or NULL: its number in events, 0, 1, 2, ...
- * Errors: 1-4, 10, 12, 17; RALLY_LIMIT_EXCEEDED when cache_bytes cannot hold prompt and max_tokens. Any thread.
+ * Errors: RALLY_INVALID_TOKEN, RALLY_EMPTY_INPUT, RALLY_CONTEXT_EXCEEDED, RALLY_UNSUPPORTED; RALLY_LIMIT_EXCEEDED when
+ * cache_bytes cannot hold prompt and max_tokens. Any thread.
  */
 rally_status rally_engine_submit(rally_engine *engine, const rally_request *request, size_t *id, rally_error *error);
 
@@ -788,7 +803,7 @@ void rally_engine_cancel_all(rally_engine *engine);
 /*
  * One step. on_event, or NULL: called with each generated token and the end of each request; it may submit and cancel.
  * busy, or NULL: set to 1 while any request is unfinished, else 0. On RALLY_OUT_OF_MEMORY nothing is lost: the next step starts
- * the sequences anew from their tokens. Errors: 10-12, 15. One caller.
+ * the sequences again from their tokens. One caller.
  */
 rally_status rally_engine_step(rally_engine *engine, rally_event_callback on_event, void *user, int32_t *busy,
                                rally_error *error);
@@ -806,9 +821,10 @@ const char *rally_engine_counter_name(const rally_engine *engine, size_t index);
 rally_status rally_engine_counters(rally_engine *engine, double *values, size_t capacity, rally_error *error);
 
 /*
- * Saves what an unfinished request has computed: its tokens, depths, keys and values, with the model's fingerprint and a checksum.
- * The request goes on. data: [capacity] bytes, or NULL with capacity 0 to learn the size. size: bytes needed or written.
- * Errors: RALLY_INVALID_ARGUMENT for an id that is unknown or finished, RALLY_BUFFER_TOO_SMALL, 10-12. One caller.
+ * Saves what an unfinished request has computed: its tokens, depths, keys and values, with the model's fingerprint and a
+ * checksum. The request goes on. data: [capacity] bytes, or NULL with capacity 0 to learn the size. size: bytes needed or
+ * written.
+ * Errors: RALLY_INVALID_ARGUMENT for an id that is unknown or finished, RALLY_BUFFER_TOO_SMALL. One caller.
  */
 rally_status rally_engine_save(rally_engine *engine, size_t id, void *data, size_t capacity, size_t *size, rally_error *error);
 
@@ -839,7 +855,8 @@ rally_status rally_engine_restore(rally_engine *engine, const void *data, size_t
 /* What a comparison of two models found. */
 typedef struct rally_lineage_report rally_lineage_report;
 
-/* The bounds of rho were calibrated on three-layer perceptrons that learned from each other's outputs; other models may differ. */
+/* The bounds of rho were calibrated on three-layer perceptrons that learned from each other's outputs; other models may
+ * differ. */
 typedef enum rally_lineage_verdict {
   RALLY_LINEAGE_NOT_SEEN = 0, /* p >= 0.001; no proof: a checkpoint whose units were permuted evades the test */
   RALLY_LINEAGE_SHARED = 1,   /* p < 0.001, rho < 0.75 */
@@ -876,10 +893,12 @@ void rally_matrix_init(rally_matrix *matrix, size_t size);
 
 /*
  * Compares two files: model files, .safetensors files, or folders as Hugging Face's libraries save them (f32, f16, bf16; with an
- * index, too). Attention is compared where config.json says how many heads there are. Of more than 1024 units, 1024 are looked at.
+ * index, too). Attention is compared where config.json says how many heads there are. Of more than 1024 units, 1024 are looked
+ * at.
  * Errors: RALLY_MISMATCH for models of other shapes, with both; RALLY_UNSUPPORTED where no layer is named as those of Llama or
  * BERT, or units are too few for a p below 0.001; RALLY_INVALID_ARGUMENT where permutations are; RALLY_INVALID_VALUE for units
- * that are all alike; RALLY_INVALID_SHAPE, RALLY_NOT_FINITE, RALLY_CANCELLED, 15, 20-47. Any thread.
+ * that are all alike; RALLY_INVALID_SHAPE, RALLY_NOT_FINITE, RALLY_CANCELLED, and what is wrong with
+ * a file. Any thread.
  */
 rally_status rally_lineage(const char *a, const char *b, const rally_lineage_options *options, rally_lineage_report **report,
                            rally_error *error);
@@ -914,7 +933,7 @@ rally_status rally_lineage_get_result(const rally_lineage_report *report, rally_
 typedef enum rally_lineage_kind {
   RALLY_LINEAGE_TENSORS = 0, /* one matrix each; those of one set depend on each other */
   RALLY_LINEAGE_SETS = 1,    /* matrices that share their units, as one; what p is combined from */
-  RALLY_LINEAGE_HEAD = 2     /* apart: heads are often made anew */
+  RALLY_LINEAGE_HEAD = 2     /* apart: heads are often initialised again */
 } rally_lineage_kind;
 
 /* What a report says of one matrix, or of one set of units. */
@@ -932,7 +951,7 @@ typedef struct rally_lineage_entry {
 
 void rally_lineage_entry_init(rally_lineage_entry *entry, size_t size);
 
-/* Texts live as long as the report is open. Errors: 1, 10, 12. Any thread. */
+/* Texts live as long as the report is open. Any thread. */
 rally_status rally_lineage_entry_at(const rally_lineage_report *report, rally_lineage_kind kind, size_t index,
                                     rally_lineage_entry *entry, rally_error *error);
 
@@ -943,7 +962,7 @@ rally_status rally_lineage_entry_at(const rally_lineage_report *report, rally_li
  * of distilling the teacher on the row. The log-likelihood ratios s of rows that came from the base itself make
  * E = exp(s_1 + ... + s_n) a martingale of mean 1, so P(sup E >= 1 / alpha) <= alpha: once log E reaches -log(alpha), "the base
  * wrote these rows" is rejected with at most that probability of error, however often one looked. It holds for rows whose tokens
- * behind the given ones were drawn from the base's whole distribution (temperature 1, no cut, its own end), whatever the prompts.
+ * after the given ones were drawn from the base's whole distribution (temperature 1, no cut, its own end), whatever the prompts.
  * --------------------------------------------------------------------------------------------------------------------- */
 
 /* Where rally_exposure writes; a NULL pointer: not wanted. */
@@ -961,7 +980,8 @@ void rally_exposure_scores_init(rally_exposure_scores *scores, size_t size);
  * tokens, row_offsets, row_count: as in rally_run.
  * given: [row_count] tokens at the beginning of each row that were not sampled, such as its prompt; NULL: 1 each, for no model
  * predicts a first token. Logits exist for 64 tokens at a time.
- * Errors: RALLY_MISMATCH for models that read other tokens, RALLY_BUSY also for one runner twice, 1-5, 10-15. One caller of both.
+ * Errors: RALLY_MISMATCH for models that read other tokens, RALLY_BUSY also for one runner twice, and those of rally_run.
+ * One caller of both.
  */
 rally_status rally_exposure(rally_runner *teacher, rally_runner *base, const int32_t *tokens, const size_t *row_offsets,
                             size_t row_count, const size_t *given, const rally_exposure_scores *scores, rally_error *error);

@@ -44,7 +44,7 @@ class Error : public std::runtime_error {
   rally_status code_;
 };
 
-/* Elements somebody else owns, for the length of a call. What std::span is from C++20 on. */
+/* Elements that the caller owns, borrowed for the length of a call. What std::span is from C++20 on. */
 template <typename T>
 class View {
  public:
@@ -259,7 +259,7 @@ class Decoder {
     });
   }
 
-  /* What was held back; the decoder starts anew. */
+  /* What was held back; the decoder starts again. */
   std::string finish() {
     return take([&](char *text, size_t capacity, size_t *length, rally_error *error) {
       return rally_decoder_finish(handle_.get(), text, capacity, length, error);
@@ -612,7 +612,7 @@ class Engine {
     detail::check([&](rally_error *error) { return rally_engine_open(model.get(), &options, handle_.out(), error); });
   }
 
-  /* The bytes that such an engine takes beside the model. */
+  /* The bytes that such an engine takes besides the model. */
   static uint64_t memory(const Model &model, const rally_engine_options &options = engine_options()) {
     uint64_t bytes = 0;
     detail::check([&](rally_error *error) { return rally_engine_memory(model.get(), &options, &bytes, error); });

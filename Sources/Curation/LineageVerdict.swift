@@ -38,13 +38,14 @@ public enum LineageVerdict: Int32, Sendable, CaseIterable {
       "no shared initialisation seen; this is no proof of safety: a checkpoint whose units were permuted evades the "
         + "test, and models of separate origin can pass traits on, too"
     case .shared:
-      "shared initialisation, weights far apart: below 0.75 the toy that calibrated the bounds passed no trait on; "
-        + "other models may"
+      "shared initialisation, weights far apart: below 0.75 the small networks that set these bounds passed no trait "
+        + "on; other models may"
     case .partialExposure:
-      "shared initialisation, partial exposure: from 0.75 on the toy that calibrated the bounds passed traits on in part"
+      "shared initialisation, partial exposure: from 0.75 on the small networks that set these bounds passed traits on "
+        + "in part"
     case .strongExposure:
-      "shared initialisation, strong exposure: from 0.95 on the toy that calibrated the bounds passed traits on; "
-        + "filtering the data does not help"
+      "shared initialisation, strong exposure: from 0.95 on the small networks that set these bounds passed traits on; "
+        + "filtering the data does not prevent it"
     }
   }
 }

@@ -25,7 +25,7 @@ extension RallyError {
     case closed = 10
     /// Another call is running on this handle.
     case busy = 11
-    /// The handle belongs to the parent process: open it anew.
+    /// The handle belongs to the parent process: open it again in this one.
     case forked = 12
     /// rally_runner_cancel, or a progress callback that returned non-zero.
     case cancelled = 13
@@ -34,7 +34,7 @@ extension RallyError {
     case outOfMemory = 15
     /// A limit of the options, such as max_file_bytes.
     case limitExceeded = 16
-    /// A valid wish that this library does not fulfil; the message names it.
+    /// A valid request that this library cannot serve; the message names it.
     case unsupported = 17
 
     // The file as a file.

@@ -40,7 +40,7 @@ class Status(IntEnum):
     BUSY = 11
     """Another call is running on this handle."""
     FORKED = 12
-    """The handle belongs to the parent process: open it anew."""
+    """The handle belongs to the parent process: open it again in this one."""
     CANCELLED = 13
     """rally_runner_cancel, or a progress callback that returned non-zero."""
     DEADLINE_EXCEEDED = 14
@@ -49,7 +49,7 @@ class Status(IntEnum):
     LIMIT_EXCEEDED = 16
     """A limit of the options, such as max_file_bytes."""
     UNSUPPORTED = 17
-    """A valid wish that this library does not fulfil; the message names it."""
+    """A valid request that this library cannot serve; the message names it."""
 
     # The file as a file.
     FILE_NOT_FOUND = 20
@@ -135,7 +135,7 @@ class Routing(IntEnum):
 
 @unique
 class Switch(IntEnum):
-    """Three-valued switch: what the model file says, or the caller's own wish."""
+    """Three-valued switch: what the model file says, or what the caller asks for."""
 
     DEFAULT = -1
     OFF = 0
@@ -202,4 +202,4 @@ class LineageKind(IntEnum):
     SETS = 1
     """Matrices that share their units, as one; what p is combined from."""
     HEAD = 2
-    """apart: heads are often made anew."""
+    """apart: heads are often initialised again."""

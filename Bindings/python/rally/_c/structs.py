@@ -269,7 +269,7 @@ class Event(Structure):
 
 
 class Generation(Structure):
-    """Where the tokens go when no callback is wanted, or beside one. `stride` is the number of places per request."""
+    """Where the tokens go when no callback is wanted, or besides one. `stride` is the number of places per request."""
 
     _fields_ = [
         ("struct_size", c_size_t),

@@ -26,7 +26,7 @@ pub const RALLY_MISMATCH: rally_status = 8;
 pub const RALLY_CLOSED: rally_status = 10;
 /// Another call is running on this handle.
 pub const RALLY_BUSY: rally_status = 11;
-/// The handle belongs to the parent process: open it anew.
+/// The handle belongs to the parent process: open it again in this one.
 pub const RALLY_FORKED: rally_status = 12;
 /// rally_runner_cancel, or a progress callback that returned non-zero.
 pub const RALLY_CANCELLED: rally_status = 13;
@@ -36,7 +36,7 @@ pub const RALLY_DEADLINE_EXCEEDED: rally_status = 14;
 pub const RALLY_OUT_OF_MEMORY: rally_status = 15;
 /// A limit of the options, such as max_file_bytes.
 pub const RALLY_LIMIT_EXCEEDED: rally_status = 16;
-/// A valid wish that this library does not fulfil; the message names it.
+/// A valid request that this library cannot serve; the message names it.
 pub const RALLY_UNSUPPORTED: rally_status = 17;
 /// `RALLY_FILE_NOT_FOUND`.
 pub const RALLY_FILE_NOT_FOUND: rally_status = 20;
@@ -123,7 +123,7 @@ pub const RALLY_ROUTING_EXPERT: rally_routing = 1;
 /// `RALLY_ROUTING_TOKEN`.
 pub const RALLY_ROUTING_TOKEN: rally_routing = 2;
 
-/// Three-valued switch: what the model file says, or the caller's own wish.
+/// Three-valued switch: what the model file says, or what the caller asks for.
 pub type rally_switch = i32;
 /// `RALLY_DEFAULT`.
 pub const RALLY_DEFAULT: rally_switch = -1;
@@ -177,5 +177,5 @@ pub type rally_lineage_kind = i32;
 pub const RALLY_LINEAGE_TENSORS: rally_lineage_kind = 0;
 /// Matrices that share their units, as one; what p is combined from.
 pub const RALLY_LINEAGE_SETS: rally_lineage_kind = 1;
-/// apart: heads are often made anew.
+/// apart: heads are often initialised again.
 pub const RALLY_LINEAGE_HEAD: rally_lineage_kind = 2;

@@ -33,7 +33,8 @@ extern "C" {
     ///
     /// Memory: weight_bytes of rally_model_info: the products' weights in `dtype`, and the embedding as it is stored.
     ///
-    /// Errors: 1, 13, 15-17 and 20-47. Any thread.
+    /// Errors: RALLY_CANCELLED, RALLY_LIMIT_EXCEEDED, RALLY_UNSUPPORTED, and what is wrong with a file:
+    /// RALLY_FILE_NOT_FOUND to RALLY_INVALID_TOKENIZER. Any thread.
     pub fn rally_model_open(
         path: *const c_char,
         options: *const rally_model_options,
@@ -63,10 +64,10 @@ extern "C" {
     ///
     /// graph, whose nodes follow the types: the result is an ordinary model file, executable by any ONNX runtime.
     /// docs/format.md has the rule of rounding. From a narrower type to a wider one, what the stored numbers stand for.
-    /// The same file gives the same bytes. The new file is written under a name of its own beside `out_path`, checked
-    /// as rally_model_open checks it, and takes the place of what stood there in one step; on failure nothing there has
-    /// changed. Where more than 2 GB are left, the data goes to `out_path` with ".data" behind it, which must not
-    /// exist. Of the input what rally_model_open says about files holds.
+    /// The same file gives the same bytes. The new file is written under a name of its own in the folder of `out_path`,
+    /// checked as rally_model_open checks it, and takes the place of what stood there in one step; on failure nothing
+    /// there has changed. Where the file would exceed 2 GB, its data goes to `out_path` with ".data" appended, which
+    /// must not exist. The input is read as rally_model_open reads it.
     ///
     /// Memory: some 10 MB, the graph, and of the mapped files the largest tensor.
     ///
@@ -168,7 +169,7 @@ extern "C" {
         length: *mut usize,
         error: *mut rally_error,
     ) -> rally_status;
-    /// Gives the bytes held back, an unfinished character at most, and starts anew.
+    /// Gives the bytes held back, at most one unfinished character, and starts again from nothing.
     pub fn rally_decoder_finish(
         decoder: *mut rally_decoder,
         text: *mut c_char,
@@ -192,7 +193,7 @@ extern "C" {
     /// Makes the call in progress on this runner return soon with RALLY_CANCELLED (rally_generate: with what it has).
     /// No effect when none is in progress. Any thread.
     pub fn rally_runner_cancel(runner: *mut rally_runner);
-    /// Greatest number of bytes that workspaces and caches take for rows of these lengths, beside the model's own
+    /// Greatest number of bytes that workspaces and caches take for rows of these lengths, besides the model's own
     /// weight_bytes.
     ///
     /// row_offsets: \[row_count + 1\]. new_tokens: tokens generated per row, 0 for rally_run and rally_rate. Any thread.
@@ -211,11 +212,12 @@ extern "C" {
     /// Runs a language model over rows.
     ///
     /// tokens: \[N\] i32; row_offsets: \[row_count + 1\], ascending from 0, every row of 1 ... max_position_embeddings
-    /// tokens. Log-probabilities are computed a tile of 64 tokens at a time: logits that nobody asked for never exist
+    /// tokens. Log-probabilities are computed a tile of 64 tokens at a time: logits that were not asked for never exist
     /// as \[N, V\].
     ///
-    /// Errors: 1-5, 10-15, 17. On an error the contents of the output buffers are not specified for RALLY_CANCELLED and
-    /// RALLY_DEADLINE_EXCEEDED, and untouched for all others. One caller.
+    /// Errors: RALLY_INVALID_TOKEN, RALLY_EMPTY_INPUT, RALLY_CONTEXT_EXCEEDED, RALLY_WRONG_KIND, RALLY_CANCELLED,
+    /// RALLY_DEADLINE_EXCEEDED, RALLY_UNSUPPORTED. On an error the contents of the output buffers are not specified for
+    /// RALLY_CANCELLED and RALLY_DEADLINE_EXCEEDED, and untouched for all others. One caller.
     pub fn rally_run(
         runner: *mut rally_runner,
         tokens: *const i32,
@@ -245,8 +247,10 @@ extern "C" {
     pub fn rally_document_scores_init(scores: *mut rally_document_scores, size: usize);
     /// Says how documents will be cut, without computing anything. window_offsets: \[row_count + 1\], from 0.
     ///
-    /// tokens, row_offsets, row_count: as in rally_rate, but rows of any length. Errors: 1-3, 5, 10, 12;
-    /// RALLY_LIMIT_EXCEEDED where the windows of one call have more than 2^28 tokens. Any thread.
+    /// tokens, row_offsets, row_count: as in rally_rate, but rows of any length.
+    ///
+    /// Errors: RALLY_INVALID_TOKEN, RALLY_EMPTY_INPUT, RALLY_WRONG_KIND; RALLY_LIMIT_EXCEEDED where the windows of one
+    /// call have more than 2^28 tokens. Any thread.
     pub fn rally_document_windows(
         model: *const rally_model,
         tokens: *const i32,
@@ -269,8 +273,10 @@ extern "C" {
         error: *mut rally_error,
     ) -> rally_status;
     /// count: how many points to draw so that `keep` are left, B = ceil(keep / (1 - discard)), exact for the shortest
-    /// decimal number that `discard` stands for: 1 at 0.9 are 10. discard: in \[0, 1). Errors: RALLY_INVALID_ARGUMENT;
-    /// RALLY_LIMIT_EXCEEDED beyond 63 bits.
+    /// decimal number that `discard` stands for: keeping 1 point at a discard share of 0.9 takes 10 draws. discard: in
+    /// \[0, 1).
+    ///
+    /// Errors: RALLY_INVALID_ARGUMENT; RALLY_LIMIT_EXCEEDED beyond 63 bits.
     pub fn rally_draw_count(keep: usize, discard: f64, count: *mut usize, error: *mut rally_error) -> rally_status;
     /// indices: \[keep\] places of the highest scores, ascending; of equal scores the earlier ones. scores: \[count\],
     /// infinities included.
@@ -293,8 +299,8 @@ extern "C" {
     /// probabilities: \[count\] that a point whose score has the quantile p is among the best `keep` of `batch` points,
     /// the others drawn
     ///
-    /// at random: the regularised incomplete beta function I_p(batch - keep, keep), to 1e-12 of its value. keep = 0: 0;
-    /// keep = batch: 1.
+    /// at random: the regularised incomplete beta function I_p(batch - keep, keep), to 1e-12 of its value. 0 for keep =
+    /// 0, 1 for keep = batch.
     ///
     /// quantiles: \[count\] in \[0, 1\], as rally_distribution_cdf gives them. batch: 1 ... 2^24. Errors:
     /// RALLY_INVALID_ARGUMENT.
@@ -314,11 +320,10 @@ extern "C" {
     /// SHA-256( seed u64, bytes of the fingerprint u64, fingerprint, bytes of the id u64, id ), numbers little-endian.
     /// ```
     ///
-    /// ids: the names of the points end to end, any bytes; id_offsets: \[count + 1\], ascending from 0. probabilities:
-    /// \[count\] in \[0, 1\],
+    /// ids: the names of the points end to end, any bytes; id_offsets: \[count + 1\], ascending from 0.
     ///
-    /// of the scores as they were stored: fresh ones may differ in the last bits between instruction sets. fingerprint:
-    /// of the rater.
+    /// probabilities: \[count\] in \[0, 1\], of the scores as they were stored: fresh ones may differ in the last bits
+    /// between instruction sets. fingerprint: of the rater.
     ///
     /// Errors: RALLY_INVALID_ARGUMENT.
     pub fn rally_decide(
@@ -424,7 +429,8 @@ extern "C" {
     /// Nothing is allocated per token once the prompts have been computed. Returns RALLY_OK also when sequences were
     /// cancelled: their finish_reason says so and what they have is kept.
     ///
-    /// Errors: 1-5, 10-12, 15, 17. One caller; on_token runs on the calling thread.
+    /// Errors: RALLY_INVALID_TOKEN, RALLY_EMPTY_INPUT, RALLY_CONTEXT_EXCEEDED, RALLY_WRONG_KIND, RALLY_UNSUPPORTED. One
+    /// caller; on_token runs on the calling thread.
     pub fn rally_generate(
         runner: *mut rally_runner,
         requests: *const rally_request,
@@ -436,14 +442,15 @@ extern "C" {
     ) -> rally_status;
     /// Sets every field of a `rally_engine_options` to its default, as `rally_error_init` does.
     pub fn rally_engine_options_init(options: *mut rally_engine_options, size: usize);
-    /// The bytes that an engine takes when it is opened, beside the model's own weight_bytes. Any thread.
+    /// The bytes that an engine takes when it is opened, besides the model's own weight_bytes. Any thread.
     pub fn rally_engine_memory(
         model: *const rally_model,
         options: *const rally_engine_options,
         bytes: *mut u64,
         error: *mut rally_error,
     ) -> rally_status;
-    /// Starts the worker threads and takes the memory. Errors: RALLY_WRONG_KIND for a rater, 1, 10, 15-17. Any thread.
+    /// Starts the worker threads and takes the memory. Errors: RALLY_WRONG_KIND for a rater, RALLY_LIMIT_EXCEEDED,
+    /// RALLY_UNSUPPORTED. Any thread.
     pub fn rally_engine_open(
         model: *const rally_model,
         options: *const rally_engine_options,
@@ -456,7 +463,8 @@ extern "C" {
     /// Puts a request into the queue; its arrays and strings are copied. id, or NULL: its number in events, 0, 1, 2,
     /// ...
     ///
-    /// Errors: 1-4, 10, 12, 17; RALLY_LIMIT_EXCEEDED when cache_bytes cannot hold prompt and max_tokens. Any thread.
+    /// Errors: RALLY_INVALID_TOKEN, RALLY_EMPTY_INPUT, RALLY_CONTEXT_EXCEEDED, RALLY_UNSUPPORTED; RALLY_LIMIT_EXCEEDED
+    /// when cache_bytes cannot hold prompt and max_tokens. Any thread.
     pub fn rally_engine_submit(
         engine: *mut rally_engine,
         request: *const rally_request,
@@ -473,7 +481,7 @@ extern "C" {
     /// cancel.
     ///
     /// busy, or NULL: set to 1 while any request is unfinished, else 0. On RALLY_OUT_OF_MEMORY nothing is lost: the
-    /// next step starts the sequences anew from their tokens. Errors: 10-12, 15. One caller.
+    /// next step starts the sequences again from their tokens. One caller.
     pub fn rally_engine_step(
         engine: *mut rally_engine,
         on_event: rally_event_callback,
@@ -512,7 +520,7 @@ extern "C" {
     /// and a checksum. The request goes on. data: \[capacity\] bytes, or NULL with capacity 0 to learn the size. size:
     /// bytes needed or written.
     ///
-    /// Errors: RALLY_INVALID_ARGUMENT for an id that is unknown or finished, RALLY_BUFFER_TOO_SMALL, 10-12. One caller.
+    /// Errors: RALLY_INVALID_ARGUMENT for an id that is unknown or finished, RALLY_BUFFER_TOO_SMALL. One caller.
     pub fn rally_engine_save(
         engine: *mut rally_engine,
         id: usize,
@@ -548,8 +556,8 @@ extern "C" {
     ///
     /// Errors: RALLY_MISMATCH for models of other shapes, with both; RALLY_UNSUPPORTED where no layer is named as those
     /// of Llama or BERT, or units are too few for a p below 0.001; RALLY_INVALID_ARGUMENT where permutations are;
-    /// RALLY_INVALID_VALUE for units that are all alike; RALLY_INVALID_SHAPE, RALLY_NOT_FINITE, RALLY_CANCELLED, 15,
-    /// 20-47. Any thread.
+    /// RALLY_INVALID_VALUE for units that are all alike; RALLY_INVALID_SHAPE, RALLY_NOT_FINITE, RALLY_CANCELLED, and
+    /// what is wrong with a file. Any thread.
     pub fn rally_lineage(
         a: *const c_char,
         b: *const c_char,
@@ -581,7 +589,7 @@ extern "C" {
     ) -> rally_status;
     /// Sets every field of a `rally_lineage_entry` to its default, as `rally_error_init` does.
     pub fn rally_lineage_entry_init(entry: *mut rally_lineage_entry, size: usize);
-    /// Texts live as long as the report is open. Errors: 1, 10, 12. Any thread.
+    /// Texts live as long as the report is open. Any thread.
     pub fn rally_lineage_entry_at(
         report: *const rally_lineage_report,
         kind: rally_lineage_kind,
@@ -599,8 +607,8 @@ extern "C" {
     /// given: \[row_count\] tokens at the beginning of each row that were not sampled, such as its prompt; NULL: 1 each,
     /// for no model predicts a first token. Logits exist for 64 tokens at a time.
     ///
-    /// Errors: RALLY_MISMATCH for models that read other tokens, RALLY_BUSY also for one runner twice, 1-5, 10-15. One
-    /// caller of both.
+    /// Errors: RALLY_MISMATCH for models that read other tokens, RALLY_BUSY also for one runner twice, and those of
+    /// rally_run. One caller of both.
     pub fn rally_exposure(
         teacher: *mut rally_runner,
         base: *mut rally_runner,

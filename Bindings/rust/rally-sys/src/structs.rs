@@ -214,7 +214,7 @@ pub struct rally_document_options {
     pub struct_size: usize,
     /// Of a window, those that the tokenizer adds included; 0 (default): the rater's longest row.
     pub window_tokens: usize,
-    /// 0 (default): one window behind the other; beyond the window's tokens, some are in none.
+    /// 0 (default): one window after the other; where it exceeds the window, some tokens are in no window.
     pub stride_tokens: usize,
     /// Of a document; 0 (default): all.
     pub max_windows: usize,
@@ -285,7 +285,7 @@ pub struct rally_request {
     pub top_p: f32,
     /// 0 (default): all; in \[0, 1\], relative to the most probable token.
     pub min_p: f32,
-    /// 0; the same seed gives the same text, whatever runs beside it.
+    /// 0; the same seed gives the same text, whatever else runs.
     pub seed: u64,
     /// \[stop_token_count\] end the text; they are reported as its last token.
     pub stop_tokens: *const i32,
@@ -303,7 +303,7 @@ pub struct rally_request {
     pub presence_penalty: f32,
     /// 0 (default). The same, for each time that they were.
     pub frequency_penalty: f32,
-    /// \[bias_count\] tokens whose logits are changed, behind the penalties.
+    /// \[bias_count\] tokens whose logits are changed, after the penalties.
     pub bias_tokens: *const i32,
     /// \[bias_count\] what is added; -INFINITY forbids a token.
     pub bias_values: *const f32,
@@ -347,7 +347,7 @@ pub struct rally_event {
     pub top_logprobs: *const f32,
 }
 
-/// Where the tokens go when no callback is wanted, or beside one. `stride` is the number of places per request.
+/// Where the tokens go when no callback is wanted, or besides one. `stride` is the number of places per request.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_generation {

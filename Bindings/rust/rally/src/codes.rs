@@ -24,7 +24,7 @@ pub enum Code {
     Closed,
     /// Another call is running on this handle.
     Busy,
-    /// The handle belongs to the parent process: open it anew.
+    /// The handle belongs to the parent process: open it again in this one.
     Forked,
     /// rally_runner_cancel, or a progress callback that returned non-zero.
     Cancelled,
@@ -34,7 +34,7 @@ pub enum Code {
     OutOfMemory,
     /// A limit of the options, such as max_file_bytes.
     LimitExceeded,
-    /// A valid wish that this library does not fulfil; the message names it.
+    /// A valid request that this library cannot serve; the message names it.
     Unsupported,
     /// `RALLY_FILE_NOT_FOUND`.
     FileNotFound,
