@@ -71,13 +71,15 @@ struct UnitPair {
         .mismatch, name, expected: "\(a.matrices.count) matrices, as in A", found: "\(b.matrices.count) in B",
         remedy: "only models of one architecture can be compared")
     }
-    for (key, left) in a.matrices {
-      guard let right = b.matrices.first(where: { $0.key == key })?.matrix else {
+    for (key, matrix) in a.matrices {
+      guard let partner = b.matrices.first(where: { $0.key == key })?.matrix else {
         throw RallyError(
           .mismatch, name, expected: "\(key) in both models", found: "it in A alone",
           remedy: "only models of one architecture can be compared")
       }
-      guard left.shape == right.shape, left.unitCount == right.unitCount else {
+      let isOverTokens = kind == .residual || kind == .head
+      let (left, right) = isOverTokens ? UnitMatrix.withCommonTokens(matrix, partner) : (matrix, partner)
+      guard left.matches(right) else {
         throw RallyError(
           .mismatch, left.tensor.name, expected: "\(left.shape) with \(left.unitCount) units, as in A",
           found: "\(right.shape) with \(right.unitCount) in B",

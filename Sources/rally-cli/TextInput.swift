@@ -9,6 +9,8 @@ struct TextInput: ~Copyable {
   private var buffer: [UInt8] = []
   private var start = 0
   private var isAtEnd = false
+  /// Nothing was read yet: a byte order mark may come, which is no part of the text.
+  private var isAtBeginning = true
 
   init(path: String) throws(CommandFailure) {
     if path == Self.standard {
@@ -51,8 +53,18 @@ struct TextInput: ~Copyable {
     }
   }
 
-  /// Reads on; what was taken leaves the buffer first, so that indices count from `start`.
+  /// Reads on, at the beginning as far as a byte order mark would reach.
   private mutating func fill() throws(CommandFailure) {
+    try read()
+    guard isAtBeginning else { return }
+    isAtBeginning = false
+    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    while !isAtEnd && buffer.count < mark.count && mark.starts(with: buffer) { try read() }
+    if buffer.starts(with: mark) { buffer.removeFirst(mark.count) }
+  }
+
+  /// What was taken leaves the buffer first, so that indices count from `start`.
+  private mutating func read() throws(CommandFailure) {
     if start > 0 {
       buffer.removeSubrange(..<start)
       start = 0
@@ -62,7 +74,7 @@ struct TextInput: ~Copyable {
     buffer.append(contentsOf: repeatElement(0, count: size))
     var count = -1
     repeat {
-      count = unsafe buffer.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress! + known, size) }
+      count = unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress! + known, size) }
     } while count < 0 && errno == EINTR
     let code = errno
     buffer.removeSubrange((known + max(0, count))...)

@@ -188,3 +188,31 @@ def test_a_terminal_has_colours_and_no_color_takes_them_away(lm):
 
 def test_no_prompt_on_a_terminal_is_an_error(lm):
     assert "no prompt; give -p TEXT" in on_a_terminal(["generate", "-m", lm])
+
+
+@pytest.mark.parametrize("content", [b"The sea", b"The sea\n", b"The sea\r\n", b"\xef\xbb\xbfThe sea\r\n", b"\xef\xbb\xbfThe sea"])
+def test_what_editors_add_is_no_part_of_a_prompt(lm, tmp_path, content):
+    (tmp_path / "prompt.txt").write_bytes(content)
+    arguments = ("-n", 1)
+    (answer,) = generate_json(lm, "-f", tmp_path / "prompt.txt", *arguments)
+    (piped,) = generate_json(lm, "-f", "-", *arguments, stdin=content)
+    (plain,) = generate_json(lm, "-p", "The sea", *arguments)
+    assert answer["prompt_tokens"] == piped["prompt_tokens"] == plain["prompt_tokens"]
+
+
+def test_a_mark_inside_a_text_stays(lm):
+    (answer,) = generate_json(lm, "-f", "-", "-n", 1, stdin=b"\xef\xbb\xbf\xef\xbb\xbfsea\n\n")
+    assert answer["prompt"] == "\ufeffsea\n"
+
+
+def test_a_drawn_seed_is_named_and_gives_the_same_text_again(lm):
+    drawing = ("-p", PROMPT, "-n", 24, "--temp", 1.5, "--no-display-prompt")
+    first = generate(lm, *drawing, "-s", -1)
+    seed = re.search(r"seed (\d+)", first.err)
+    assert seed
+    again = generate(lm, *drawing, "-s", seed[1])
+    assert again.out == first.out
+    assert "seed" not in again.err
+    refused = run("generate", "-m", lm, "-p", PROMPT, "-s", "-2")
+    assert refused.code == 2
+    assert "-2" in refused.err

@@ -29,6 +29,7 @@ import Testing
   @Test(arguments: [
     [("location", "w"), ("offset", "8"), ("length", "16")],
     [("location", "w"), ("offset", "8")],
+    [("location", "w"), ("offset", "8"), ("length", "0")],
     [("location", "./w"), ("offset", "8"), ("length", "16"), ("checksum", "0")],
   ])
   func reads(_ pairs: [(String, String)]) throws {

@@ -413,3 +413,35 @@ def test_threads_may_ask_together() -> None:
         thread.join()
     assert len(found) == 4
     assert found.count(found[0]) == 4
+
+
+def test_a_tied_tensor_under_its_other_name(tmp_path: Path) -> None:
+    """`safetensors.torch.save_model` stores one name of tensors that share memory, and the others in the metadata."""
+    model = llama(3, tie_word_embeddings=True)
+    model.save_pretrained(tmp_path / "plain")
+    tensors = load_file(tmp_path / "plain/model.safetensors")
+    tensors["lm_head.weight"] = tensors.pop("model.embed_tokens.weight")
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "moved/config.json").write_bytes((tmp_path / "plain/config.json").read_bytes())
+    save_file(tensors, tmp_path / "moved/model.safetensors", {"model.embed_tokens.weight": "lm_head.weight"})
+    same = rally.lineage(tmp_path / "plain", tmp_path / "plain", permutations=999)
+    report = rally.lineage(tmp_path / "plain", tmp_path / "moved", permutations=999)
+    assert [(s.name, s.z) for s in report.sets] == [(s.name, s.z) for s in same.sets]
+    # A name that leads nowhere, or to a tensor that is there under both names, means nothing.
+    save_file(tensors, tmp_path / "moved/model.safetensors", {"model.embed_tokens.weight": "nothing"})
+    with pytest.raises(rally.RallyError, match="residual"):
+        rally.lineage(tmp_path / "plain", tmp_path / "moved", permutations=999)
+
+
+@pytest.mark.parametrize("more", [1, 8, 500])
+def test_a_vocabulary_that_grew(tmp_path: Path, more: int) -> None:
+    """Rows that only one model has are left out; the layers are compared as ever."""
+    model = llama(4)
+    model.save_pretrained(tmp_path / "one")
+    same = rally.lineage(tmp_path / "one", tmp_path / "one", permutations=999)
+    model.resize_token_embeddings(model.config.vocab_size + more, mean_resizing=False)
+    model.save_pretrained(tmp_path / "two")
+    for pair in [("one", "two"), ("two", "one")]:
+        report = rally.lineage(*(tmp_path / name for name in pair), permutations=999)
+        assert [(s.name, s.z) for s in report.sets] == [(s.name, s.z) for s in same.sets]
+        assert report.head is not None and report.head.z == same.head.z

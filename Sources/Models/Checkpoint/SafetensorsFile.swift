@@ -68,6 +68,8 @@ private struct HeaderParser {
   let dataByteCount: Int
   var items: [String: SafetensorsFile.Item] = [:]
   var names: [String] = []
+  /// Pairs of the metadata.
+  private var metadata: [(key: String, value: String)] = []
 
   init(path: String, dataByteCount: Int) {
     self.path = path
@@ -82,7 +84,7 @@ private struct HeaderParser {
       try scanner.members { (scanner) throws(JSONError) in
         let name = String(decoding: try scanner.string(), as: UTF8.self)
         try scanner.require(":")
-        if name == "__metadata__" { return try scanner.skipValue() }
+        if name == "__metadata__" { return try readMetadata(&scanner) }
         let item = try Self.item(&scanner)
         do throws(RallyError) { try add(name, item) } catch {
           failure = failure ?? error
@@ -94,6 +96,27 @@ private struct HeaderParser {
       throw RallyError(.corruptFile, "\(path), header", expected: "the JSON of safetensors", found: error.message)
     }
     if let failure { throw failure }
+    addAliases()
+  }
+
+  private mutating func readMetadata(_ scanner: inout JSONScanner) throws(JSONError) {
+    var pairs = metadata
+    try scanner.members { (scanner) throws(JSONError) in
+      let key = String(decoding: try scanner.string(), as: UTF8.self)
+      try scanner.require(":")
+      guard scanner.next == UInt8(ascii: "\"") else { return try scanner.skipValue() }
+      pairs.append((key, String(decoding: try scanner.string(), as: UTF8.self)))
+    }
+    metadata = pairs
+  }
+
+  /// Of tensors that share memory `safetensors.torch.save_model` stores one, and the metadata names it for each of the others.
+  private mutating func addAliases() {
+    for (alias, name) in metadata where items[alias] == nil {
+      guard let item = items[name] else { continue }
+      items[alias] = item
+      names.append(alias)
+    }
   }
 
   private static func item(_ scanner: inout JSONScanner) throws(JSONError) -> SafetensorsFile.Item {

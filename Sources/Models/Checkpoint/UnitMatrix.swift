@@ -6,9 +6,9 @@ package struct UnitMatrix: Sendable {
   package let tensor: TensorEntry
   package let unitCount: Int
   /// Numbers of one unit, before features are left out.
-  package let unitWidth: Int
+  package private(set) var unitWidth: Int
   private let layout: UnitLayout
-  private let rowCount: Int
+  private var rowCount: Int
   private let columnCount: Int
 
   /// Rows of a matrix whose units are columns, at most: the tokens of an embedding are more than the test needs. Those
@@ -51,6 +51,27 @@ package struct UnitMatrix: Sendable {
   }
 
   package var shape: Shape { tensor.shape }
+
+  /// Matrices over vocabularies, one of which was extended: each with the tokens that both have. Others stay as they are.
+  ///
+  /// Any choice of features that does not depend on the weights is valid.
+  package static func withCommonTokens(_ a: UnitMatrix, _ b: UnitMatrix) -> (a: UnitMatrix, b: UnitMatrix) {
+    guard case .columns = a.layout, a.layout == b.layout, a.columnCount == b.columnCount else { return (a, b) }
+    let rowCount = min(a.rowCount, b.rowCount)
+    return (a.with(rowCount: rowCount), b.with(rowCount: rowCount))
+  }
+
+  private func with(rowCount: Int) -> UnitMatrix {
+    var result = self
+    result.rowCount = rowCount
+    result.unitWidth = rowCount * columnCount / unitCount
+    return result
+  }
+
+  /// Whether units of both have the same features.
+  package func matches(_ other: UnitMatrix) -> Bool {
+    rowCount == other.rowCount && columnCount == other.columnCount && unitCount == other.unitCount
+  }
 
   /// Some units, each divided by its length, [units.count, width] f64.
   ///

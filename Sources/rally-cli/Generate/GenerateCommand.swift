@@ -70,7 +70,8 @@ struct GenerateCommand: ParsableCommand {
     try generate(prompts, runner, printer)
     try printer.finish()
     if showDepth { for line in printer.histogram.lines(StandardError.style) { StandardError.line(line) } }
-    StandardError.line(StandardError.style.dim(printer.statistics.line(meanDepth: printer.histogram.mean)))
+    let seed = sampling.seed.isDrawn ? " · seed \(sampling.seed)" : ""
+    StandardError.line(StandardError.style.dim(printer.statistics.line(meanDepth: printer.histogram.mean) + seed))
     if Interrupt.isRequested { throw CommandFailure.interrupted }
   }
 
@@ -105,7 +106,10 @@ struct GenerateCommand: ParsableCommand {
       var input = try TextInput(path: path)
       var text = try input.readAll()
       // Editors end files with a line end that nobody meant as part of the prompt.
-      if text.last == UInt8(ascii: "\n") { text.removeLast() }
+      if text.last == UInt8(ascii: "\n") {
+        text.removeLast()
+        if text.last == UInt8(ascii: "\r") { text.removeLast() }
+      }
       texts.append(text)
     }
     return texts

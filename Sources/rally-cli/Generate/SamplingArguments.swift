@@ -15,8 +15,10 @@ struct SamplingArguments: ParsableArguments {
   @Option(help: "Draw among tokens at least this fraction as probable as the most probable one.")
   var minP: Float = 0
 
-  @Option(name: [.short, .long], help: "Seed; the same seed gives the same text.")
-  var seed: UInt64 = 0
+  @Option(
+    name: [.short, .long], parsing: .unconditional,
+    help: "Seed; the same seed gives the same text. -1 draws one, which is named at the end.")
+  var seed = Seed(value: 0)
 
   var parameters: SamplingParameters {
     var parameters = SamplingParameters()
@@ -24,7 +26,7 @@ struct SamplingArguments: ParsableArguments {
     parameters.topK = topK
     parameters.topP = topP
     parameters.minP = minP
-    parameters.seed = seed
+    parameters.seed = seed.value
     return parameters
   }
 
@@ -36,4 +38,24 @@ struct SamplingArguments: ParsableArguments {
       throw ValidationError("\(option): expected \(error.expected), found \(error.found)")
     }
   }
+}
+
+/// A number, or one that was drawn for `-1`.
+struct Seed: ExpressibleByArgument, CustomStringConvertible {
+  let value: UInt64
+  var isDrawn = false
+
+  init(value: UInt64) { self.value = value }
+
+  init?(argument: String) {
+    if argument == "-1" {
+      self.init(value: .random(in: 0...UInt64(UInt32.max)))
+      isDrawn = true
+    } else {
+      guard let number = UInt64(argument) else { return nil }
+      self.init(value: number)
+    }
+  }
+
+  var description: String { String(value) }
 }
