@@ -128,8 +128,7 @@ class Description:
         if self.rope_tables:
             factors = tuple(table.attention_factor for table in self.rope_tables)
             pairs |= {"rope_tables": len(factors), "rope_attention_factors": factors}
-        names = ("rope_layers", "rope_scaling")
-        pairs |= {name: value for name in names if (value := getattr(self, name))}
+        pairs |= {name: value for name in ("rope_layers", "rope_scaling") if (value := getattr(self, name))}
         if self.embed_scale != 1.0:
             pairs["embed_scale"] = self.embed_scale
         return pairs
