@@ -40,6 +40,14 @@ class Graph:
         logits, depth = self._session.run(["logits", "depth"], {"input_ids": np.asarray([row], np.int64)})
         return logits[0], depth[0]
 
+    def exits(self, row: Any, **options: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Logits and depths of one row; `options` are inputs of a looped model's graph: exit_threshold, exit_from, …"""
+        types = {"exit_threshold": np.float32, "full_kv": np.bool_}
+        given = {f"graph.{name}": np.array(value, types.get(name, np.int64)) for name, value in options.items()}
+        feed = {"input_ids": np.asarray([row], np.int64)} | given
+        logits, depth = self._session.run(["logits", "depth"], feed)
+        return logits[0], depth[0]
+
     def rate(self, row: Any) -> float:
         """The raw score of one row."""
         ids = np.asarray([row], np.int64)

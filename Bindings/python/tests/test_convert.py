@@ -312,14 +312,15 @@ def test_values_that_are_not_finite(value: float, dtype: str | None, case: varia
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "llama3"),
-        ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}}, "yarn"),
+        ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "low_freq_factor"),
+        ({"rope_parameters": {"rope_type": "longrope", "rope_theta": 1e4}}, "longrope"),
         ({"hidden_act": "mish"}, "mish"),
         ({"sliding_window": 128}, "sliding_window"),
         ({"num_local_experts": 8}, "num_local_experts"),
         ({"model_type": "gemma2"}, "gemma2"),
         ({"layer_types": ["sliding_attention"]}, "sliding_attention"),
-        ({"rope_theta": None}, "rope_theta"),
+        ({"rope_theta": 0.0}, "rope_theta"),
+        ({"final_logit_softcapping": 30.0}, "final_logit_softcapping"),
         ({"num_key_value_heads": 3}, "num_key_value_heads"),
         ({"vocab_size": "many"}, "vocab_size"),
     ],
@@ -357,7 +358,7 @@ def test_routed_keys_need_a_routing_file(folder: Path) -> None:
 
 def test_foreign_checkpoints(folder: Path) -> None:
     rewrite(folder, **{"model.layers.0.self_attn.q_norm.weight": torch.ones(10)})
-    refused(folder, "query-key norms", "q_norm")
+    refused(folder, "OLMo", "q_norm")
     save_file({"bert.embeddings.word_embeddings.weight": torch.ones(2, 2)}, folder / "model.safetensors")
     refused(folder, "word_embeddings")
 

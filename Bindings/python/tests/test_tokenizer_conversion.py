@@ -161,11 +161,3 @@ def test_refused_by_name(changes: dict[str, Any], name: str, folder: Path) -> No
     with pytest.raises(ModelFileError, match=r"tokenizer\.json") as caught:
         converted(folder)
     assert name in str(caught.value)
-
-
-def test_a_tokenizer_that_is_too_large(folder: Path) -> None:
-    tokenizer = trained()
-    tokenizer.add_tokens([f"<{index}>" for index in range(20)])
-    write(folder, tokenizer)
-    with pytest.raises(ModelFileError, match="vocab_size"):
-        converted(folder)

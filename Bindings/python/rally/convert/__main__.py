@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from rally.convert.conversion import convert
+from rally.convert.loops import KV_POLICIES
 from rally.modelfile import ModelFileError
 
 
@@ -26,6 +27,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--external-data", action="store_true", help="keep the weights in OUT.onnx.data (always above 2 GB)"
     )
+    loops = parser.add_argument_group("looped models")
+    loops.add_argument(
+        "--exit-threshold", type=float, metavar="T", help="the file's threshold (default: the checkpoint's)"
+    )
+    loops.add_argument(
+        "--kv-policy",
+        choices=KV_POLICIES,
+        help="keys and values of loops that a token did not run (default: last_exited)",
+    )
+    loops.add_argument(
+        "--recursions", type=int, metavar="R", help="retrofits: runs of the core (default: mean_recurrence)"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     options = parser.parse_args(arguments)
     try:
@@ -36,6 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
             name=options.name,
             tokenizer=options.tokenizer,
             external_data=options.external_data,
+            exit_threshold=options.exit_threshold,
+            kv_policy=options.kv_policy,
+            recursions=options.recursions,
             quiet=options.quiet,
         )
     except (ModelFileError, OSError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ _SAFETENSORS_DTYPES = {
     "F16": torch.float16,
     "BF16": torch.bfloat16,
 }
+
+
+#: What wrappers of a module put into the names of its tensors: compilation, sharding, recomputation.
+WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ class Checkpoint:
         name = names[0]
         for part in self._parts(directory / name) if name.endswith(".index.json") else [directory / name]:
             (self._add_safetensors if part.suffix == ".safetensors" else self._add_pickle)(part)
+        self._unwrap()
 
     def close(self) -> None:
         """Close the files."""
@@ -114,19 +120,35 @@ class Checkpoint:
                 raise ModelFileError(f"{index.name}: shard {name} not found")
         return [self.directory / name for name in files]
 
+    def _unwrap(self) -> None:
+        """Take the names of wrappers out of the keys; ``DistributedDataParallel`` puts ``module.`` before each."""
+        found, self.sources = self.sources, {}
+        for key, source in found.items():
+            plain = key
+            for wrapper in WRAPPERS:
+                plain = plain.replace(wrapper, "")
+            self._add(plain, source, self.directory)
+        while self.sources and all(key.startswith("module.") for key in self.sources):
+            self.sources = {key.removeprefix("module."): source for key, source in self.sources.items()}
+
     def _add_safetensors(self, path: Path) -> None:
         try:
             stream = self._open_files.enter_context(safe_open(path, framework="pt"))
+            aliases = stream.metadata() or {}
             for key in stream.keys():  # noqa: SIM118
                 view = stream.get_slice(key)
                 dtype = _SAFETENSORS_DTYPES.get(view.get_dtype(), view.get_dtype())
                 self._add(key, Source(tuple(view.get_shape()), dtype, _safetensors_loader(stream, key)), path)
+            for alias, key in aliases.items():  # save_model stores a shared tensor once, and its other names here
+                if key in self.sources and alias not in self.sources:
+                    self.sources[alias] = self.sources[key]
         except (OSError, SafetensorError) as error:
             raise ModelFileError(f"{path.name}: {error}") from None
 
     def _add_pickle(self, path: Path) -> None:
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            # Only archives, which torch.save writes since 1.6, can be mapped.
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
         except Exception as error:  # torch.load raises whatever the pickle machinery does
             raise ModelFileError(f"{path.name}: {str(error).splitlines()[0]}") from None
         if not isinstance(state, dict):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
 
 from rally.convert.bert import convert_bert, is_bert
 from rally.convert.checkpoint import Checkpoint
+from rally.convert.ends import fit_table, with_ends
 from rally.convert.language_model import convert_language_model
+from rally.convert.loops import LoopChoices
 from rally.convert.rater import convert_rater, is_rater
+from rally.convert.retrofit import convert_retrofit, is_retrofit, without_foreign_ids
 from rally.convert.settings import Settings
 from rally.convert.tokenizer import find_tokenizer
 from rally.modelfile import (
@@ -44,8 +47,11 @@ class Summary:
         kind = "rater"
         if isinstance(model, LanguageModel):
             routing = f"{model.routing.kind}-choice " if model.routing else ""
+            exits = f", exit by {model.exit}" if model.exit != "none" else ""
             shared = (
-                f"{routing}{model.sharing}, R = {model.num_recursion}, " if model.num_recursion > 1 else "vanilla, "
+                f"{routing}{model.sharing}, R = {model.num_recursion}{exits}, "
+                if model.num_recursion > 1
+                else "vanilla, "
             )
             kind = f"language model, {shared}{model.num_block_layers}-layer block"
         return (
@@ -62,6 +68,9 @@ def convert(
     name: str | None = None,
     tokenizer: Path | None = None,
     external_data: bool = False,
+    exit_threshold: float | None = None,
+    kv_policy: str | None = None,
+    recursions: int | None = None,
     quiet: bool = False,
 ) -> Summary:
     """Convert a checkpoint folder into a model file.
@@ -81,6 +90,12 @@ def convert(
         A ``tokenizer.json`` other than the folder's own.
     external_data : bool
         Keep the weights in a side file whatever their size.
+    exit_threshold : float, optional
+        Looped models: the file's threshold of exits, in the place of the checkpoint's. Requests may give another.
+    kv_policy : {"last_exited", "full"}, optional
+        Looped models with exits: which keys and values stand for the recursions that a token did not run.
+    recursions : int, optional
+        Retrofitted models: how often the core is run, in the place of ``mean_recurrence``.
     quiet : bool
         No progress bar.
 
@@ -95,12 +110,17 @@ def convert(
         When the checkpoint cannot be converted; the message is one line that names the key or file.
     """
     config = Settings.read(directory / "config.json")
+    choices = LoopChoices(exit_threshold, kv_policy, recursions)
     with Checkpoint(directory) as checkpoint:
         refuse_foreign(checkpoint)
+        config = without_foreign_ids(config)
         found = find_tokenizer(directory, tokenizer, config)
-        model, tensors = plan(checkpoint, config, name or directory.resolve().name, found, dtype)
-        if found and len(found.vocab) > model.vocab_size:
-            raise ModelFileError(f"tokenizer.json: {len(found.vocab)} tokens, but vocab_size is {model.vocab_size}")
+        model, tensors = plan(checkpoint, config, name or directory.resolve().name, found, dtype, choices)
+        if found:
+            source = (tokenizer or directory / "tokenizer.json").name
+            model = replace(model, tokenizer=fit_table(found, model.vocab_size, source))
+        if isinstance(model, LanguageModel):
+            model = with_ends(model, directory, config, tokenizer.parent if tokenizer else directory)
         total = sum(tensor.byte_count for tensor in tensors)
         with tqdm(total=total, unit="B", unit_scale=True, desc=out.name, disable=quiet, leave=False) as bar:
             written = write_model(out, model, tensors, external_data=external_data, progress=bar.update)
@@ -108,22 +128,29 @@ def convert(
 
 
 def plan(
-    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None, dtype: str | None
+    checkpoint: Checkpoint,
+    config: Settings,
+    name: str,
+    tokenizer: Tokenizer | WordPiece | None,
+    dtype: str | None,
+    choices: LoopChoices,
 ) -> tuple[Description, list[Tensor]]:
     """Return the description and the weights of a checkpoint of any layout that is known."""
+    if is_bert(checkpoint) or is_rater(checkpoint, config):
+        choices.refuse("rater")
     if is_bert(checkpoint):
         return convert_bert(checkpoint, config, name, tokenizer, dtype)
     if is_rater(checkpoint, config):
         return convert_rater(checkpoint, config, name, tokenizer, dtype)
     if isinstance(tokenizer, WordPiece):
         raise ModelFileError("tokenizer.json: model type WordPiece is not supported in a language model")
-    return convert_language_model(checkpoint, config, name, tokenizer, dtype)
+    convert_kind = convert_retrofit if is_retrofit(config) else convert_language_model
+    return convert_kind(checkpoint, config, name, tokenizer, dtype, choices)
 
 
 def refuse_foreign(checkpoint: Checkpoint) -> None:
     """Raise an error that names a kind of checkpoint which is known but not supported."""
     marks = {
-        "q_norm.": "query-key norms",
         "experts.": "mixtures of experts",
         "block_sparse_moe.": "mixtures of experts",
     }

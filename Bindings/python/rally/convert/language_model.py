@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
+import numpy as np
 
 from rally.convert.checkpoint import Checkpoint
-from rally.convert.llama import base_fields
+from rally.convert.llama import base_fields, family
+from rally.convert.loops import NO_LOOPS, LoopChoices, Loops, read_loops, with_head_width
 from rally.convert.plan import Entry, check_keys, collect
 from rally.convert.recursion import explain_sharing, physical_layers
 from rally.convert.routing import RoutingSettings, read_routing
 from rally.convert.settings import Settings
 from rally.modelfile import LanguageModel, ModelFileError, Routing, Tensor, Tokenizer
+from rally.modelfile.rope import plain_frequencies
 from rally.modelfile.shapes import layer_dims
 
 _BLOCK = re.compile(r"model\.layers\.(\d+)\.(block|block_list)\.(.+)")
@@ -37,10 +39,21 @@ class Structure:
     routing: Routing | None = None
     routers: tuple[tuple[str, str], ...] = ()  # canonical name, checkpoint prefix
     router_bias: str | None = None
+    loops: Loops = NO_LOOPS
+
+    @property
+    def recursions(self) -> int:
+        """How often the block is run: once per copy, or the one copy several times."""
+        return self.loops.count if self.loops.count > 1 else len(self.prefixes)
 
 
 def convert_language_model(
-    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | None, dtype: str | None
+    checkpoint: Checkpoint,
+    config: Settings,
+    name: str,
+    tokenizer: Tokenizer | None,
+    dtype: str | None,
+    choices: LoopChoices | None = None,
 ) -> tuple[LanguageModel, list[Tensor]]:
     """Return the description and the weights of a language model's checkpoint.
 
@@ -49,8 +62,16 @@ def convert_language_model(
     ModelFileError
         When a key is missing, unknown or of the wrong shape, or the configuration asks for what the format cannot say.
     """
-    structure = find_structure(checkpoint, read_routing(checkpoint.directory, config), config)
+    queries = checkpoint.sources.get("model.layers.0.self_attn.q_proj.weight")
+    config = with_head_width(config, queries.dims[0] if queries and queries.dims else None)
     fields: dict[str, Any] = base_fields(config)
+    refuse_whole_norms(checkpoint, fields["head_dim"])
+    loops = read_loops(config, choices or LoopChoices())
+    if loops.count > 1:
+        structure = _looped(config, loops)
+    else:
+        found = find_structure(checkpoint, read_routing(checkpoint.directory, config), config)
+        structure = replace(found, loops=loops)
     model = LanguageModel(
         name=name,
         tokenizer=tokenizer,
@@ -58,13 +79,14 @@ def convert_language_model(
         num_first_layers=len(structure.first),
         num_block_layers=len(structure.prefixes[0]),
         num_last_layers=len(structure.last),
-        num_recursion=len(structure.prefixes),
+        num_recursion=structure.recursions,
         sharing=structure.sharing,
         routing=structure.routing,
         **fields,
+        **dict(loops.fields),
     )
     entries = _entries(model, structure)
-    known = _known_keys(checkpoint, model, structure)
+    known = [*_known_keys(checkpoint, model), *loops.unused]
     check_keys(checkpoint, entries, known)
     return model, collect(checkpoint, entries, dtype)
 
@@ -176,9 +198,24 @@ def _unrouted(checkpoint: Checkpoint, routing: RoutingSettings | None, config: S
     )
 
 
+def _looped(config: Settings, loops: Loops) -> Structure:
+    names = tuple(f"model.layers.{index}" for index in range(config.integer("num_hidden_layers")))
+    return Structure(first=(), prefixes=(names,), last=(), sharing="cycle", loops=loops)
+
+
+def refuse_whole_norms(checkpoint: Checkpoint, head_dim: int) -> None:
+    """Raise an error for norms of all queries and keys of a layer at once, as OLMo has them; Qwen's are per head."""
+    for key, source in checkpoint.sources.items():
+        if key.endswith(".self_attn.q_norm.weight") and source.dims != (head_dim,):
+            raise ModelFileError(
+                f"{key}: norms over all heads at once (OLMo) are not supported: expected shape [{head_dim}], one head, "
+                f"found {list(source.dims)}"
+            )
+
+
 def _is_tied(checkpoint: Checkpoint, config: Settings) -> bool:
     """Tell whether the head is the embedding: by the weights when both are there, else by the configuration."""
-    said = config.boolean("tie_word_embeddings", False)
+    said = config.boolean("tie_word_embeddings", family(config).tied)
     head, embedding = "lm_head.weight", "model.embed_tokens.weight"
     if head not in checkpoint.sources or embedding not in checkpoint.sources:
         return said
@@ -207,7 +244,7 @@ def _entries(model: LanguageModel, structure: Structure) -> list[Entry]:
     entries.append(Entry("norm.weight", (width,), ("model.norm.weight",)))
     if not model.tie_word_embeddings:
         entries.append(Entry("lm_head.weight", (model.vocab_size, width), ("lm_head.weight",)))
-    return entries + _router_entries(model, structure)
+    return [*entries, *structure.loops.entries, *_router_entries(model, structure)]
 
 
 def _router_entries(model: LanguageModel, structure: Structure) -> list[Entry]:
@@ -229,16 +266,16 @@ def _router_entries(model: LanguageModel, structure: Structure) -> list[Entry]:
     return entries
 
 
-def _known_keys(checkpoint: Checkpoint, model: LanguageModel, structure: Structure) -> list[str]:
+def _known_keys(checkpoint: Checkpoint, model: LanguageModel) -> list[str]:
     """Return the keys that hold nothing of their own: a tied head, rotary frequencies as configured."""
     known = ["lm_head.weight"] if model.tie_word_embeddings else []
-    exponents = torch.arange(0, model.head_dim, 2, dtype=torch.float64) / model.head_dim
-    expected = model.rope_theta**-exponents
+    plain = plain_frequencies(model.rope_theta, model.head_dim)
+    expected = [plain, *(np.array(table.inv_freq) for table in model.rope_tables)]
     for key in checkpoint.sources:
         if not _INV_FREQ.fullmatch(key):
             continue
-        found = checkpoint.load(key).double()
-        if found.shape != expected.shape or not torch.allclose(found, expected, rtol=1e-2, atol=0.0):
+        found = checkpoint.load(key).double().numpy()
+        if not any(found.shape == one.shape and np.allclose(found, one, rtol=1e-2, atol=0.0) for one in expected):
             raise ModelFileError(f"{key}: rotary frequencies other than those of rope_theta {model.rope_theta}")
         known.append(key)
     return known

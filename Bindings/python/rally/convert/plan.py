@@ -93,4 +93,4 @@ def _part(tensor: Tensor, entry: Entry) -> Tensor:
 
 def is_bulk(entry: Entry) -> bool:
     """Tell whether a weight is narrowed by ``--dtype bf16``: the large matrices, not what decides or normalises."""
-    return len(entry.dims) == 2 and not entry.name.startswith(("router.", "aux_router.", "head."))
+    return len(entry.dims) == 2 and not entry.name.startswith(("router.", "aux_router.", "head.", "exit."))
