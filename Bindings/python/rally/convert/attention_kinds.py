@@ -48,7 +48,7 @@ def _listed(config: Settings, count: int) -> tuple[str, ...]:
         raise ModelFileError(f"{config.source}: layer_types {other!r} is not supported; known: {FULL}, {SLIDING}")
     if SLIDING in layers and len(layers) != count:
         raise ModelFileError(
-            f"{config.source}: layer_types has {len(layers)} layers, {SLIDING} among them, but num_hidden_layers is {count}"
+            f"{config.source}: layer_types has {len(layers)} layers with {SLIDING}, but num_hidden_layers is {count}"
         )
     return tuple(layers) if len(layers) == count else ()
 
