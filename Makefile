@@ -11,9 +11,9 @@ STAMPS  := .build/stamps
 RALLY   := $(RELEASE)/rally
 MODELS  := Examples/models
 
-# What the engine links: ONNX and protobuf read the file, Highway vectorises, oneDNN multiplies bf16 where the processor does.
-# Of Boost only headers are used: Boost.Math has the incomplete beta function to its last digits, also for batches of millions.
-DEBIAN_PACKAGES := libonnx-dev libprotobuf-dev libdnnl-dev libhwy-dev libboost1.74-dev
+# ONNX and protobuf read the file. Of Highway, which vectorises, and of Boost only headers are used: Boost.Math has the
+# incomplete beta function to its last digits, also for batches of millions.
+DEBIAN_PACKAGES := libonnx-dev libprotobuf-dev libhwy-dev libboost1.74-dev
 
 # Colours on a terminal only.
 ifneq ($(and $(MAKE_TERMOUT),$(if $(NO_COLOR),,yes)),)
@@ -73,13 +73,33 @@ $(STAMPS)/adapters: Bindings/python/pyproject.toml $(STAMPS)/debian
 	  -e "Bindings/python[adapters,convert]" accelerate pytest
 	@mkdir -p $(@D) && touch $@
 
+# The reader of ONNX files is a library of its own, which librally.so.0 opens when it opens a file. It brings copies of
+# libonnx and libprotobuf whose symbols have other names: a host may load the same libraries, or others of their name.
+READER         := $(RELEASE)/librally-onnx.so.0
+READER_SOURCES := $(wildcard Sources/COnnx/*.cpp)
+READER_OBJECTS := $(READER_SOURCES:Sources/COnnx/%.cpp=.build/reader/%.o)
+READER_FLAGS   := -std=c++17 -O2 -fPIC -fvisibility=hidden -ffunction-sections -Wall -Wextra -Iinclude -DONNX_NAMESPACE=onnx -DONNX_ML
+ONNX_LIBRARIES := libonnx.so.1 libonnx_proto.so.1 libprotobuf.so.32
+LIBRARY_FOLDER  = $(patsubst %/,%,$(dir $(shell $(CXX) -print-file-name=libonnx.so)))
+
+.build/reader/%.o: Sources/COnnx/%.cpp $(wildcard Sources/COnnx/*.h Sources/COnnx/include/*.h) include/rally.h Makefile | $(STAMPS)/debian
+	@mkdir -p $(@D)
+	@$(CXX) $(READER_FLAGS) -c $< -o $@
+
+$(READER): $(READER_OBJECTS) Sources/COnnx/exports.map Packaging/private_libraries.py Makefile
+	@mkdir -p $(@D)
+	@$(CXX) -shared -s $(READER_OBJECTS) -o $@ -Wl,-soname,$(@F) -Wl,--version-script=Sources/COnnx/exports.map -Wl,--gc-sections \
+	  -Wl,-z,nodelete -Wl,--disable-new-dtags,-rpath,'$$ORIGIN' -lonnx -lonnx_proto -lprotobuf
+	@python3 Packaging/private_libraries.py $(@D) rly $(ONNX_LIBRARIES:%=$(LIBRARY_FOLDER)/%) --for $@
+
 ## build   the engine: librally.so.0 and the command `rally`, in .build/release
 build: deps
 	$(call say,The engine and its command line; the first time takes minutes)
 	@RALLY_LINK_LIBRARY=1 swift build -c release --static-swift-stdlib
+	@$(MAKE) -s $(READER)
 	@strip -o $(RELEASE)/librally.so.0 $(RELEASE)/libRallyC.so
 	@ln -sf librally.so.0 $(RELEASE)/librally.so
-	@ls -lhL $(RELEASE)/librally.so.0 $(RALLY) | awk '{print "    " $$NF ", " $$5}'
+	@ls -lhL $(RELEASE)/librally.so.0 $(READER) $(RELEASE)/rly*.so.* $(RALLY) | awk '{print "    " $$NF ", " $$5}'
 	$(call next,make demo; make test)
 
 ## generate  what include/rally.h says, for Swift, Rust, Python and the C tests; after every change of the header

@@ -20,8 +20,8 @@ let librarySettings: [LinkerSetting] = linksLibrary
       "-Xlinker", "-soname=librally.so.0",
       "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/RallyC/exports.map",
       "-Xlinker", "--gc-sections",
-      // Half a megabyte less; needs glibc 2.36, that of Debian 12, as libprotobuf.so.32 does.
-      "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs",
+      // The Swift runtime cannot be unloaded: closing the library and opening it again must find it in place.
+      "-Xlinker", "-z", "-Xlinker", "nodelete",
     ])
   ]
   : []
@@ -30,6 +30,16 @@ let librarySettings: [LinkerSetting] = linksLibrary
 let executableSettings: [LinkerSetting] = linksLibrary
   ? [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--gc-sections", "-Xlinker", "--strip-all"])]
   : []
+
+// The shared library opens the reader of ONNX files, librally-onnx.so.0, when it opens a file; `make build` makes that of
+// the same sources. Everything else that SwiftPM builds has the reader inside.
+let onnx: Target =
+  linksLibrary
+  ? .target(name: "COnnx", dependencies: ["CHost"], path: "Sources/COnnxLoader", cSettings: [.headerSearchPath("../../include")])
+  : .target(
+    name: "COnnx", exclude: ["exports.map"],
+    cxxSettings: [.headerSearchPath("../../include"), .define("ONNX_NAMESPACE", to: "onnx"), .define("ONNX_ML")],
+    linkerSettings: [.linkedLibrary("onnx"), .linkedLibrary("onnx_proto"), .linkedLibrary("protobuf")])
 
 let package = Package(
   name: "rally",
@@ -43,23 +53,19 @@ let package = Package(
   ],
   targets: [
     // C and C++ leaves: pointers in, numbers out.
-    .systemLibrary(name: "COneDNN", path: "Sources/COneDNN"),
     .systemLibrary(name: "CRally", path: "include"),
-    .target(
-      name: "COnnx",
-      cxxSettings: [.define("ONNX_NAMESPACE", to: "onnx"), .define("ONNX_ML")],
-      linkerSettings: [.linkedLibrary("onnx"), .linkedLibrary("onnx_proto"), .linkedLibrary("protobuf")]),
+    .target(name: "CHost"),
+    onnx,
     .target(
       name: "CKernels",
       // Highway compiles its includer once per instruction set and must find it by name.
-      cxxSettings: [.headerSearchPath("."), .unsafeFlags(["-O3"])],
-      linkerSettings: [.linkedLibrary("hwy")]),
+      cxxSettings: [.headerSearchPath("."), .unsafeFlags(["-O3"])]),
     .target(name: "CStatistics"),
 
     // The engine, each target importing only what stands above it.
     .target(name: "Tensors", swiftSettings: swift),
     .target(name: "JSON", swiftSettings: swift),
-    .target(name: "Kernels", dependencies: ["Tensors", "CKernels", "COneDNN"], swiftSettings: swift),
+    .target(name: "Kernels", dependencies: ["Tensors", "CHost", "CKernels"], swiftSettings: swift),
     .target(name: "Tokenization", dependencies: ["Tensors"], swiftSettings: swift),
     .target(name: "Models", dependencies: ["Tensors", "JSON", "Kernels", "Tokenization", "COnnx"], swiftSettings: swift),
     .target(name: "Scheduling", swiftSettings: swift),
@@ -69,7 +75,7 @@ let package = Package(
       name: "Rally", dependencies: ["Tensors", "Kernels", "Tokenization", "Models", "Execution", "Scheduling", "Curation"],
       swiftSettings: swift),
     .target(
-      name: "RallyC", dependencies: ["Rally", "Curation", "CRally"], exclude: ["exports.map"],
+      name: "RallyC", dependencies: ["Rally", "Curation", "CHost", "CRally"], exclude: ["exports.map"],
       swiftSettings: swift, linkerSettings: librarySettings),
     .executableTarget(
       name: "rally-cli",
@@ -79,7 +85,7 @@ let package = Package(
     .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: swift),
     .testTarget(name: "ModelsTests", dependencies: ["Tensors", "Kernels", "Models"], swiftSettings: swift),
     .testTarget(
-      name: "KernelsTests", dependencies: ["Kernels", "Tensors", "CKernels", "COneDNN"], swiftSettings: swift),
+      name: "KernelsTests", dependencies: ["Kernels", "Tensors", "CKernels"], swiftSettings: swift),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"], swiftSettings: swift),
     .testTarget(name: "ExecutionTests", dependencies: ["Tensors", "Models", "Scheduling", "Execution"], swiftSettings: swift),
     .testTarget(name: "CurationTests", dependencies: ["Tensors", "Kernels", "Curation"], swiftSettings: swift),

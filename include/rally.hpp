@@ -21,13 +21,22 @@
 #include <functional>
 #include <initializer_list>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
+#if __cplusplus >= 202002L
+#include <span>
+#endif
 
 namespace rally {
+
+/* Of the library that is loaded. */
+inline std::string version() { return rally_version(); }
+inline std::string instruction_set() { return rally_instruction_set(); }
 
 /* ------------------------------------------------------------------------------------------------------------------------
  * Errors, views, structs
@@ -44,7 +53,8 @@ class Error : public std::runtime_error {
   rally_status code_;
 };
 
-/* Elements that the caller owns, borrowed for the length of a call. What std::span is from C++20 on. */
+/* Elements that the caller owns, for the length of a call: a parameter, never kept. What std::span is from C++20 on, and what a
+ * span turns into. */
 template <typename T>
 class View {
  public:
@@ -54,6 +64,10 @@ class View {
   View(std::initializer_list<T> values) : View(values.begin(), values.size()) {}
   template <size_t N>
   View(const std::array<T, N> &values) : View(values.data(), N) {}
+#if __cplusplus >= 202002L
+  View(std::span<const T> values) : View(values.data(), values.size()) {}
+  View(std::span<T> values) : View(values.data(), values.size()) {}
+#endif
 
   const T *data() const { return data_; }
   size_t size() const { return size_; }
@@ -71,8 +85,16 @@ class Rows {
  public:
   Rows() = default;
   /* One row. */
-  Rows(View<int32_t> tokens) { append(tokens); }
-  Rows(const std::vector<int32_t> &tokens) : Rows(View<int32_t>(tokens)) {}
+  Rows(const std::vector<int32_t> &tokens) { append(tokens); }
+  /* One row, of what turns into a View: an array, a span. */
+  template <typename Tokens, typename = std::enable_if_t<std::is_convertible_v<const Tokens &, View<int32_t>>>>
+  Rows(const Tokens &tokens) {
+    append(tokens);
+  }
+  /* Several, in braces of their own: {{1, 2}, {3}}. */
+  Rows(std::initializer_list<std::vector<int32_t>> rows) {
+    for (const auto &row : rows) append(row);
+  }
   Rows(const std::vector<std::vector<int32_t>> &rows) {
     for (const auto &row : rows) append(row);
   }
@@ -95,6 +117,13 @@ class Rows {
   std::vector<size_t> offsets_ = {0};
 };
 
+/* Called with the units of work that are done and those in all: false cancels. What it throws cancels, too, and leaves the call
+ * as an exception. */
+using OnProgress = std::function<bool(uint64_t done, uint64_t total)>;
+
+/* Called with each line of the log. What it throws leaves the call as an exception when it ends. */
+using OnLog = std::function<void(rally_log_level level, std::string_view line)>;
+
 namespace detail {
 
 template <typename T, void (*Init)(T *, size_t)>
@@ -110,6 +139,62 @@ void check(Call &&call) {
   rally_error error = initialised<rally_error, rally_error_init>();
   if (const rally_status status = call(&error)) throw Error(status, error.message);
 }
+
+/* Carries the caller's progress and log functions through C, and the first exception of either back. C keeps its address. */
+class Watch {
+ public:
+  Watch() = default;
+  Watch(OnProgress progress, OnLog log)
+      : progress_(std::move(progress)), log_(std::move(log)) {}
+  Watch(const Watch &) = delete;
+  Watch &operator=(const Watch &) = delete;
+
+  template <typename Options>
+  void attach_progress(Options &options) {
+    if (!progress_) return;
+    options.progress = report;
+    options.progress_user = this;
+  }
+  template <typename Options>
+  void attach_log(Options &options) {
+    if (!log_) return;
+    options.log = say;
+    options.log_user = this;
+  }
+
+  /* As detail::check; what a function threw goes before what the call answered. */
+  template <typename Call>
+  void check(Call &&call) {
+    rally_error error = initialised<rally_error, rally_error_init>();
+    const rally_status status = call(&error);
+    if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
+    if (status) throw Error(status, error.message);
+  }
+
+ private:
+  static int32_t report(void *user, uint64_t done, uint64_t total) {
+    auto *watch = static_cast<Watch *>(user);
+    try {
+      return !watch->thrown_ && watch->progress_(done, total) ? 0 : 1;
+    } catch (...) {
+      watch->thrown_ = std::current_exception();
+      return 1;
+    }
+  }
+  static void say(void *user, rally_log_level level, const char *message) {
+    auto *watch = static_cast<Watch *>(user);
+    if (watch->thrown_) return;
+    try {
+      watch->log_(level, message);
+    } catch (...) {
+      watch->thrown_ = std::current_exception();
+    }
+  }
+
+  OnProgress progress_;
+  OnLog log_;
+  std::exception_ptr thrown_;
+};
 
 /* A handle and the function that closes it; moved, not copied. */
 template <typename T, void (*Close)(T *)>
@@ -155,6 +240,14 @@ class Model {
     detail::check([&](rally_error *error) { return rally_model_open(path.c_str(), &options, handle_.out(), error); });
   }
 
+  /* The same, watched: functions that return, or throw, as OnProgress and OnLog say. */
+  Model(const std::string &path, rally_model_options options, OnProgress on_progress, OnLog on_log = {}) {
+    detail::Watch watch(std::move(on_progress), std::move(on_log));
+    watch.attach_progress(options);
+    watch.attach_log(options);
+    watch.check([&](rally_error *error) { return rally_model_open(path.c_str(), &options, handle_.out(), error); });
+  }
+
   /* The bytes are not needed after the call. */
   static Model from_memory(const void *data, size_t size, const rally_model_options &options = model_options()) {
     Model model;
@@ -169,10 +262,13 @@ class Model {
   }
 
   /* Writes the model to `out_path` with its matrices stored as `dtype`. */
-  static void quantize(const std::string &in_path, const std::string &out_path, rally_dtype dtype = RALLY_DTYPE_INT8) {
+  static void quantize(const std::string &in_path, const std::string &out_path, rally_dtype dtype = RALLY_DTYPE_INT8,
+                       OnProgress on_progress = {}) {
     auto options = detail::initialised<rally_quantize_options, rally_quantize_options_init>();
     options.dtype = dtype;
-    detail::check(
+    detail::Watch watch(std::move(on_progress), {});
+    watch.attach_progress(options);
+    watch.check(
         [&](rally_error *error) { return rally_quantize(in_path.c_str(), out_path.c_str(), &options, error); });
   }
 
@@ -319,8 +415,31 @@ struct Continuation {
 
 enum class Go : int32_t { on = 0, end_sequence = 1, end_all = 2 };
 
-/* Called for every event on the thread that generates. What it throws ends all requests and leaves the call as an exception. */
-using OnToken = std::function<Go(const rally_event &)>;
+/* Called for every event on the thread that generates; a function that returns nothing goes on. What it throws ends all requests
+ * and leaves the call as an exception. */
+class OnToken {
+ public:
+  OnToken() = default;
+  template <typename Function, typename = std::enable_if_t<!std::is_same_v<std::decay_t<Function>, OnToken> &&
+                                                           std::is_invocable_v<Function &, const rally_event &>>>
+  OnToken(Function &&function) {
+    using Result = std::invoke_result_t<Function &, const rally_event &>;
+    static_assert(std::is_void_v<Result> || std::is_convertible_v<Result, Go>, "a rally::Go, or nothing");
+    if constexpr (std::is_void_v<Result>) {
+      /* Kept as a std::function, which knows whether it is empty. */
+      std::function<void(const rally_event &)> kept(std::forward<Function>(function));
+      if (kept) function_ = [kept = std::move(kept)](const rally_event &event) { return kept(event), Go::on; };
+    } else {
+      function_ = std::forward<Function>(function);
+    }
+  }
+
+  explicit operator bool() const { return static_cast<bool>(function_); }
+  Go operator()(const rally_event &event) const { return function_(event); }
+
+ private:
+  std::function<Go(const rally_event &)> function_;
+};
 
 namespace detail {
 
@@ -417,14 +536,15 @@ struct Wanted {
   bool hidden = false;
   bool logprobs = false;
   bool depths = true;
-  View<size_t> positions; /* tokens whose logits and hidden states are wanted; empty: all */
+  std::vector<size_t> positions; /* tokens whose logits and hidden states are wanted; empty: all */
+  std::vector<int32_t> targets;  /* of every token the one whose log-probability is wanted after it, -1: none; empty: the next of its row */
 };
 
 /* N tokens, P wanted positions, V vocabulary, D width; empty where not wanted. */
 struct Outputs {
   std::vector<float> logits;   /* [P, V] */
   std::vector<float> hidden;   /* [P, D] */
-  std::vector<float> logprobs; /* of each row's next tokens: [N - rows] */
+  std::vector<float> logprobs; /* of each row's next tokens: [N - rows]; of targets: [N] */
   std::vector<int32_t> depths; /* [N] */
 };
 
@@ -446,11 +566,16 @@ struct Exposure {
 
 class Runner {
  public:
-  explicit Runner(const Model &model, const rally_runner_options &options = runner_options()) : info_(model.info()) {
-    detail::check([&](rally_error *error) { return rally_runner_open(model.get(), &options, handle_.out(), error); });
+  /* on_progress: called while rows run, with tokens. */
+  explicit Runner(const Model &model, rally_runner_options options = runner_options(), OnProgress on_progress = {})
+      : info_(model.info()), watch_(std::make_unique<detail::Watch>(std::move(on_progress), OnLog())) {
+    watch_->attach_progress(options);
+    watch_->check([&](rally_error *error) { return rally_runner_open(model.get(), &options, handle_.out(), error); });
   }
 
   Outputs run(const Rows &rows, const Wanted &wanted, const rally_run_options &options = run_options()) {
+    if (!wanted.targets.empty() && wanted.targets.size() != rows.token_count())
+      throw Error(RALLY_INVALID_ARGUMENT, "targets: expected one for each token");
     Outputs result;
     auto outputs = detail::initialised<rally_outputs, rally_outputs_init>();
     const size_t positions = wanted.positions.size() ? wanted.positions.size() : rows.token_count();
@@ -458,9 +583,11 @@ class Runner {
     outputs.position_count = wanted.positions.size();
     if (wanted.logits) outputs.logits = room(result.logits, positions * static_cast<size_t>(info_.vocab_size));
     if (wanted.hidden) outputs.hidden = room(result.hidden, positions * static_cast<size_t>(info_.hidden_size));
-    if (wanted.logprobs) outputs.logprobs = room(result.logprobs, rows.token_count() - rows.count());
+    if (!wanted.targets.empty()) outputs.targets = wanted.targets.data();
+    if (wanted.logprobs)
+      outputs.logprobs = room(result.logprobs, wanted.targets.empty() ? rows.token_count() - rows.count() : rows.token_count());
     if (wanted.depths) outputs.depths = room(result.depths, rows.token_count());
-    detail::check([&](rally_error *error) {
+    watch_->check([&](rally_error *error) {
       return rally_run(handle_.get(), rows.tokens(), rows.offsets(), rows.count(), &options, &outputs, error);
     });
     return result;
@@ -474,10 +601,20 @@ class Runner {
     return run(rows, wanted, options).logprobs;
   }
 
+  /* Where the windows of each document begin among those of all, without computing anything: [documents + 1]. */
+  static std::vector<size_t> document_windows(const Model &model, const Rows &rows,
+                                              const rally_document_options &options = document_options()) {
+    std::vector<size_t> offsets(rows.count() + 1);
+    detail::check([&](rally_error *error) {
+      return rally_document_windows(model.get(), rows.tokens(), rows.offsets(), rows.count(), &options, offsets.data(), error);
+    });
+    return offsets;
+  }
+
   /* One score per row, higher is better. */
   std::vector<float> rate(const Rows &rows, const rally_rate_options &options = rate_options()) {
     std::vector<float> scores(rows.count());
-    detail::check([&](rally_error *error) {
+    watch_->check([&](rally_error *error) {
       return rally_rate(handle_.get(), rows.tokens(), rows.offsets(), rows.count(), &options, scores.data(), error);
     });
     return scores;
@@ -493,7 +630,7 @@ class Runner {
     scores.window_offsets = room(result.offsets, rows.count() + 1);
     scores.window_capacity = rows.token_count(); /* there are no more windows than tokens */
     scores.window_scores = room(result.windows, scores.window_capacity);
-    detail::check([&](rally_error *error) {
+    watch_->check([&](rally_error *error) {
       return rally_rate_documents(handle_.get(), rows.tokens(), rows.offsets(), rows.count(), &options, &scores, error);
     });
     result.windows.resize(result.offsets.back());
@@ -510,7 +647,7 @@ class Runner {
     scores.jeffreys = room(result.jeffreys, rows.count());
     scores.log_ratio = room(result.log_ratio, rows.count());
     scores.token_counts = room(result.tokens, rows.count());
-    detail::check([&](rally_error *error) {
+    watch_->check([&](rally_error *error) {
       return rally_exposure(handle_.get(), base.handle_.get(), rows.tokens(), rows.offsets(), rows.count(), given.data(),
                             &scores, error);
     });
@@ -594,6 +731,7 @@ class Runner {
   }
 
   rally_model_info info_;
+  std::unique_ptr<detail::Watch> watch_; /* a place that stays when the runner is moved; outlives the handle */
   detail::Handle<rally_runner, rally_runner_close> handle_;
 };
 
@@ -833,7 +971,10 @@ struct LineageReport {
   const char *text() const { return rally_lineage_verdict_text(verdict); }
 };
 
-/* A matrix [data.size() / columns, columns] whose rows are hidden units; nothing is copied. */
+/* A matrix [data.size() / columns, columns] whose rows are hidden units. Nothing is copied: name and data stay with the caller, which
+ * is why numbers that nobody keeps are refused. */
+rally_matrix unit_matrix(const char *name, std::vector<float> &&data, size_t columns, const char *set = nullptr) = delete;
+rally_matrix unit_matrix(const char *name, std::initializer_list<float> data, size_t columns, const char *set = nullptr) = delete;
 inline rally_matrix unit_matrix(const char *name, View<float> data, size_t columns, const char *set = nullptr) {
   auto matrix = detail::initialised<rally_matrix, rally_matrix_init>();
   matrix.name = name;

@@ -67,6 +67,46 @@ struct Bf16 : FloatFormat {
 void MatMulF32(const Product<float> &p) { RunProduct<F32>(p); }
 void MatMulBf16(const Product<float> &p) { RunProduct<Bf16>(p); }
 
+#if HWY_TARGET == HWY_AVX3
+
+// Two products and their sum per lane in one instruction, which is newer than the instruction set that this is
+// compiled for, hence assembly; callers ask `rk_multiplies_bf16`. A step is 32 pairs of inputs.
+struct Bf16Pairs {
+  using Input = uint16_t;
+  using Sum = __m512;
+  using Weight = __m512i;
+  static constexpr size_t kUnits = 1;
+  static constexpr size_t kStepBytes = kColumns * sizeof(uint32_t);
+  static constexpr size_t kUnitBytes = kStepBytes;
+
+  static HWY_INLINE Sum Zero() { return _mm512_setzero_ps(); }
+  static HWY_INLINE void Load(const uint8_t *weights, Weight &a, Weight &b) {
+    hwy::Prefetch(weights + kAhead * kStepBytes);
+    hwy::Prefetch(weights + kAhead * kStepBytes + 64);
+    a = _mm512_loadu_si512(weights);
+    b = _mm512_loadu_si512(weights + 64);
+  }
+  static HWY_INLINE Weight Broadcast(const uint16_t *x, size_t step) {
+    int32_t pair;
+    memcpy(&pair, x + 2 * step, sizeof pair);
+    return _mm512_set1_epi32(pair);
+  }
+  static HWY_INLINE Sum MulAdd(Weight x, Weight w, Sum sum) {
+    asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(w), "v"(x));
+    return sum;
+  }
+  static HWY_INLINE void Store(const Product<uint16_t> &p, size_t row, size_t unit, Sum a, Sum b) {
+    const hn::FixedTag<float, 16> d;
+    float *y = p.y + row * p.y_stride;
+    StoreOutputs(d, hn::Vec<decltype(d)>{a}, y, unit * kColumns, p.n);
+    StoreOutputs(d, hn::Vec<decltype(d)>{b}, y, unit * kColumns + 16, p.n);
+  }
+};
+
+void MatMulBf16Pairs(const Product<uint16_t> &p) { RunProduct<Bf16Pairs>(p); }
+
+#endif
+
 }  // namespace HWY_NAMESPACE
 }  // namespace rally
 HWY_AFTER_NAMESPACE();
@@ -103,6 +143,37 @@ extern "C" void rk_matmul_pack_bf16(const uint16_t *weight, size_t n, size_t K, 
     const uint32_t high = w + half < columns ? weight[(first + w + half) * K + k] : 0u;
     return high << 16 | low;
   });
+}
+
+extern "C" void rk_matmul_pack_bf16_pairs(const uint16_t *weight, size_t n, size_t K, uint32_t *out) {
+  for (size_t first = 0; first < n; first += rk_matmul_columns) {
+    for (size_t k = 0; k < K; k += 2) {
+      for (size_t j = 0; j < rk_matmul_columns; ++j) {
+        uint32_t pair = 0;
+        if (first + j < n) memcpy(&pair, weight + (first + j) * K + k, (K - k < 2 ? 1 : 2) * sizeof(uint16_t));
+        *out++ = pair;
+      }
+    }
+  }
+}
+
+extern "C" bool rk_multiplies_bf16(void) {
+#if HWY_ARCH_X86
+  return (hwy::SupportedTargets() & HWY_AVX3) != 0 && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+extern "C" void rk_matmul_bf16_pairs(const uint16_t *x, size_t x_stride, const uint32_t *packed, float *y,
+                                     size_t y_stride, size_t M, size_t n, size_t K) {
+  if (M == 0) return;
+#if HWY_ARCH_X86
+  const auto *bytes = reinterpret_cast<const uint8_t *>(packed);
+  N_AVX3::MatMulBf16Pairs({x, x_stride, bytes, (K + 1) / 2, y, y_stride, M, n});
+#else
+  (void)x, (void)x_stride, (void)packed, (void)y, (void)y_stride, (void)n, (void)K;
+#endif
 }
 
 extern "C" void rk_matmul_f32(const float *x, size_t x_stride, const float *packed, float *y,

@@ -5,7 +5,6 @@
 #include <hwy/foreach_target.h>
 
 #include <hwy/cache_control.h>
-#include <sched.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -38,13 +37,6 @@ extern "C" void rk_limit_targets(rk_target_limit limit) {
 #else
   (void)limit;
 #endif
-}
-
-extern "C" size_t rk_available_processors(void) {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  const int count = CPU_COUNT(&set);
-  return count > 0 ? static_cast<size_t>(count) : 1;
 }
 
 extern "C" bool rk_processor_is_amd(void) {

@@ -1,5 +1,4 @@
 import CKernels
-import COneDNN
 import Glibc
 public import Tensors
 
@@ -7,8 +6,7 @@ public import Tensors
 ///
 /// They are chosen at run time. The environment variable `RALLY_MAX_CPU_ISA` (`sse4`, `avx2` or
 /// `avx512`) forbids the better ones, to reproduce the numbers of another machine. It is read once, before
-/// the first worker pool, product or `current`, and then reaches the whole process: Highway's and oneDNN's
-/// choices are global, so hosts that use either library share it. Unset, nothing global is touched.
+/// the first worker pool, product or `current`.
 public enum InstructionSet: String, Sendable, CaseIterable {
   case sse4, avx2, avx512
 
@@ -40,14 +38,9 @@ public enum InstructionSet: String, Sendable, CaseIterable {
 
   private func restrict() {
     switch self {
-    case .sse4:
-      rk_limit_targets(rk_limit_sse4)
-      _ = dnnl_set_max_cpu_isa(dnnl_cpu_isa_sse41)
-    case .avx2:
-      rk_limit_targets(rk_limit_avx2)
-      _ = dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2)
-    case .avx512:
-      _ = dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx512_core)
+    case .sse4: rk_limit_targets(rk_limit_sse4)
+    case .avx2: rk_limit_targets(rk_limit_avx2)
+    case .avx512: rk_limit_targets(rk_limit_none)
     }
   }
 }

@@ -21,7 +21,9 @@ extension MatMul {
         x, matrix.inputs, destination.assumingMemoryBound(to: Int8.self), matrix.convertedRowByteCount,
         rowScales.base + row, rowSums.base + row, 1, matrix.inputs)
     } else {
-      unsafe Conversion.f32(x, toBF16: destination.assumingMemoryBound(to: UInt16.self), count: matrix.inputs)
+      let halves = unsafe destination.assumingMemoryBound(to: UInt16.self)
+      unsafe Conversion.f32(x, toBF16: halves, count: matrix.inputs)
+      if !matrix.inputs.isMultiple(of: 2) { unsafe halves[matrix.inputs] = 0 }
     }
   }
 
@@ -30,19 +32,19 @@ extension MatMul {
   }
 
   /// One task of a call: a panel, or a strip of one of the last panels, times one tile of rows.
-  func run(_ call: Call, _ task: Int, _ worker: Int) {
+  func run(_ call: Call, _ task: Int) {
     if task < call.wholeTaskCount {
       let panel = call.matrix.panels[call.panels.lowerBound + task / call.tileCount]
-      multiply(call, tile: task % call.tileCount, by: panel, strips: 0..<PackedMatrix.panelStrips, worker)
+      multiply(call, tile: task % call.tileCount, by: panel, strips: 0..<PackedMatrix.panelStrips)
     } else {
       let (index, strip) = (task - call.wholeTaskCount).quotientAndRemainder(dividingBy: PackedMatrix.panelStrips)
       let panel = call.matrix.panels[call.panels.upperBound - call.cutPanelCount + index]
-      multiply(call, tile: 0, by: panel, strips: strip..<strip + 1, worker)
+      multiply(call, tile: 0, by: panel, strips: strip..<strip + 1)
     }
   }
 
-  /// Rows of one tile times strips of a panel, as far as the panel has them, on one worker.
-  private func multiply(_ call: Call, tile: Int, by panel: PackedMatrix.Panel, strips: Range<Int>, _ worker: Int) {
+  /// Rows of one tile times strips of a panel, as far as the panel has them.
+  private func multiply(_ call: Call, tile: Int, by panel: PackedMatrix.Panel, strips: Range<Int>) {
     let matrix = call.matrix
     let first = tile * Self.tileRows
     let rows = min(Self.tileRows, call.rows - first)
@@ -52,11 +54,6 @@ extension MatMul {
     let firstOutput = matrix.panels[call.panels.lowerBound].outputs.lowerBound
     let x = unsafe call.x + first * call.xStride
     let y = unsafe call.y + first * call.yStride + (outputs.lowerBound - firstOutput)
-    if let blocks = panel.blocks {
-      let converted = unsafe convertedRow(first, matrix).assumingMemoryBound(to: UInt16.self)
-      unsafe native?.run(converted, rows: rows, blocks, y, call.yStride, worker: worker)
-      return
-    }
     let weights = unsafe panel.data + strips.lowerBound * matrix.stripByteCount
     switch matrix.dataType {
     case .int8:
@@ -64,6 +61,10 @@ extension MatMul {
         convertedRow(first, matrix).assumingMemoryBound(to: Int8.self), matrix.convertedRowByteCount,
         rowScales.base + first, rowSums.base + first, weights.assumingMemoryBound(to: UInt8.self),
         matrix.scales.base + outputs.lowerBound, y, call.yStride, rows, outputs.count, matrix.inputs)
+    case .bf16 where matrix.isPaired:
+      unsafe rk_matmul_bf16_pairs(
+        convertedRow(first, matrix).assumingMemoryBound(to: UInt16.self), matrix.convertedRowByteCount / 2,
+        weights.assumingMemoryBound(to: UInt32.self), y, call.yStride, rows, outputs.count, matrix.inputs)
     case .bf16:
       unsafe rk_matmul_bf16(
         x, call.xStride, weights.assumingMemoryBound(to: UInt32.self), y, call.yStride, rows, outputs.count,

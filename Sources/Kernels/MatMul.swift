@@ -22,8 +22,6 @@ public final class MatMul {
   /// Scales and sums of int8 rows, [blockRows].
   let rowScales: AlignedStorage<Float>
   let rowSums: AlignedStorage<Int32>
-  /// For bf16 weights in oneDNN's layout.
-  var native: NativeProducts?
 
   /// - Throws: `outOfMemory`.
   public init(pool: WorkerPool) throws(RallyError) {
@@ -42,7 +40,7 @@ public final class MatMul {
   ///   - outputs: which of its outputs, bounded by sources (`matrix.sources`); nil: all.
   ///   - y: [rows, outputs.count] f32, `yStride` floats from row to row. Column 0 is `outputs.lowerBound`.
   ///     May not overlap x.
-  /// - Throws: `outOfMemory`; `unsupported` from oneDNN; y is then unspecified.
+  /// - Throws: `outOfMemory`; y is then unspecified.
   /// - Complexity: 2 · rows · inputs · outputs operations.
   public func multiply(
     _ x: UnsafePointer<Float>, stride xStride: Int, rows: Int, by matrix: PackedMatrix,
@@ -79,7 +77,7 @@ public final class MatMul {
     /// 37.5 tokens/s without, 38.4 with; eight 207 and 214.
     var cutPanelCount: Int {
       let threads = matmul.pool.threadCount
-      return threads > 1 && tileCount == 1 && !matrix.isBlocked ? min(threads, panels.count) : 0
+      return threads > 1 && tileCount == 1 ? min(threads, panels.count) : 0
     }
     /// Panels that are taken whole, by the tiles of rows.
     var wholeTaskCount: Int { (panels.count - cutPanelCount) * tileCount }
@@ -90,8 +88,7 @@ public final class MatMul {
     try prepare(call)
     if call.matrix.convertsRows { convert(call) }
     // Tiles of one panel follow each other: the panel stays in the cache of the worker that takes them.
-    pool.parallelFor(call.taskCount, with: call) { call, task, worker in call.matmul.run(call, task, worker) }
-    if call.matrix.isBlocked { try native?.check() }
+    pool.parallelFor(call.taskCount, with: call) { call, task, _ in call.matmul.run(call, task) }
   }
 
   /// Makes room, so that workers only read.
@@ -100,8 +97,5 @@ public final class MatMul {
     guard matrix.convertsRows else { return }
     let byteCount = call.tileCount * Self.tileRows * matrix.convertedRowByteCount
     if rowStorage.count < byteCount { rowStorage = try AlignedStorage(count: byteCount) }
-    guard matrix.isBlocked else { return }
-    if native == nil { native = try NativeProducts(workerCount: pool.threadCount) }
-    try native?.prepare(matrix.panels[call.panels], rows: call.rows)
   }
 }

@@ -1,5 +1,4 @@
 import CKernels
-import Synchronization
 import Tensors
 
 extension PackedMatrix {
@@ -12,24 +11,18 @@ extension PackedMatrix {
     let panelRows = try AlignedStorage<UInt8>(count: panelByteCount * workerCount)
     // One row on its way from f32.
     let floats = try AlignedStorage<Float>(count: inputs * workerCount)
-    let failure = Mutex<RallyError?>(nil)
     func packOne(_ index: Int, _ worker: Int) {
       let piece = plan.pieces[index]
       let buffer = unsafe UnsafeMutableRawPointer(panelRows.base + worker * panelByteCount)
       unsafe fetch(piece, of: rows[piece.source], into: buffer, through: floats.base + worker * inputs)
-      do throws(RallyError) {
-        unsafe try panels[index].fill(from: buffer, dataType, inputs: inputs)
-      } catch {
-        failure.withLock { $0 = $0 ?? error }
-      }
+      unsafe panels[index].fill(from: buffer, dataType, isPaired, inputs: inputs)
       rows[piece.source].finish(piece.rows)
     }
     if let pool {
       pool.parallelFor(panels.count, packOne)
     } else {
-      try OneDNN.serially { () throws(RallyError) in for index in panels.indices { packOne(index, 0) } }
+      for index in panels.indices { packOne(index, 0) }
     }
-    if let error = failure.withLock({ $0 }) { throw error }
   }
 
   /// A panel's rows in the matrix' own type, [piece.rows.count, inputs], and their scales.
@@ -60,12 +53,12 @@ extension PackedMatrix {
 extension PackedMatrix.Panel {
   /// Packs rows [outputs.count, inputs] of `dataType`.
   fileprivate func fill(
-    from rows: UnsafeMutableRawPointer, _ dataType: DataType, inputs: Int
-  ) throws(RallyError) {
-    if let blocks {
-      return unsafe try blocks.layout.fill(blocks.memory, from: rows)
-    }
+    from rows: UnsafeMutableRawPointer, _ dataType: DataType, _ isPaired: Bool, inputs: Int
+  ) {
     switch dataType {
+    case .bf16 where isPaired:
+      unsafe rk_matmul_pack_bf16_pairs(
+        rows.assumingMemoryBound(to: UInt16.self), outputs.count, inputs, data.assumingMemoryBound(to: UInt32.self))
     case .bf16:
       unsafe rk_matmul_pack_bf16(
         rows.assumingMemoryBound(to: UInt16.self), outputs.count, inputs, data.assumingMemoryBound(to: UInt32.self))

@@ -7,22 +7,10 @@ extension PackedMatrix {
     let outputs: Range<Int>
     /// Into the matrix' storage, aligned to 64 bytes.
     let data: UnsafeMutableRawPointer
-    /// oneDNN's layout and its handle of `data`; nil: strips.
-    let blocks: Blocks?
 
-    struct Blocks {
-      let layout: BlockLayout
-      let memory: OneDNN.Memory
-    }
-
-    init(_ piece: PanelPlan.Piece, in storage: UnsafeMutablePointer<UInt8>) throws(RallyError) {
+    init(_ piece: PanelPlan.Piece, in storage: UnsafeMutablePointer<UInt8>) {
       outputs = piece.outputs
       unsafe data = UnsafeMutableRawPointer(storage + piece.offset)
-      if let layout = piece.layout {
-        blocks = unsafe try Blocks(layout: layout, memory: OneDNN.Memory(layout.weights, data))
-      } else {
-        blocks = nil
-      }
     }
   }
 
@@ -35,20 +23,17 @@ extension PackedMatrix {
       /// Among the matrix'.
       let outputs: Range<Int>
       let offset: Int
-      let layout: BlockLayout?
     }
 
     let inputs: Int
     let dataType: DataType
-    let isBlocked: Bool
+    let isPaired: Bool
     private(set) var pieces: [Piece] = []
     private(set) var sources: [Range<Int>] = []
     private(set) var outputs = 0
     private(set) var byteCount = 0
-    /// One for each width of panels.
-    private var layouts: [Int: BlockLayout] = [:]
 
-    init(inputs: Int, dataType: DataType, isBlocked: Bool) throws(RallyError) {
+    init(inputs: Int, dataType: DataType, isPaired: Bool) throws(RallyError) {
       precondition([.f32, .bf16, .int8].contains(dataType))
       guard dataType != .int8 || inputs <= rk_matmul_int8_inputs else {
         throw RallyError(
@@ -57,7 +42,7 @@ extension PackedMatrix {
       }
       self.inputs = inputs
       self.dataType = dataType
-      self.isBlocked = isBlocked
+      self.isPaired = isPaired
     }
 
     mutating func append(_ source: WeightRows) throws(RallyError) {
@@ -65,31 +50,21 @@ extension PackedMatrix {
       let start = outputs
       for first in stride(from: 0, to: source.outputs, by: PackedMatrix.panelWidth) {
         let rows = first..<min(first + PackedMatrix.panelWidth, source.outputs)
-        let layout = try layout(width: rows.count)
         let (end, overflow) = outputs.addingReportingOverflow(rows.count)
-        let size = if let layout { layout.byteCount } else { try stripByteCount(width: rows.count) }
-        let (byteCount, byteOverflow) = byteCount.addingReportingOverflow(size)
+        let (byteCount, byteOverflow) = try byteCount.addingReportingOverflow(stripByteCount(width: rows.count))
         guard !overflow, !byteOverflow else { throw tooLarge(source.outputs) }
         pieces.append(
-          Piece(source: sources.count, rows: rows, outputs: outputs..<end, offset: self.byteCount, layout: layout))
+          Piece(source: sources.count, rows: rows, outputs: outputs..<end, offset: self.byteCount))
         outputs = end
         self.byteCount = byteCount
       }
       sources.append(start..<outputs)
     }
 
-    private mutating func layout(width: Int) throws(RallyError) -> BlockLayout? {
-      guard isBlocked else { return nil }
-      if let known = layouts[width] { return known }
-      let layout = try BlockLayout(inputs: inputs, outputs: width)
-      layouts[width] = layout
-      return layout
-    }
-
     /// Whole strips, so panels stay aligned: a step of a strip is 64 bytes or 128.
     private func stripByteCount(width: Int) throws(RallyError) -> Int {
       let strips = (width + rk_matmul_columns - 1) / rk_matmul_columns
-      let inputs = PackedMatrix.wholeSteps(inputs, dataType)
+      let inputs = PackedMatrix.wholeSteps(inputs, dataType, isPaired)
       let (count, overflow) = inputs.multipliedReportingOverflow(by: strips * rk_matmul_columns * dataType.byteCount)
       guard !overflow else { throw tooLarge(width) }
       return count

@@ -8,9 +8,8 @@ public import Tensors
 /// compute the outputs of some sources only. Immutable: any number of threads may multiply by it.
 ///
 /// f32 and bf16 weights meet f32 rows; int8 weights, with a scale for each output, meet rows that each product
-/// makes int8 with a scale of their own. Panels are strips as `rk_matmul_pack_…` leaves them; or, for bf16 where
-/// the processor multiplies bf16 itself (`BF16Method.native`), blocks in oneDNN's layout. All make
-/// batch-invariant products.
+/// makes int8 with a scale of their own. Panels are strips as `rk_matmul_pack_…` leaves them; for bf16 where
+/// the processor multiplies bf16 itself (`BF16Method.native`), of pairs of inputs. All make batch-invariant products.
 public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after `init`.
   /// Outputs per panel: four strips, which tiles of few rows take at once. With 2560 inputs it is two thirds
   /// of a 2 MB second-level cache in f32, where it stays while tiles of rows pass; and it leaves a few panels
@@ -31,19 +30,20 @@ public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after
 
   /// [outputs], int8 only: what an output's numbers are multiplied by.
   let scales: AlignedStorage<Float>
-  let isBlocked: Bool
+  /// bf16 only: whether rows are rounded to bf16 and multiplied in pairs.
+  let isPaired: Bool
   /// Whether products convert rows to another type before they multiply them.
-  var convertsRows: Bool { isBlocked || dataType == .int8 }
-  /// Of int8 rows, whole groups of four.
-  var convertedRowByteCount: Int {
-    dataType == .int8 ? Self.wholeSteps(inputs, .int8) : inputs * MemoryLayout<UInt16>.stride
+  var convertsRows: Bool { isPaired || dataType == .int8 }
+  /// Whole steps.
+  var convertedRowByteCount: Int { Self.wholeSteps(inputs, dataType, isPaired) * dataType.byteCount }
+  var stripByteCount: Int {
+    Self.wholeSteps(inputs, dataType, isPaired) * rk_matmul_columns * dataType.byteCount
   }
-  /// Of one strip, where panels are strips.
-  var stripByteCount: Int { Self.wholeSteps(inputs, dataType) * rk_matmul_columns * dataType.byteCount }
 
-  /// Inputs, with those that fill up the last step of a strip: one of int8 has four.
-  static func wholeSteps(_ inputs: Int, _ dataType: DataType) -> Int {
-    dataType == .int8 ? (inputs + 3) / 4 * 4 : inputs
+  /// Inputs, with those that fill up the last step of a strip: one of int8 has four, one of pairs two.
+  static func wholeSteps(_ inputs: Int, _ dataType: DataType, _ isPaired: Bool) -> Int {
+    let step = dataType == .int8 ? 4 : isPaired ? 2 : 1
+    return (inputs + step - 1) / step * step
   }
 
   /// Memory taken by the packed weights.
@@ -56,21 +56,21 @@ public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after
   ///     `Conversion.f32(_:toInt8:count:)`.
   ///   - method: how products by bf16 weights are computed; both are tested on every machine that has both.
   ///   - pool: packs panels in parallel.
-  /// - Throws: `outOfMemory`; `limitExceeded` when a size overflows, or sums of int8 could; `unsupported` where oneDNN lacks a method.
+  /// - Throws: `outOfMemory`; `limitExceeded` when a size overflows, or sums of int8 could.
   public init(
     inputs: Int, sources rows: [WeightRows], dataType: DataType = .f32, method: BF16Method = .best,
     pool: WorkerPool? = nil
   ) throws(RallyError) {
     precondition(inputs > 0 && !rows.isEmpty)
-    var plan = try PanelPlan(inputs: inputs, dataType: dataType, isBlocked: dataType == .bf16 && method == .native)
+    var plan = try PanelPlan(inputs: inputs, dataType: dataType, isPaired: dataType == .bf16 && method == .native)
     for source in rows { try plan.append(source) }
     storage = try AlignedStorage(count: plan.byteCount)
     scales = try AlignedStorage(count: dataType == .int8 ? plan.outputs : 0)
     var panels: [Panel] = []
-    for piece in plan.pieces { unsafe panels.append(try Panel(piece, in: storage.base)) }
+    for piece in plan.pieces { unsafe panels.append(Panel(piece, in: storage.base)) }
     self.dataType = dataType
     self.inputs = inputs
-    isBlocked = plan.isBlocked
+    isPaired = plan.isPaired
     outputs = plan.outputs
     sources = plan.sources
     self.panels = panels

@@ -1,5 +1,5 @@
+import CHost
 import CKernels
-import COneDNN
 import Glibc
 import Synchronization
 
@@ -109,7 +109,8 @@ struct Job<Context>: AnyJob {
 
 extension Team {
   fileprivate func help(worker: Int) {
-    omp_set_num_threads(1)
+    rh_fp_set_default()
+    unsafe rh_name_thread("rally-worker")
     started.add(1, ordering: .releasing)
     var seen = 0
     while true {

@@ -1,5 +1,5 @@
+import CHost
 import CKernels
-import COneDNN
 import Glibc
 import Synchronization
 public import Tensors
@@ -49,22 +49,28 @@ public final class WorkerPool: Sendable {
 
   deinit { team.stop(joining: threads) }
 
-  /// Processors that this process may run on, at most `threadLimit`; 1 when the system does not say.
-  public static var availableProcessors: Int { min(rk_available_processors(), threadLimit) }
+  /// `RALLY_NUM_THREADS` in the environment where it is a number in 1…`threadLimit`; otherwise the processors that this
+  /// process may use, by its affinity and the quota of its control group, at most `threadLimit`; 1 when the system does
+  /// not say.
+  public static var availableProcessors: Int {
+    if let text = unsafe getenv("RALLY_NUM_THREADS"), let count = unsafe Int(String(cString: text)),
+      1...threadLimit ~= count
+    {
+      return count
+    }
+    return min(rh_available_processors(), threadLimit)
+  }
 
   /// Calls `body(context, index, worker)` once for every index in `0 ..< count`, on all workers, and returns
   /// when all are done. `worker` is in `0 ..< threadCount`; no two calls with one worker overlap.
   ///
-  /// OpenMP regions inside `body` run serially; the caller's own OpenMP setting is restored. Not re-entrant.
+  /// Not re-entrant.
   /// Allocates nothing when `body` captures nothing, which is what `context` is for: pass through it all that
   /// the loop needs, as a struct or tuple.
   public func parallelFor<Context>(
     _ count: Int, with context: Context, _ body: @escaping (_ context: Context, _ index: Int, _ worker: Int) -> Void
   ) {
     guard count > 0 else { return }
-    let openMPThreads = omp_get_max_threads()
-    omp_set_num_threads(1)
-    defer { omp_set_num_threads(openMPThreads) }
     if threadCount == 1 || count == 1 {
       for index in 0..<count { body(context, index, 0) }
     } else {

@@ -157,7 +157,7 @@ extension ModelOptions {
     if let callback = unsafe read.log {
       let user = unsafe HostPointer(read.log_user)
       log = { level, line in
-        unsafe callback(user.pointer, rally_log_level(UInt32(level.rawValue)), line)
+        calling { unsafe callback(user.pointer, rally_log_level(UInt32(level.rawValue)), line) }
       }
     }
   }
@@ -169,7 +169,7 @@ func progress(
 ) -> (@Sendable (UInt64, UInt64) -> Bool)? {
   guard let callback = unsafe callback else { return nil }
   let user = unsafe HostPointer(user)
-  return { done, total in unsafe callback(user.pointer, done, total) == 0 }
+  return { done, total in calling { unsafe callback(user.pointer, done, total) } == 0 }
 }
 
 extension DataType {

@@ -63,7 +63,7 @@ struct EventCallback {
         unsafe value.top_count = count
         unsafe value.top_tokens = count == 0 ? nil : UnsafePointer(tokens.baseAddress)
         unsafe value.top_logprobs = count == 0 ? nil : UnsafePointer(logprobs.baseAddress)
-        return switch unsafe function(user, &value) {
+        return switch calling({ unsafe function(user, &value) }) {
         case 0: .goOn
         case 1: .endSequence
         default: .endAll

@@ -14,9 +14,8 @@ public func rally_runner_open(
     let opened = try unsafe Runner(
       model: model.model, threads: Int(read.threads),
       batchTokens: batchTokens == 0 ? Runner.defaultBatchTokenCount : batchTokens)
-    if let callback = unsafe read.progress {
-      let user = unsafe HostPointer(read.progress_user)
-      opened.progress = { done, total in unsafe callback(user.pointer, UInt64(done), UInt64(total)) == 0 }
+    if let report = unsafe progress(read.progress, read.progress_user) {
+      opened.progress = { done, total in report(UInt64(done), UInt64(total)) }
     }
     unsafe result.pointee = try RunnerHandle.table.insert(RunnerHandle(opened))
   }

@@ -1,22 +1,36 @@
+import CHost
 import CRally
 import Glibc
 import Rally
 
+/// What small things of one call take together: texts, lists, a message. Swift cannot go on where one of them gets no memory.
+private let callByteCount = 1 << 20
+
 /// Runs one call of the C interface: what it throws becomes its status and fills `error`.
+///
+/// The call computes in the floating-point state that Rally means, whatever the host's is, and leaves the host's as it was.
+/// Without memory for small things it does not begin.
 func status(
   _ error: UnsafeMutablePointer<rally_error>?, _ body: () throws(RallyError) -> Void
 ) -> rally_status {
+  var host = unsafe rh_fp_state()
+  unsafe rh_fp_enter(&host)
+  defer { unsafe rh_fp_leave(&host) }
+  guard rh_has_headroom(callByteCount) else {
+    unsafe report(.outOfMemory, "memory: expected 1 MB for the call itself, found less; raise the limit of this process", to: error)
+    return RALLY_OUT_OF_MEMORY
+  }
   do throws(RallyError) {
     try body()
     return RALLY_OK
   } catch let failure {
-    unsafe report(failure, to: error)
+    unsafe report(failure.code, failure.message, to: error)
     return rally_status(rawValue: rally_status.RawValue(failure.code.rawValue))
   }
 }
 
 /// Writes code and message into the part of the struct that the caller has.
-private func report(_ failure: RallyError, to error: UnsafeMutablePointer<rally_error>?) {
+private func report(_ failure: RallyError.Code, _ message: String, to error: UnsafeMutablePointer<rally_error>?) {
   guard let error = unsafe error, unsafe isAligned(error) else { return }
   guard let codeOffset = MemoryLayout<rally_error>.offset(of: \.code),
     let messageOffset = MemoryLayout<rally_error>.offset(of: \.message)
@@ -24,12 +38,19 @@ private func report(_ failure: RallyError, to error: UnsafeMutablePointer<rally_
   let size = unsafe min(error.pointee.struct_size, MemoryLayout<rally_error>.size)
   let bytes = UnsafeMutableRawPointer(error)
   if size >= codeOffset + MemoryLayout<rally_status>.size {
-    let code = rally_status.RawValue(failure.code.rawValue)
+    let code = rally_status.RawValue(failure.rawValue)
     unsafe bytes.storeBytes(of: code, toByteOffset: codeOffset, as: rally_status.RawValue.self)
   }
   if size > messageOffset {
-    unsafe copy(failure.message, to: bytes + messageOffset, capacity: size - messageOffset)
+    unsafe copy(message, to: bytes + messageOffset, capacity: size - messageOffset)
   }
+}
+
+/// Calls a function of the host's in the host's own floating-point state.
+func calling<Result>(_ function: () -> Result) -> Result {
+  rh_fp_enter_host()
+  defer { rh_fp_leave_host() }
+  return function()
 }
 
 /// Copies text as a C string, cut at a character where it does not fit; newlines become spaces.
@@ -37,9 +58,8 @@ private func copy(_ text: String, to destination: UnsafeMutableRawPointer, capac
   var count = 0
   for scalar in text.unicodeScalars {
     let shown = scalar.value < 0x20 ? " " : scalar
-    let bytes = UTF8.encode(shown).map(Array.init) ?? []
-    guard count + bytes.count < capacity else { break }
-    for byte in bytes {
+    guard count + UTF8.width(shown) < capacity else { break }
+    UTF8.encode(shown)?.forEach { byte in
       unsafe destination.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
       count += 1
     }

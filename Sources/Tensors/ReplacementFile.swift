@@ -16,8 +16,12 @@ package struct ReplacementFile: ~Copyable {
   private let descriptor: CInt
   private var isCommitted = false
 
+  /// Who may read and write it: those who may read and write what it takes the place of; where nothing stands there, those
+  /// who may `model`, as far as the process lets them read new files.
+  ///
+  /// - Parameter model: the file that it is made of.
   /// - Throws: `notAFile` where `path` is a folder or a device; `io` in the system's words.
-  package init(path: String) throws(RallyError) {
+  package init(path: String, madeOf model: String? = nil) throws(RallyError) {
     guard !path.isEmpty, !path.utf8.contains(0), path.utf8.last != UInt8(ascii: "/") else {
       throw RallyError(
         .notAFile, path.isEmpty ? "output" : path.filter { $0 != "\0" }, expected: "the path of a file",
@@ -29,15 +33,24 @@ package struct ReplacementFile: ~Copyable {
         found: kind == S_IFDIR ? "a directory" : "a device, pipe or socket")
     }
     let folder = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[...$0]) } ?? ""
+    let standing = FileIdentity.permissions(of: path)
+    let mode = standing ?? model.flatMap(FileIdentity.permissions) ?? 0o666
     var name = ""
     var opened: CInt = -1
     // A process of the same number may have died here.
     for _ in 0..<1000 {
       name = "\(folder).rally-\(getpid())-\(Self.count.add(1, ordering: .relaxed).newValue).tmp"
-      opened = unsafe Glibc.open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o666)
+      opened = unsafe Glibc.open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
       if opened >= 0 || errno != EEXIST { break }
     }
     guard opened >= 0 else { throw RallyError(errno: errno, writing: path) }
+    // A new file has less where the process takes bits away; one that stood there keeps all of its own.
+    if let standing, fchmod(opened, standing) != 0 {
+      let code = errno
+      close(opened)
+      unsafe _ = unlink(name)
+      throw RallyError(errno: code, writing: path)
+    }
     self.path = path
     temporaryPath = name
     descriptor = opened
@@ -114,6 +127,9 @@ package struct FileIdentity: Equatable {
 
   /// The bits of `S_IFMT`, or nil where there is no file.
   static func kind(of path: String) -> mode_t? { status(of: path).map { $0.st_mode & S_IFMT } }
+
+  /// Read and write bits of owner, group and others, or nil where there is no file.
+  static func permissions(of path: String) -> mode_t? { status(of: path).map { $0.st_mode & 0o666 } }
 
   private static func status(of path: String) -> stat? {
     var status = stat()

@@ -2,8 +2,7 @@
  * Generation allocates nothing per token once the prompts have been computed, and an engine takes the bytes that it says.
  *
  * This program puts its own malloc family and operator new before everybody else's, and books each call on the library it comes
- * from. Between token FIRST and token FIRST + COUNT Rally's own account must stay at zero. What oneDNN allocates for itself is
- * counted apart and printed.
+ * from. Between token FIRST and token FIRST + COUNT Rally's own account must stay at zero.
  */
 #include <atomic>
 #include <cstdio>
@@ -23,30 +22,26 @@ struct Account {
   uintptr_t begin, end;
   std::atomic<long> calls, bytes;
 };
-Account accounts[] = {{"librally.so", 0, 0, {0}, {0}}, {"libdnnl.so", 0, 0, {0}, {0}}, {"others", 0, 0, {0}, {0}}};
-Account &rally = accounts[0], &onednn = accounts[1], &others = accounts[2];
+Account accounts[] = {{"librally.so", 0, 0, {0}, {0}}, {"others", 0, 0, {0}, {0}}};
+Account &rally = accounts[0], &others = accounts[1];
 std::atomic<bool> counting{false};
 
 void book(const void *caller, size_t size) {
   if (!counting.load(std::memory_order_relaxed)) return;
   const auto address = reinterpret_cast<uintptr_t>(caller);
-  Account *account = &others;
-  for (Account *known : {&rally, &onednn})
-    if (address >= known->begin && address < known->end) account = known;
+  Account *account = address >= rally.begin && address < rally.end ? &rally : &others;
   account->calls++;
   account->bytes += static_cast<long>(size);
 }
 
-/* Where the two libraries lie in memory. */
+/* Where the library lies in memory. */
 int find_libraries(dl_phdr_info *info, size_t, void *) {
-  for (Account *account : {&rally, &onednn}) {
-    if (!std::strstr(info->dlpi_name, account->library)) continue;
-    account->begin = info->dlpi_addr;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-      const auto &part = info->dlpi_phdr[i];
-      const uintptr_t end = info->dlpi_addr + part.p_vaddr + part.p_memsz;
-      if (part.p_type == PT_LOAD && end > account->end) account->end = end;
-    }
+  if (!std::strstr(info->dlpi_name, rally.library)) return 0;
+  rally.begin = info->dlpi_addr;
+  for (int i = 0; i < info->dlpi_phnum; i++) {
+    const auto &part = info->dlpi_phdr[i];
+    const uintptr_t end = info->dlpi_addr + part.p_vaddr + part.p_memsz;
+    if (part.p_type == PT_LOAD && end > rally.end) rally.end = end;
   }
   return 0;
 }
@@ -208,8 +203,8 @@ int main(int argc, char **argv) {
   rally_model *model = nullptr;
   if (rally_model_open(argv[1], nullptr, &model, &error)) return fail(error);
   dl_iterate_phdr(find_libraries, nullptr);
-  if (!rally.begin || !onednn.begin) {
-    std::fprintf(stderr, "allocations: librally.so or libdnnl.so is not loaded\n");
+  if (!rally.begin) {
+    std::fprintf(stderr, "allocations: librally.so is not loaded\n");
     return 1;
   }
   rally_request requests[REQUESTS];

@@ -1,4 +1,3 @@
-import COneDNN
 import Kernels
 import Synchronization
 import Tensors
@@ -50,14 +49,5 @@ import Testing
       #expect(throws: RallyError.self) { _ = try WorkerPool(threadCount: count) }
     }
     #expect(1...WorkerPool.threadLimit ~= WorkerPool.availableProcessors)
-  }
-
-  @Test func theCallersOpenMPSettingIsKept() throws {
-    omp_set_num_threads(3)
-    let pool = try WorkerPool(threadCount: 2)
-    let inside = Atomic<Int>(0)
-    pool.parallelFor(2) { _, _ in inside.add(Int(omp_get_max_threads()), ordering: .relaxed) }
-    #expect(inside.load(ordering: .relaxed) == 2)
-    #expect(omp_get_max_threads() == 3)
   }
 }

@@ -29,15 +29,14 @@ enum rk_target_limit { rk_limit_none = 0, rk_limit_avx2 = 1, rk_limit_sse4 = 2 }
 const char *rk_target_name(void);
 
 /// Forbids instruction sets above `limit`; `rk_limit_none` lifts the bound. x86 only, elsewhere
-/// without effect. The choice is Highway's, so it reaches every user of libhwy in this process:
-/// for tests and diagnosis only, before other threads run kernels.
+/// without effect. For tests and diagnosis only, before other threads run kernels.
 void rk_limit_targets(enum rk_target_limit limit);
-
-/// Processors that this process may run on (its affinity mask), at least 1.
-size_t rk_available_processors(void);
 
 /// Whether AMD made the processor.
 bool rk_processor_is_amd(void);
+
+/// Whether `rk_matmul_bf16_pairs` runs here: the processor multiplies pairs of bf16 (AVX512_BF16), and no bound forbids it.
+bool rk_multiplies_bf16(void);
 
 /// The processor's hint that the caller waits in a loop.
 void rk_spin_hint(void);
@@ -183,6 +182,14 @@ void rk_matmul_pack_bf16(const uint16_t *weight, size_t n, size_t K, uint32_t *o
 /// x and sums are f32; each weight is widened where it is used.
 void rk_matmul_bf16(const float *x, size_t x_stride, const uint32_t *packed, float *y,
                     size_t y_stride, size_t M, size_t n, size_t K);
+
+/// bfloat16 bits: weight [n, K] → out [ceil(n/32), ceil(K/2), 32] words of two inputs each, the first in the low half;
+/// a missing input counts as 0.
+void rk_matmul_pack_bf16_pairs(const uint16_t *weight, size_t n, size_t K, uint32_t *out);
+/// x [M, K] is bfloat16, too, rows with an even stride and with a 0 behind an odd K; sums are f32. Each step adds two products
+/// by `vdpbf16ps`, which rounds to nearest and takes subnormal numbers as zeros. Only where `rk_multiplies_bf16()`.
+void rk_matmul_bf16_pairs(const uint16_t *x, size_t x_stride, const uint32_t *packed, float *y,
+                          size_t y_stride, size_t M, size_t n, size_t K);
 
 /// int8: weight [n, K] → out [ceil(n/32), ceil(K/4), 32, 4] with 128 added; missing inputs count as 0.
 void rk_matmul_pack_int8(const int8_t *weight, size_t n, size_t K, uint8_t *out);

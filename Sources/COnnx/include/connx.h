@@ -26,7 +26,8 @@ typedef enum rox_status {
   ROX_CORRUPT = 1,       /* not an ONNX model, or cut off, or contradictory */
   ROX_LIMIT = 2,         /* one of rox_limits */
   ROX_OUT_OF_MEMORY = 3,
-  ROX_UNSUPPORTED = 4    /* a graph that cannot be rewritten; the error says why */
+  ROX_UNSUPPORTED = 4,   /* a graph that cannot be rewritten; the error says why */
+  ROX_NO_READER = 5      /* the file with the reader is not there, or does not fit; the error has the system's words */
 } rox_status;
 
 /* NUL-terminated, one line each. `subject` names the message or tensor. */

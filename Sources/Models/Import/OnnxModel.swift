@@ -190,6 +190,7 @@ extension RallyError {
       case ROX_LIMIT: .limitExceeded
       case ROX_OUT_OF_MEMORY: .outOfMemory
       case ROX_UNSUPPORTED: .unsupported
+      case ROX_NO_READER: .io
       default: .corruptFile
       }
     let subject = String(array: error.subject)

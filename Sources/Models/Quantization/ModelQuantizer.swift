@@ -44,7 +44,7 @@ public struct ModelQuantizer: ~Copyable {
     let opened = try OpenedFile(path: path)
     let file = try MappedFile(opened, access: .mapped, maxByteCount: .max)
     // Now, so that a place that cannot be written to is known before the work.
-    var output = try ReplacementFile(path: outputPath)
+    var output = try ReplacementFile(path: outputPath, madeOf: path)
     let limits = ModelLimits()
     let external = ExternalData(folders: try ExternalData.folders(of: opened), limits: limits)
     let progress = progress
@@ -89,7 +89,7 @@ extension ModelQuantizer {
         .invalidArgument, dataPath, expected: "no such file, for the data that does not fit into the model",
         found: "one", remedy: "remove it with its model, or write to another name")
     }
-    var data = try ReplacementFile(path: dataPath)
+    var data = try ReplacementFile(path: dataPath, madeOf: output.temporaryPath)
     let scales = try writeData(plan, &data)
     // Under its own name, so that the model can be checked. It was not there before, so nobody reads it.
     try data.commit()
