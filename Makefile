@@ -4,9 +4,12 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps adapters build generate demo test fuzz bench bench-quick soak sanitize clean
+.PHONY: help deps adapters install uninstall wheel deb build generate demo test fuzz bench bench-quick soak sanitize clean
 
 RELEASE := .build/release
+PREFIX  ?= /usr/local
+LIBDIR  ?= lib
+DESTDIR ?=
 STAMPS  := .build/stamps
 RALLY   := $(RELEASE)/rally
 MODELS  := Examples/models
@@ -82,6 +85,9 @@ READER_FLAGS   := -std=c++17 -O2 -fPIC -fvisibility=hidden -ffunction-sections -
 ONNX_LIBRARIES := libonnx.so.1 libonnx_proto.so.1 libprotobuf.so.32
 LIBRARY_FOLDER  = $(patsubst %/,%,$(dir $(shell $(CXX) -print-file-name=libonnx.so)))
 
+# Beside the Python package, so that a copy of its folder can be installed as well.
+CARRIED        := Bindings/python/rally/lib
+
 .build/reader/%.o: Sources/COnnx/%.cpp $(wildcard Sources/COnnx/*.h Sources/COnnx/include/*.h) include/rally.h Makefile | $(STAMPS)/debian
 	@mkdir -p $(@D)
 	@$(CXX) $(READER_FLAGS) -c $< -o $@
@@ -99,6 +105,7 @@ build: deps
 	@$(MAKE) -s $(READER)
 	@strip -o $(RELEASE)/librally.so.0 $(RELEASE)/libRallyC.so
 	@ln -sf librally.so.0 $(RELEASE)/librally.so
+	@mkdir -p $(CARRIED) && rm -f $(CARRIED)/* && cp -l $(RELEASE)/librally.so.0 $(READER) $(RELEASE)/rly*.so.* $(CARRIED)
 	@ls -lhL $(RELEASE)/librally.so.0 $(READER) $(RELEASE)/rly*.so.* $(RALLY) | awk '{print "    " $$NF ", " $$5}'
 	$(call next,make demo; make test)
 
@@ -137,6 +144,39 @@ soak: build
 ## sanitize  the same under ThreadSanitizer and then AddressSanitizer, DURATION seconds each (300)
 sanitize: deps
 	@$(MAKE) -s -C Tests/Soak sanitize DURATION=$(or $(DURATION),300)
+
+## install  into PREFIX (/usr/local), beneath DESTDIR; LIBDIR (lib) may be lib64 or lib/x86_64-linux-gnu. `make uninstall` undoes it
+install:
+	@test -e $(RELEASE)/librally.so.0 || $(MAKE) build
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' LIBDIR='$(LIBDIR)' Packaging/install
+
+uninstall:
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' LIBDIR='$(LIBDIR)' Packaging/install --remove
+
+## wheel   rally-runtime for Python, with the library inside, in .build/wheel
+wheel: $(STAMPS)/packaging
+	@test -e $(RELEASE)/librally.so.0 || $(MAKE) build
+	@Packaging/wheel
+
+## deb     a Debian package, in .build/deb
+deb:
+	@test -e $(RELEASE)/librally.so.0 || $(MAKE) build
+	@Packaging/deb
+
+# auditwheel says which machines a wheel runs on, and needs patchelf; pkg-config, groff and cmake are for the tests.
+$(STAMPS)/packaging: Makefile
+	@missing=(); \
+	for package in pkg-config groff-base; do \
+	  dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing+=($$package); \
+	done; \
+	if (( $${#missing[@]} )); then \
+	  sudo=; (( $$(id -u) == 0 )) || sudo=sudo; \
+	  $$sudo apt-get update -qq; \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}"; \
+	fi
+	@python3 -m venv .build/packaging
+	@.build/packaging/bin/python -m pip install --disable-pip-version-check -q --progress-bar off 'setuptools>=77' wheel 'auditwheel>=6.1' patchelf cmake
+	@mkdir -p $(@D) && touch $@
 
 ## clean   forget everything that was built; .venv stays
 clean:

@@ -54,7 +54,7 @@ let package = Package(
   targets: [
     // C and C++ leaves: pointers in, numbers out.
     .systemLibrary(name: "CRally", path: "include"),
-    .target(name: "CHost"),
+    .target(name: "CHost", cSettings: linksLibrary ? [.define("RALLY_LINK_LIBRARY")] : []),
     onnx,
     .target(
       name: "CKernels",

@@ -53,7 +53,10 @@
  *               Using a closed handle answers RALLY_CLOSED. After fork() the handles of the parent answer RALLY_FORKED in the
  *               child; what the child opens itself works.
  *   Threads     "any thread": may run at the same time as anything else, on the same handle. "one caller": one call at a time per
- *               handle; a second one answers RALLY_BUSY and changes nothing.
+ *               handle; a second one answers RALLY_BUSY and changes nothing. No function may be called in a signal handler:
+ *               let the handler set a flag of your own, and answer non-zero in a callback when it is set.
+ *   Arithmetic  Calls compute with exceptions masked, to nearest, subnormal numbers as they are, and leave the floating-point
+ *               environment of the calling thread as it was. Callbacks run in that environment.
  *   Callbacks   run on the calling thread, may not call the handle they were given to, and must return normally.
  *   Same bits   The result of a row is bit for bit the same whatever the other rows of the call, their order, how a prompt is
  *               cut into calls, and the number of threads, on one machine and one instruction set.
@@ -677,7 +680,8 @@ typedef struct rally_request {
   const char *const *stop_strings; /* [stop_string_count] texts that end the text; the token that completes one is the last */
   size_t stop_string_count;
   uint32_t top_logprobs;       /* most probable tokens reported with each token, at most 64; 0 (default): none */
-  int32_t priority;            /* 0 (default). Engines: higher goes first, equal ones in the order of submission */
+  int32_t priority;            /* 0 (default). Engines: higher goes first, equal ones in the order of submission. When 64 in turn
+                                * went ahead of an older one, the oldest of all goes first */
 } rally_request;
 
 void rally_request_init(rally_request *request, size_t size);
@@ -814,7 +818,8 @@ rally_status rally_engine_run(rally_engine *engine, rally_event_callback on_even
 /*
  * Counters: what the engine did and holds, as numbers with names, such as "passes_total", "tokens_depth_2_total",
  * "blocks_used", "preemptions_total", "seconds_products_total". Names ending in _total only grow. Count and names: any thread,
- * names live as long as the engine is open (NULL beyond the count). values: [capacity], all of them at once. One caller.
+ * names live as long as the engine is open (NULL beyond the count). values: [capacity], all of them at once, as the last step
+ * left them, also while the next one runs. Any thread.
  */
 size_t rally_engine_counter_count(const rally_engine *engine);
 const char *rally_engine_counter_name(const rally_engine *engine, size_t index);

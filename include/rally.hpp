@@ -573,6 +573,14 @@ class Runner {
     watch_->check([&](rally_error *error) { return rally_runner_open(model.get(), &options, handle_.out(), error); });
   }
 
+  Runner(Runner &&) noexcept = default;
+  Runner &operator=(Runner &&other) noexcept {
+    std::swap(info_, other.info_);
+    std::swap(watch_, other.watch_);
+    handle_ = std::move(other.handle_);
+    return *this;
+  }
+
   Outputs run(const Rows &rows, const Wanted &wanted, const rally_run_options &options = run_options()) {
     if (!wanted.targets.empty() && wanted.targets.size() != rows.token_count())
       throw Error(RALLY_INVALID_ARGUMENT, "targets: expected one for each token");

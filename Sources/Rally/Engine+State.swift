@@ -73,6 +73,7 @@ extension Engine {
     try unsafe fill(sequence, saved, bytes)
     sequences[submission.number] = sequence
     tally.submittedCount += 1
+    publishCounters()
     return submission.number
   }
 

@@ -18,6 +18,7 @@ extension Engine {
     _ onEvent: (TokenEvent) -> EventReply
   ) throws(RallyError) -> Bool {
     takeLetters(onEvent)
+    defer { publishCounters() }
     do throws(RallyError) {
       try finishTokens(onPromptToken, onEvent)
       try startTokens()

@@ -11,7 +11,7 @@ public import Tensors
 /// each at its own recursion; whoever has run its last one leaves, and its place is taken at once. A sequence's tokens, depths
 /// and log-probabilities are the same bits whatever runs beside it.
 ///
-/// One thread at a time drives an engine; `submit` and `cancel` may be called from any.
+/// One thread at a time drives an engine; `submit`, `cancel` and `counters` may be called from any.
 public final class Engine {
   public let model: Model
   let forward: ForwardPass
@@ -20,6 +20,7 @@ public final class Engine {
   let scheduler: Scheduler
   let inbox: Inbox
   let samplers: [TokenSampler]
+  let board: CounterBoard
 
   /// Requests that have not finished, by number.
   var sequences: [Int: EngineSequence] = [:]
@@ -68,12 +69,14 @@ public final class Engine {
       samplers.append(try TokenSampler(vocabularySize: model.info.vocabularySize))
     }
     self.samplers = samplers
+    board = CounterBoard(names: Self.counterNames(recursionCount: model.info.recursionCount))
     try head.reserve(rowCount: options.sequenceLimit)
     step = Step(capacity: options.stepTokenCount)
     tally.reserve(recursionCount: model.info.recursionCount)
     leavers.reserveCapacity(options.sequenceLimit)
     predicting.reserveCapacity(options.sequenceLimit)
     predictingRows.reserveCapacity(LanguageHead.tileRowCount)
+    publishCounters()
   }
 
   static func check(_ model: Model) throws(RallyError) {

@@ -38,6 +38,12 @@ extension GenerationRequest {
     for (token, bias) in logitBias where bias.isNaN {
       throw RallyError(.invalidArgument, "logit_bias", expected: "a number", found: "NaN for token \(token)")
     }
+    guard logitBias.count >= info.vocabularySize else { return }
+    let forbidden = Set(logitBias.filter { $0.bias == -.infinity }.map(\.token))
+    guard forbidden.count < info.vocabularySize else {
+      throw RallyError(
+        .invalidArgument, "logit_bias", expected: "a token that is not forbidden", found: "−∞ for all \(forbidden.count)")
+    }
   }
 
   private func checkPenalties() throws(RallyError) {
@@ -70,5 +76,13 @@ extension GenerationRequest {
     }
     _ = try info.depthSteering(targetDepth)
     _ = try info.depthLimit(maximumDepth)
+  }
+}
+
+extension GenerationRequest {
+  /// The lowest token that no bias forbids; a request that was checked has one. Not for every step: it looks at all biases.
+  func firstAllowedToken(orElse token: Int) -> Int {
+    let forbidden = Set(logitBias.filter { $0.bias == -.infinity }.map { Int($0.token) })
+    return forbidden.contains(token) ? (0...forbidden.count).first { !forbidden.contains($0) } ?? token : token
   }
 }

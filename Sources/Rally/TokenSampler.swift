@@ -41,7 +41,9 @@ final class TokenSampler {
     }
     let index = UInt64(sequence.scheduled.generatedCount)
     let scores = unsafe adjust(base, sequence) ?? base
-    let token = unsafe sampler.token(from: scores, parameters: request.sampling, index: index)
+    var token = unsafe sampler.token(from: scores, parameters: request.sampling, index: index)
+    // Where penalties take the others below all numbers, a token that is forbidden is no better: it is never drawn.
+    if unsafe scores[token] == -.infinity, !request.logitBias.isEmpty { token = request.firstAllowedToken(orElse: token) }
     sequence.pick.token = Int32(token)
     sequence.pick.logProbability = unsafe base[token] - normalizer
   }

@@ -109,14 +109,12 @@ public func rally_engine_counters(
 ) -> rally_status {
   unsafe status(error) { () throws(RallyError) in
     let values = try unsafe required(values, "values")
-    try unsafe EngineHandle.table.object(engine).use { (engine) throws(RallyError) in
-      let counters = engine.counters
-      guard capacity >= counters.count else {
-        throw RallyError(
-          .bufferTooSmall, "capacity", expected: "at least \(counters.count)", found: "\(UInt(bitPattern: capacity))")
-      }
-      for (index, counter) in counters.enumerated() { unsafe values[index] = counter.value }
+    let counters = try unsafe EngineHandle.table.object(engine).counters
+    guard capacity >= counters.count else {
+      throw RallyError(
+        .bufferTooSmall, "capacity", expected: "at least \(counters.count)", found: "\(UInt(bitPattern: capacity))")
     }
+    for (index, counter) in counters.enumerated() { unsafe values[index] = counter.value }
   }
 }
 

@@ -95,6 +95,7 @@ final class EngineHandle: @unchecked Sendable {  // the engine belongs to whoeve
   func submit(_ request: GenerationRequest) throws(RallyError) -> Int { try engine.submit(request) }
   func cancel(_ request: Int) { engine.cancel(request) }
   func cancelAll() { engine.cancelAll() }
+  var counters: [EngineCounter] { engine.counters }
 
   /// Ends all requests and waits for the call in progress.
   func stop() { loan.waitUntilFree { engine.cancelAll() } }

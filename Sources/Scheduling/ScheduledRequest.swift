@@ -32,8 +32,6 @@ public final class ScheduledRequest {
   /// Tokens that are on their way.
   public internal(set) var piece = 0..<0
   var arrival: UInt64 = 0
-  /// Requests that came later and went first.
-  var passedOver = 0
 
   /// - Parameters:
   ///   - prompt: at least one token.

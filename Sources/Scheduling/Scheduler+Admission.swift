@@ -43,7 +43,7 @@ extension Scheduler {
       let request = waiting[place]
       guard takeBlocks(request, &admission) else { return }
       waiting.remove(at: place)
-      if hasPriorities { countPassedOver(by: request) }
+      if hasPriorities { countPassOver(by: request) }
       running.append(request)
       let count = request.pieceCount(room: room)
       precondition(request.blocks.reserve(tokens: count), "takeBlocks made sure of it")
@@ -65,12 +65,15 @@ extension Scheduler {
 
   /// The place in the queue of the request that is next.
   private func nextPlace() -> Int? {
-    if hasPriorities, let place = waiting.firstIndex(where: { $0.passedOver >= Self.passOverLimit }) { return place }
+    if hasPriorities, passOverCount >= Self.passOverLimit {
+      return waiting.indices.min { waiting[$0].arrival < waiting[$1].arrival }
+    }
     return waiting.isEmpty ? nil : 0
   }
 
-  private func countPassedOver(by request: ScheduledRequest) {
-    for other in waiting where other.arrival < request.arrival { other.passedOver += 1 }
+  private func countPassOver(by request: ScheduledRequest) {
+    let isOldest = !waiting.contains { $0.arrival < request.arrival }
+    passOverCount = isOldest ? 0 : passOverCount + 1
   }
 
   // MARK: Blocks

@@ -29,7 +29,7 @@ public final class Scheduler {
   static let longestWait: UInt64 = 3
   /// Rows from which a pass is bound by arithmetic, so that waiting saves nothing.
   static let arithmeticBound = 64
-  /// A request that so many later ones went ahead of goes first, whatever the priorities.
+  /// When so many requests in turn went ahead of an older one, the oldest of all goes first, whatever the priorities.
   static let passOverLimit = 64
   /// Finished sequences whose blocks are kept for others to share.
   package static let retainedLimit = 32
@@ -46,6 +46,8 @@ public final class Scheduler {
   private(set) var passCount: UInt64 = 0
   private var arrivalCount: UInt64 = 0
   var hasPriorities = false
+  /// Requests that went ahead of an older one since the oldest of all went.
+  var passOverCount = 0
   public internal(set) var preemptionCount = 0
   public internal(set) var sharedTokenCount = 0
   // Scratch of the prefix search.

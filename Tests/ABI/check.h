@@ -75,5 +75,6 @@ void test_engine(void);
 void test_engine_arguments(void);
 void test_engine_states(void);
 void test_engine_threads(void);
+void test_floating_point(void);
 
 #endif

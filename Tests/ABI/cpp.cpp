@@ -66,11 +66,60 @@ static void test_run(const rally::Model &model) {
   CHECK(outputs.hidden.size() == 5 * static_cast<size_t>(info.hidden_size));
   CHECK(outputs.depths.size() == 5 && outputs.logprobs.size() == 3);
   CHECK(outputs.logprobs == runner.logprobs(rows));
-  const size_t last[] = {2, 4};
-  wanted.positions = {last, 2};
-  CHECK(runner.run(rows, wanted).hidden.size() == 2 * static_cast<size_t>(info.hidden_size));
+  /* Positions are kept, not looked at later where they were. */
+  wanted.positions = {rows.token_count() - 1, size_t{2}};
+  const auto some = runner.run(rows, wanted);
+  const auto width = static_cast<std::ptrdiff_t>(info.hidden_size);
+  CHECK(some.hidden.size() == 2 * static_cast<size_t>(width));
+  CHECK(std::equal(some.hidden.begin(), some.hidden.begin() + width, outputs.hidden.end() - width));
+  wanted.targets = {7, -1, 8, 9, 10};
+  const auto targets = runner.run(rows, wanted).logprobs;
+  CHECK(targets.size() == 5 && targets[0] < 0 && targets[1] != targets[1]);
+  wanted.targets = {7};
+  CHECK(code_of([&] { runner.run(rows, wanted); }) == RALLY_INVALID_ARGUMENT);
+  wanted.targets.clear();
   CHECK(code_of([&] { runner.run(std::vector<int32_t>{info.vocab_size}, wanted); }) == RALLY_INVALID_TOKEN);
   CHECK(code_of([&] { runner.rate(rows); }) == RALLY_WRONG_KIND);
+}
+
+/* Every way to write rows down, and none that is read as another. */
+static void test_rows() {
+  const std::vector<int32_t> one = {1, 2, 3};
+  const std::array<int32_t, 2> two = {1, 2};
+  const auto is = [](const rally::Rows &rows, size_t count, size_t tokens) { return rows.count() == count && rows.token_count() == tokens; };
+  CHECK(is(one, 1, 3) && is(two, 1, 2) && is({one}, 1, 3) && is({one, one}, 2, 6) && is({}, 0, 0));
+  CHECK(is({{1, 2, 3}}, 1, 3) && is({{1}, {2}}, 2, 2) && is({{1, 2}, {3, 4, 5}}, 2, 5) && is(rally::Rows{{1}, {2}}, 2, 2));
+#if __cplusplus >= 202002L
+  CHECK(is(std::span<const int32_t>(one), 1, 3));
+#endif
+}
+
+/* What progress and log functions throw comes back, and a call that they watch goes on by itself. */
+static void test_watching(const char *path) {
+  size_t calls = 0;
+  const rally::Model model(path, rally::model_options(), [&](uint64_t done, uint64_t total) { return calls++, done <= total; });
+  CHECK(calls > 0);
+  CHECK(code_of([&] { rally::Model(path, rally::model_options(), [](uint64_t, uint64_t) { return false; }); }) == RALLY_CANCELLED);
+  int thrown = 0;
+  try {
+    rally::Model(path, rally::model_options(), [](uint64_t, uint64_t) -> bool { throw 5; });
+  } catch (int value) {
+    thrown = value;
+  }
+  CHECK(thrown == 5);
+  bool throws = false;
+  rally::Runner first(model, rally::runner_options(), [&](uint64_t, uint64_t) { return throws ? throw 6 : true; });
+  rally::Runner runner(std::move(first));
+  const auto logprobs = runner.logprobs({{1, 2, 3}});
+  throws = true;
+  try {
+    runner.logprobs({{1, 2, 3}});
+  } catch (int value) {
+    thrown = value;
+  }
+  throws = false;
+  CHECK(thrown == 6 && runner.logprobs({{1, 2, 3}}) == logprobs);
+  CHECK(rally::version() == rally_version() && rally::instruction_set() == rally_instruction_set());
 }
 
 static void test_generate(const rally::Model &model) {
@@ -87,6 +136,9 @@ static void test_generate(const rally::Model &model) {
   CHECK(all.tokens.size() == 8 && all.tokens == heard && all.finish_reason == RALLY_FINISH_LIMIT);
   CHECK(all.depths.size() == 8 && all.logprobs.size() == 8 && all.logprobs[0] <= 0);
   CHECK(runner.generate({request, request})[1].tokens == all.tokens);
+  heard.clear();
+  runner.generate(request, [&](const rally_event &event) { heard.push_back(event.token); });
+  CHECK(heard == all.tokens);
 
   size_t calls = 0;
   bool caught = false;
@@ -217,6 +269,7 @@ static void test_rate(const rally::Model &model) {
   options.window_tokens = 2;
   const auto documents = runner.rate_documents(std::vector<std::vector<int32_t>>{{4, 5}, {1, 2, 3}}, options);
   CHECK((documents.offsets == std::vector<size_t>{0, 1, 3}) && documents.windows.size() == 3);
+  CHECK(documents.offsets == rally::Runner::document_windows(model, {{4, 5}, {1, 2, 3}}, options));
   CHECK(documents.mean[0] == alone[0] && documents.windows[0] == alone[0] && documents.coverage[1] == 1);
   CHECK(documents.windows[2] == runner.rate(std::vector<int32_t>{3})[0]);
   CHECK(documents.minimum[1] == std::min(documents.windows[1], documents.windows[2]));
@@ -271,7 +324,9 @@ int main(int argc, char **argv) {
     const rally::Model model(argv[1]), rater(argv[2]);
     test_model(argv[1]);
     test_text(model);
+    test_rows();
     test_run(model);
+    test_watching(argv[1]);
     test_generate(model);
     test_wishes(model);
     test_engine(model);

@@ -165,9 +165,16 @@ static void test_extremes(void) {
   int32_t *all_tokens = calloc(vocab, sizeof *all_tokens);
   float *none = calloc(vocab, sizeof *none);
   for (size_t i = 0; i < vocab; i++) all_tokens[i] = (int32_t)i, none[i] = -INFINITY;
+  /* All but one, which then comes whatever else is wished; all of them is refused. */
+  rally_request nothing = make_request(5);
+  nothing.bias_tokens = all_tokens, nothing.bias_values = none, nothing.bias_count = vocab;
   rally_engine *engine = open_engine(language_model, NULL);
   static texts all;
   memset(&all, 0, sizeof all);
+  rally_error error = make_error();
+  CHECK_STATUS(rally_engine_submit(engine, &nothing, NULL, &error), RALLY_INVALID_ARGUMENT);
+  CHECK(strstr(error.message, "logit_bias") != NULL);
+  none[9] = -1e30f;
   for (size_t i = 0; i < WISHES; i++) {
     rally_request request = make_request(5);
     request.temperature = i % 2 ? 1.0f : 0.0f;
@@ -187,6 +194,7 @@ static void test_extremes(void) {
   CHECK(all.ended == WISHES && all.disorder == 0);
   for (size_t i = 0; i < WISHES; i++) CHECK(all.of[i].count == 5);
   for (size_t i = 0; i < 5; i++) CHECK(all.of[6].tokens[i] == 5 && all.of[4].tokens[i] != 5);
+  for (size_t i = 0; i < 5; i++) CHECK(all.of[2].tokens[i] == 9 && all.of[3].tokens[i] == 9);
   rally_engine_close(engine);
   free(none);
   free(all_tokens);

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import warnings
 from collections.abc import Mapping
 from ctypes import POINTER, Structure, byref, c_int, sizeof
 from enum import IntEnum
@@ -142,15 +143,32 @@ def check_layout(text: str, path: str, structs: Mapping[str, type[Structure]] = 
 
 
 def candidates() -> list[str]:
-    """Where the library is looked for, in order; only the variable's answer where ``RALLY_LIBRARY`` is set."""
+    """Where the library is looked for, in order; only the variable's answer where ``RALLY_LIBRARY`` is set.
+
+    The package's own folder, the checkout that the package lies in, and what the system's loader finds. Never a
+    folder above ``site-packages``, which may be anyone's.
+    """
     chosen = os.environ.get(LIBRARY_VARIABLE)
     if chosen:
         return [chosen]
     package = Path(__file__).resolve().parent
-    files = [package / "lib" / LIBRARY_NAME, package / LIBRARY_NAME]
-    if len(package.parents) > 2:
-        files.append(package.parents[2] / ".build" / "release" / LIBRARY_NAME)
+    files = [package / "lib" / LIBRARY_NAME]
+    if (checkout := _checkout(package)) is not None:
+        files.insert(0, checkout / ".build" / "release" / LIBRARY_NAME)
     return [*map(str, files), LIBRARY_NAME]
+
+
+def _checkout(package: Path) -> Path | None:
+    """The checkout of Rally that ``package`` is a part of, for an editable installation."""
+    for root in package.parents[2:3]:
+        if package == root / "Bindings" / "python" / "rally" and (root / "include" / "rally.h").is_file():
+            return root
+    return None
+
+
+def _other_rally(package: Path) -> bool:
+    """Whether OpenStack's benchmark of the same name has been installed into the same folder."""
+    return (package / "verification").is_dir() and (package / "task").is_dir()
 
 
 @cache
@@ -162,6 +180,14 @@ def library() -> Library:
     ImportError
         It was not found, cannot be loaded, or does not fit this package.
     """
+    package = Path(__file__).resolve().parent
+    if _other_rally(package):
+        warnings.warn(
+            f"{package} also holds OpenStack's package `rally`, which has the same import name: one of the two overwrites "
+            "files of the other; keep them in separate environments",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     tried = []
     for path in candidates():
         if os.sep in path and not os.path.exists(path):
@@ -172,8 +198,8 @@ def library() -> Library:
         except OSError as error:
             tried.append(f"{path} ({error})")
     raise ImportError(
-        f"the Rally library was not found. Build it with `make build`, or set {LIBRARY_VARIABLE} to the path of "
-        f"{LIBRARY_NAME}. Tried: " + "; ".join(tried)
+        f"the Rally library was not found. Install the wheel `rally-runtime`, run `make install` or `make build`, or set "
+        f"{LIBRARY_VARIABLE} to the path of {LIBRARY_NAME}. Tried: " + "; ".join(tried)
     )
 
 

@@ -4,7 +4,7 @@
 >>> report = score_corpus(Settings("rater.onnx", ("corpus/*.parquet",), "scores", id="url"))
 
 A reader walks the files and makes batches of documents; the models rate them; each batch goes to the journal, and when
-all are there, the journal becomes shards with quantiles. Needs pyarrow and fsspec: ``pip install "rally[score]"``.
+all are there, the journal becomes shards with quantiles. Needs pyarrow and fsspec: ``pip install "rally-runtime[score]"``.
 """
 
 from .run import Run, score_corpus

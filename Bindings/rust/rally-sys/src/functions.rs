@@ -499,17 +499,17 @@ extern "C" {
     /// Counters: what the engine did and holds, as numbers with names, such as "passes_total", "tokens_depth_2_total",
     /// "blocks_used", "preemptions_total", "seconds_products_total". Names ending in _total only grow. Count and names:
     /// any thread, names live as long as the engine is open (NULL beyond the count). values: \[capacity\], all of them at
-    /// once. One caller.
+    /// once, as the last step left them, also while the next one runs. Any thread.
     pub fn rally_engine_counter_count(engine: *const rally_engine) -> usize;
     /// Counters: what the engine did and holds, as numbers with names, such as "passes_total", "tokens_depth_2_total",
     /// "blocks_used", "preemptions_total", "seconds_products_total". Names ending in _total only grow. Count and names:
     /// any thread, names live as long as the engine is open (NULL beyond the count). values: \[capacity\], all of them at
-    /// once. One caller.
+    /// once, as the last step left them, also while the next one runs. Any thread.
     pub fn rally_engine_counter_name(engine: *const rally_engine, index: usize) -> *const c_char;
     /// Counters: what the engine did and holds, as numbers with names, such as "passes_total", "tokens_depth_2_total",
     /// "blocks_used", "preemptions_total", "seconds_products_total". Names ending in _total only grow. Count and names:
     /// any thread, names live as long as the engine is open (NULL beyond the count). values: \[capacity\], all of them at
-    /// once. One caller.
+    /// once, as the last step left them, also while the next one runs. Any thread.
     pub fn rally_engine_counters(
         engine: *mut rally_engine,
         values: *mut f64,

@@ -315,7 +315,8 @@ pub struct rally_request {
     pub stop_string_count: usize,
     /// Most probable tokens reported with each token, at most 64; 0 (default): none.
     pub top_logprobs: u32,
-    /// 0 (default). Engines: higher goes first, equal ones in the order of submission.
+    /// 0 (default). Engines: higher goes first, equal ones in the order of submission. When 64 in turn went ahead of an
+    /// older one, the oldest of all goes first.
     pub priority: i32,
 }
 
