@@ -682,6 +682,8 @@ typedef struct rally_request {
   uint32_t top_logprobs;       /* most probable tokens reported with each token, at most 64; 0 (default): none */
   int32_t priority;            /* 0 (default). Engines: higher goes first, equal ones in the order of submission. When 64 in turn
                                 * went ahead of an older one, the oldest of all goes first */
+  rally_switch include_stop;   /* RALLY_DEFAULT (default) is OFF: the text leaves out the stop string that ends it */
+  rally_switch skip_special;   /* RALLY_DEFAULT (default) is OFF: special tokens appear in the text */
 } rally_request;
 
 void rally_request_init(rally_request *request, size_t size);
@@ -695,7 +697,14 @@ typedef enum rally_finish_reason {
   RALLY_FINISH_CANCELLED = 4     /* by a callback, a cancel function, or the timeout */
 } rally_finish_reason;
 
-/* One generated token, or (token = -1) the end of a sequence that was cancelled between two tokens. */
+/*
+ * One generated token, or (token = -1) the end of a sequence that was cancelled between two tokens.
+ *
+ * The texts of a request's events, one after the other, are its text: decoded tokens without the stop string that ended them, and
+ * without what follows it in its token. What may still become a stop string, or is not yet a whole character, comes with a later
+ * event, at the latest with the last. Stop strings are looked for in that text alone, not in the prompt, and in special tokens where
+ * these appear in it. The one that is complete first counts; of several complete at the same byte the longest.
+ */
 typedef struct rally_event {
   size_t struct_size;
   size_t request;                    /* index of the request, or the engine's number for it */
@@ -708,6 +717,9 @@ typedef struct rally_event {
   size_t top_count;                  /* as many as top_logprobs asked for */
   const int32_t *top_tokens;         /* [top_count] most probable first; valid during the callback */
   const float *top_logprobs;         /* [top_count] */
+  const char *text;                  /* [text_length] UTF-8 that is certain by now, not NUL-terminated; valid during the callback */
+  size_t text_length;                /* 0 also where the model has no tokenizer */
+  size_t cut_length;                 /* bytes of the decoded tokens, from their end, that the text leaves out: with stop_string */
 } rally_event;
 
 /* Return 0 to go on, 1 to end this sequence, 2 to end all. */
@@ -724,6 +736,8 @@ typedef struct rally_generation {
   rally_finish_reason *finish_reasons;  /* [request_count], or NULL */
   int32_t *prompt_depths;               /* [sum of token_count], or NULL: recursions each prompt token ran */
   double timeout_seconds;                              /* 0 (default): none */
+  int32_t *stop_strings;                /* [request_count], or NULL: index of the stop string that ended each; -1: none */
+  size_t *cut_lengths;                  /* [request_count], or NULL: what rally_decode gives for the tokens is longer by so much */
 } rally_generation;
 
 void rally_generation_init(rally_generation *generation, size_t size);

@@ -395,6 +395,8 @@ struct Request {
   uint64_t seed = 0;
   std::vector<int32_t> stop_tokens;
   std::vector<std::string> stop_strings;
+  bool include_stop = false;
+  bool skip_special = false;
   rally_switch stop_at_eos = RALLY_DEFAULT;
   uint32_t max_depth = 0;
   double target_depth = 0;
@@ -411,6 +413,8 @@ struct Continuation {
   std::vector<int32_t> depths;
   std::vector<float> logprobs;
   rally_finish_reason finish_reason = RALLY_NOT_FINISHED;
+  std::string text;         /* without the stop string that ended it; empty where the model has no tokenizer */
+  int32_t stop_string = -1; /* index of the stop string that ended the text; -1: none */
 };
 
 enum class Go : int32_t { on = 0, end_sequence = 1, end_all = 2 };
@@ -468,6 +472,8 @@ class RawRequest {
     value.stop_token_count = request.stop_tokens.size();
     value.stop_strings = stop_strings_.data();
     value.stop_string_count = stop_strings_.size();
+    value.include_stop = request.include_stop ? RALLY_ON : RALLY_OFF;
+    value.skip_special = request.skip_special ? RALLY_ON : RALLY_OFF;
     value.stop_at_eos = request.stop_at_eos;
     value.max_depth = request.max_depth;
     value.target_depth = request.target_depth;
@@ -679,6 +685,7 @@ class Runner {
     std::vector<float> logprobs(tokens.size());
     std::vector<size_t> counts(requests.size());
     std::vector<rally_finish_reason> reasons(requests.size());
+    std::vector<int32_t> stops(requests.size());
     auto generation = detail::initialised<rally_generation, rally_generation_init>();
     generation.stride = stride;
     generation.tokens = tokens.data();
@@ -686,20 +693,26 @@ class Runner {
     generation.logprobs = logprobs.data();
     generation.token_counts = counts.data();
     generation.finish_reasons = reasons.data();
+    generation.stop_strings = stops.data();
     generation.timeout_seconds = timeout_seconds;
 
-    detail::Listener listener(on_token);
+    std::vector<Continuation> result(requests.size());
+    const OnToken collect = [&](const rally_event &event) {
+      if (event.text_length) result[event.request].text.append(event.text, event.text_length);
+      return on_token ? on_token(event) : Go::on;
+    };
+    detail::Listener listener(collect);
     listener.during([&](rally_error *error) {
       return rally_generate(handle_.get(), raw.data(), raw.size(), listener.callback(), &listener, &generation, error);
     });
 
-    std::vector<Continuation> result(requests.size());
     for (size_t i = 0; i < result.size(); i++) {
       const auto first = static_cast<std::ptrdiff_t>(i * stride), last = first + static_cast<std::ptrdiff_t>(counts[i]);
       result[i].tokens.assign(tokens.begin() + first, tokens.begin() + last);
       result[i].depths.assign(depths.begin() + first, depths.begin() + last);
       result[i].logprobs.assign(logprobs.begin() + first, logprobs.begin() + last);
       result[i].finish_reason = reasons[i];
+      result[i].stop_string = stops[i];
     }
     return result;
   }

@@ -68,7 +68,7 @@ extension Engine {
     }
     for token in saved.tokens[saved.promptCount...] {
       scheduler.append(token, to: sequence.scheduled)
-      _ = sequence.take(token)
+      sequence.retake(token)
     }
     try unsafe fill(sequence, saved, bytes)
     sequences[submission.number] = sequence

@@ -155,9 +155,11 @@ extension Engine {
     let stopString = sequence.take(pick.token)
     let reason = sequence.finishReason(
       after: pick.token, endOfSequence: model.info.endOfSequence, stopString: stopString)
+    if reason != nil, stopString == nil { sequence.finishText(withToken: true) }
     let event = TokenEvent(
       request: sequence.number, index: sequence.scheduled.generatedCount, token: pick.token, depth: pick.depth,
-      logProbability: pick.logProbability, topTokens: pick.top, finishReason: reason, stopString: stopString)
+      logProbability: pick.logProbability, topTokens: pick.top, finishReason: reason, stopString: stopString,
+      textBytes: sequence.text?.piece ?? [], cutByteCount: sequence.text?.cutByteCount ?? 0)
     scheduler.append(pick.token, to: sequence.scheduled)
     tally.generatedCount += 1
     if reason != nil { close(sequence) }
@@ -175,10 +177,11 @@ extension Engine {
     forward.abandon(key: number)
     close(sequence)
     tally.cancelledCount += 1
+    sequence.finishText(withToken: false)
     _ = onEvent(
       TokenEvent(
         request: number, index: sequence.scheduled.generatedCount, token: nil, depth: 0, logProbability: 0,
-        finishReason: .cancelled))
+        finishReason: .cancelled, textBytes: sequence.text?.piece ?? []))
   }
 
   private func close(_ sequence: EngineSequence) {

@@ -20,7 +20,8 @@ final class EngineSequence {
   private var policy: DepthPolicy
   private let initialSteering: DepthSteering?
   private var steering: DepthSteering?
-  private var stopStrings: StopStrings?
+  /// nil where the model has no tokenizer.
+  private(set) var text: GeneratedText?
   private(set) var history: TokenHistory?
 
   init(_ submission: Inbox.Submission, model: Model, pages: PagePool, layout: CacheLayout) throws(RallyError) {
@@ -35,9 +36,7 @@ final class EngineSequence {
       id: UInt64(number), prompt: request.tokens, tokenLimit: tokenLimit, priority: request.priority,
       window: steering == nil ? 0 : DepthSteering.window, prefixKey: request.prefixKey(policy.limit),
       blocks: BlockTable(layout: layout, pool: pages.blocks, maximumTokenCount: tokenLimit - 1))
-    if case .bytePair(let tokenizer) = model.tokenizer, !request.stopStrings.isEmpty {
-      stopStrings = StopStrings(request.stopStrings, tokenizer: tokenizer)
-    }
+    text = model.tokenizer.map { GeneratedText(request, tokenizer: $0) }
     if request.penalties.isActive { history = TokenHistory(request.tokens, limit: limit) }
     pick.top.reserveCapacity(request.topTokenCount)
   }
@@ -65,7 +64,19 @@ final class EngineSequence {
   /// Takes in a generated token: the index of the stop string that it completes.
   func take(_ token: Int32) -> Int? {
     history?.append(token)
-    return stopStrings?.match(token)
+    return text?.push(token)
+  }
+
+  /// Takes in a token that was generated and reported before.
+  func retake(_ token: Int32) {
+    history?.append(token)
+    text?.replay(token)
+  }
+
+  /// No token follows: the text has all that was held back.
+  /// - Parameter withToken: whether the end is that of the last token's own event.
+  func finishText(withToken: Bool) {
+    if withToken { text?.finish() } else { text?.finishAlone() }
   }
 
   /// Why the text ends with the next token; nil when it goes on.
@@ -95,44 +106,4 @@ struct TokenHistory {
   }
 
   mutating func append(_ token: Int32) { counts[token, default: 0] += 1 }
-}
-
-/// Looks for texts in the text of a stream of tokens, byte by byte: no text begins or ends within a character of another.
-private struct StopStrings {
-  /// Bytes of nearly all tokens, so that matching allocates nothing.
-  private static let longestToken = 256
-
-  private let strings: [[UInt8]]
-  private let longest: Int
-  private let tokenizer: BytePairTokenizer
-  /// The end of the text so far, shorter than the longest string.
-  private var tail: [UInt8] = []
-
-  init(_ strings: [String], tokenizer: BytePairTokenizer) {
-    self.strings = strings.map { Array($0.utf8) }
-    self.tokenizer = tokenizer
-    longest = self.strings.reduce(0) { max($0, $1.count) }
-    tail.reserveCapacity(longest + Self.longestToken)
-  }
-
-  /// The first string that the token completes.
-  mutating func match(_ token: Int32) -> Int? {
-    tokenizer.append(token, to: &tail)
-    let found = strings.firstIndex { tail.span.contains($0.span) }
-    tail.removeFirst(max(0, tail.count - longest + 1))
-    return found
-  }
-}
-
-extension Span<UInt8> {
-  fileprivate func contains(_ other: Span<UInt8>) -> Bool {
-    var start = 0
-    while start + other.count <= count {
-      var matched = 0
-      while matched < other.count, self[start + matched] == other[matched] { matched += 1 }
-      if matched == other.count { return true }
-      start += 1
-    }
-    return false
-  }
 }

@@ -8,12 +8,17 @@ public struct GenerationRequest: Sendable {
   public var maximumTokenCount: Int?
   public var sampling = SamplingParameters()
   public var penalties = Penalties()
-  /// Added to the logits of single tokens, behind the penalties.
+  /// Added to the logits of single tokens, after the penalties.
   public var logitBias: [(token: Int32, bias: Float)] = []
   /// Tokens that end the text; they are reported as its last token.
   public var stopTokens: [Int32] = []
-  /// Texts that end the text; the token that completes one is reported as the last.
+  /// Texts that end the text; the token that completes one is reported as the last. The one that is complete first counts; of
+  /// several complete at once the longest. They are looked for in the generated text alone, not in the prompt.
   public var stopStrings: [String] = []
+  /// Whether the text keeps the stop string that ends it; what follows it in its token is left out either way.
+  public var includesStop = false
+  /// Whether special tokens are left out of the text.
+  public var skipsSpecialTokens = false
   /// The model's end-of-sequence token ends the text too.
   public var stopsAtEndOfSequence = true
   /// Recursions that a token may run; nil for the model's own number.
@@ -81,6 +86,14 @@ public struct TokenEvent: Sendable {
   public var finishReason: FinishReason?
   /// Which stop string was completed.
   public var stopString: Int?
+  /// UTF-8 that became certain with this token: no part of a character, and nothing that may still become a stop string. Empty where
+  /// the model has no tokenizer.
+  public var textBytes: [UInt8] = []
+  /// Bytes of the decoded tokens, from their end, that the text leaves out: the stop string, and what follows it in its token.
+  public var cutByteCount = 0
+
+  /// `textBytes`; bytes that are no character become U+FFFD.
+  public var text: String { String(decoding: textBytes, as: UTF8.self) }
 }
 
 public enum EventReply: Sendable {

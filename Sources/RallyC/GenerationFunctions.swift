@@ -72,6 +72,8 @@ private struct GenerationSink {
     _ = try unsafe optional(arrays.logprobs, "generation.logprobs")
     _ = try unsafe optional(arrays.finish_reasons, "generation.finish_reasons")
     _ = try unsafe optional(arrays.prompt_depths, "generation.prompt_depths")
+    _ = try unsafe optional(arrays.stop_strings, "generation.stop_strings")
+    _ = try unsafe optional(arrays.cut_lengths, "generation.cut_lengths")
     let tokens = try unsafe optional(arrays.tokens, "generation.tokens")
     let counts = try unsafe optional(arrays.token_counts, "generation.token_counts")
     if unsafe isRequired || tokens != nil {
@@ -113,6 +115,8 @@ private struct GenerationSink {
     if let counts = unsafe arrays.token_counts {
       unsafe counts[event.request] = event.index + (event.token == nil ? 0 : 1)
     }
+    if let stops = unsafe arrays.stop_strings { unsafe stops[event.request] = Int32(event.stopString ?? -1) }
+    if let cuts = unsafe arrays.cut_lengths { unsafe cuts[event.request] = event.cutByteCount }
     if let reasons = unsafe arrays.finish_reasons {
       unsafe reasons[event.request] = rally_finish_reason(event.finishReason)
     }

@@ -28,6 +28,8 @@ extension GenerationRequest {
       }
       stopStrings.append(string)
     }
+    includesStop = try unsafe request.include_stop.choice("\(name).include_stop") ?? false
+    skipsSpecialTokens = try unsafe request.skip_special.choice("\(name).skip_special") ?? false
     stopsAtEndOfSequence = try unsafe request.stop_at_eos.choice("\(name).stop_at_eos") ?? true
     maximumDepth = unsafe request.max_depth == 0 ? nil : Int(request.max_depth)
     targetDepth = unsafe request.target_depth == 0 ? nil : request.target_depth
@@ -63,10 +65,15 @@ struct EventCallback {
         unsafe value.top_count = count
         unsafe value.top_tokens = count == 0 ? nil : UnsafePointer(tokens.baseAddress)
         unsafe value.top_logprobs = count == 0 ? nil : UnsafePointer(logprobs.baseAddress)
-        return switch calling({ unsafe function(user, &value) }) {
-        case 0: .goOn
-        case 1: .endSequence
-        default: .endAll
+        unsafe value.cut_length = event.cutByteCount
+        return unsafe event.textBytes.withUnsafeBytes { text in
+          unsafe value.text = text.isEmpty ? nil : text.baseAddress?.assumingMemoryBound(to: CChar.self)
+          unsafe value.text_length = text.count
+          return switch calling({ unsafe function(user, &value) }) {
+          case 0: .goOn
+          case 1: .endSequence
+          default: .endAll
+          }
         }
       }
     }

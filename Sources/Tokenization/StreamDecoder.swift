@@ -19,18 +19,29 @@ public struct StreamDecoder: Sendable {
   /// - Returns: the bytes that are complete by now; often none.
   /// - Throws: `invalidToken` for an id outside the vocabulary; the decoder stays as it was.
   public mutating func push(_ id: Int32) throws(RallyError) -> [UInt8] {
-    try tokenizer.check(id)
-    if Int(id) >= tokenizer.tokenCount || (skipsSpecialTokens && tokenizer.isSpecial(id)) { return [] }
-    var bytes = pending
-    tokenizer.append(id, isFirst: isFirst, to: &bytes)
-    isFirst = false
-    let end = Self.completeByteCount(of: bytes.span)
-    pending = Array(bytes[end...])
-    bytes.removeSubrange(end...)
+    var bytes: [UInt8] = []
+    try push(id, appendingTo: &bytes)
     return bytes
   }
 
-  /// The bytes still held back, an incomplete character; the decoder starts anew.
+  /// As `push`, without an array of its own: `bytes` grow by those that are complete by now.
+  public mutating func push(_ id: Int32, appendingTo bytes: inout [UInt8]) throws(RallyError) {
+    try tokenizer.check(id)
+    if Int(id) >= tokenizer.tokenCount || (skipsSpecialTokens && tokenizer.isSpecial(id)) { return }
+    let start = bytes.count
+    bytes += pending
+    tokenizer.append(id, isFirst: isFirst, to: &bytes)
+    isFirst = false
+    let end = start + Self.completeByteCount(of: bytes.span.extracting(start...))
+    pending.removeAll(keepingCapacity: true)
+    pending += bytes[end...]
+    bytes.removeSubrange(end...)
+  }
+
+  /// Bytes held back, the beginning of a character.
+  public var pendingByteCount: Int { pending.count }
+
+  /// The bytes still held back, an incomplete character; the decoder starts again.
   public mutating func finish() -> [UInt8] {
     defer {
       pending = []

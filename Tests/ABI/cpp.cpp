@@ -1,5 +1,6 @@
 /* The C++ face: values, exceptions with their codes, and exceptions of callbacks that never cross the C boundary. */
 #include "check.h"
+#include "stop_cases.h"
 #include <cmath>
 #include <fstream>
 #include <iterator>
@@ -202,6 +203,32 @@ static void test_wishes(const rally::Model &model) {
   CHECK(code_of([&] { runner.generate(text); }) == RALLY_INVALID_ARGUMENT);
 }
 
+/* The table of cases of stop strings that every host runs. */
+static void test_stops_of_the_table() {
+  const rally::Model model(STOP_MODEL);
+  rally::Runner runner(model);
+  std::FILE *table = std::fopen(STOP_CASES, "r");
+  stop_case expected;
+  int count = 0;
+  CHECK(table && stop_case_read(table, &expected));
+  for (; table && stop_case_read(table, &expected); count++) {
+    rally::Request request;
+    request.tokens = model.encode(expected.prompt);
+    request.max_tokens = static_cast<size_t>(expected.max_tokens);
+    request.stop_strings.assign(expected.stops, expected.stops + expected.stop_count);
+    request.include_stop = expected.include_stop;
+    request.skip_special = expected.skip_special;
+    std::string text;
+    for (int i = 0; i < expected.piece_count; i++) text += expected.pieces[i];
+    const auto found = runner.generate(request);
+    CHECK(found.text == text && found.stop_string == expected.stop_string);
+    CHECK(found.tokens.size() == static_cast<size_t>(expected.piece_count));
+    CHECK(found.finish_reason == (strcmp(expected.finish_reason, "stop") ? RALLY_FINISH_LIMIT : RALLY_FINISH_STOP));
+  }
+  CHECK(count >= 19);
+  if (table) std::fclose(table);
+}
+
 /* Three requests that arrive over time and end in three ways; each as it would be alone. */
 static void test_engine(const rally::Model &model) {
   CHECK(rally::Engine::memory(model) > 0);
@@ -329,6 +356,7 @@ int main(int argc, char **argv) {
     test_watching(argv[1]);
     test_generate(model);
     test_wishes(model);
+    test_stops_of_the_table();
     test_engine(model);
     test_rate(rater);
     test_exposure(model);

@@ -8,18 +8,17 @@ from collections import deque
 from collections.abc import Iterator
 from ctypes import byref, c_size_t, c_uint64
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self, TypedDict, Unpack
+from typing import Any, Literal, Self, TypedDict, Unpack
 
 import numpy as np
 
 from . import _handles, _library
 from ._handles import Handle, Turn
 from ._library import Library
-from .events import Event, EventCopy, add_texts, copied, parsed
+from .events import Event, EventCopy, copied, parsed, request_of
 from .model import Model
 from .rows import check_names, choice, integer
 from .sampling import Prompt, RequestTemplate, Sampling
-from .tokenizer import TextStream
 
 
 class EngineOptions(TypedDict, total=False):
@@ -49,18 +48,11 @@ class EngineOptions(TypedDict, total=False):
     share_prefixes: bool
 
 
-class _Texts(NamedTuple):
-    """What completes the events of an unfinished request."""
-
-    stream: TextStream | None
-    stop_strings: list[str]
-
-
 class Engine:
     """Continues any number of texts together, which come and go at every step.
 
     A step runs the model's block once for the tokens of all requests, each at its own recursion. What a request
-    generates is the same bits whatever runs beside it, and the same as `Model.generate` gives.
+    generates is the same bits whatever else runs, and the same as `Model.generate` gives.
 
     `submit`, `cancel` and `cancel_all` may be called at any time from any thread; calls of the other methods take
     turns. An engine has worker threads and memory of its own, beside those of the model's own calls.
@@ -97,8 +89,8 @@ class Engine:
         self._handle = Handle(self._library, "rally_engine_close", engine.value, f"engine of {self._model._name}")
 
         self._turn = Turn()
-        self._unfinished: dict[int, _Texts] = {}
-        self._registering = threading.Lock()  # nobody looks for a request between its number and its entry above
+        self._unfinished: dict[int, list[str]] = {}  # and their stop strings
+        self._registering = threading.Lock()  # no request is looked for between its number and its entry above
         self._copies: list[EventCopy] = []
         self._events: deque[Event] = deque()  # reported and not yet given out
         copies = self._copies
@@ -163,7 +155,7 @@ class Engine:
         max_tokens : int, optional
             Tokens to generate; None or 0: until the context or the cache is full.
         seed : int
-            The same seed gives the same text, whatever runs beside it.
+            The same seed gives the same text, whatever else runs.
         priority : int
             Higher goes first, equal ones in the order of submission.
         skip_special : bool
@@ -182,10 +174,9 @@ class Engine:
             What is wrong with the request; LIMIT_EXCEEDED: the cache cannot hold prompt and `max_tokens`.
         """
         tokens = self._model._rows([prompt]).tokens
-        template = RequestTemplate(self._library, how)
+        template = RequestTemplate(self._library, how, skip_special)
         request = template.request(tokens, _limit(max_tokens), seed, priority)
-        stream = self._model._text_stream(skip_special)
-        return self._registered(stream, template, "rally_engine_submit", byref(request))
+        return self._registered(template, "rally_engine_submit", byref(request))
 
     def cancel(self, request: int) -> None:
         """Ends a request at the next step, whose event says "cancelled". Unknown or finished: nothing."""
@@ -286,8 +277,7 @@ class Engine:
         Returns
         -------
         int
-            Its number in events. They count on from where it was; their texts begin anew, so one may lack the
-            beginning of a character that saving has cut.
+            Its number in events. They count on from where it was, and so do their texts.
 
         Raises
         ------
@@ -296,23 +286,20 @@ class Engine:
             place that it needs is not free now, step and try again.
         """
         array = np.frombuffer(data, np.uint8)
-        template = RequestTemplate(self._library, how)
+        template = RequestTemplate(self._library, how, skip_special)
         request = template.request(np.empty(0, np.int32), _limit(max_tokens), seed, priority)
-        stream = self._model._text_stream(skip_special)
         _ = self._handle.address
         with self._turn:
-            return self._registered(
-                stream, template, "rally_engine_restore", array.ctypes.data, array.size, byref(request)
-            )
+            return self._registered(template, "rally_engine_restore", array.ctypes.data, array.size, byref(request))
 
     # How the methods above call the library
 
-    def _registered(self, stream: TextStream | None, template: RequestTemplate, function: str, *arguments: Any) -> int:
+    def _registered(self, template: RequestTemplate, function: str, *arguments: Any) -> int:
         """Calls a function that gives a request its number, and files what its events will need under it."""
         address, number = self._handle.address, c_size_t()
         with self._registering:
             self._library.call(function, address, *arguments, byref(number))
-            self._unfinished[number.value] = _Texts(stream, template.stop_strings)
+            self._unfinished[number.value] = template.stop_strings
         return number.value
 
     def _step(self) -> None:
@@ -331,11 +318,10 @@ class Engine:
                 self._copies.clear()
 
     def _take(self, copy: EventCopy) -> None:
-        event, stop_string = parsed(copy)
-        texts = self._unfinished.get(event.request)
-        if texts is None:  # closed meanwhile
+        stop_strings = self._unfinished.get(request_of(copy))
+        if stop_strings is None:  # closed meanwhile
             return
-        add_texts(event, stop_string, texts.stream, texts.stop_strings)
+        event = parsed(copy, stop_strings, self._model.info.has_tokenizer)
         if event.finish_reason is not None:
             del self._unfinished[event.request]
         self._events.append(event)

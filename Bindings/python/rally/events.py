@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Sequence
 from ctypes import sizeof, string_at
 from dataclasses import dataclass, field
@@ -12,7 +13,6 @@ from typing import TypeAlias
 import numpy as np
 
 from . import _library
-from .tokenizer import TextStream
 
 
 class FinishReason(StrEnum):
@@ -51,7 +51,8 @@ class Event:
     token : int
         -1: none, the text was cancelled.
     text : str or None
-        What became complete with this token, often nothing; None where the model has no tokenizer.
+        What is certain by now, often nothing: no part of a character, and nothing that may still become a stop string.
+        The texts of all events are the text. None where the model has no tokenizer.
     depth : int
         Recursions run by the token that this one was predicted from.
     logprob : float
@@ -62,6 +63,9 @@ class Event:
         The stop string that this token completed.
     top_logprobs : list of (int, float)
         The most probable tokens and their log-probabilities, most probable first, as many as `logprobs` asked for.
+    cut_length : int
+        Bytes at the end of the decoded tokens that the text leaves out: the stop string, and what follows it in its
+        token.
     """
 
     request: int
@@ -73,41 +77,46 @@ class Event:
     finish_reason: FinishReason | None
     stop_string: str | None = None
     top_logprobs: list[tuple[int, float]] = field(default_factory=list)
+    cut_length: int = 0
 
 
-# ctypes and struct have the same letters for the same types, but for pointers.
-_EVENT = struct.Struct("@" + "".join(getattr(kind, "_type_", "P") for _, kind, *_ in _library.Event._fields_))
+# ctypes and struct have the same letters for the same numbers.
+_LETTERS = [getattr(kind, "_type_", "P") for _, kind, *_ in _library.Event._fields_]
+_EVENT = struct.Struct("@" + "".join(letter if letter in "iIlLqQfd" else "P" for letter in _LETTERS))
 _EVENT_SIZE = sizeof(_library.Event)
 _TOP_COUNT = _library.Event.top_count.offset
+_TEXT = struct.Struct("@PQ")  # its address and length
+_TEXT_OFFSET = _library.Event.text.offset
 
-EventCopy: TypeAlias = tuple[bytes, bytes, bytes]
+EventCopy: TypeAlias = tuple[bytes, bytes, bytes, bytes]
 
 
 def copied(address: int) -> EventCopy:
-    """The bytes of a ``rally_event`` and of its two arrays: all that has to happen while the library waits."""
+    """The bytes of a ``rally_event``, its text and its two arrays: all that has to happen while the library waits."""
     event = string_at(address, _EVENT_SIZE)
+    start, length = _TEXT.unpack_from(event, _TEXT_OFFSET)
+    text = string_at(start, length) if length else b""
     if not event[_TOP_COUNT]:  # at most 64, so its lowest byte says it all
-        return event, b"", b""
+        return event, text, b"", b""
     places, size = _library.Event.from_address(address), 4 * event[_TOP_COUNT]
-    return event, string_at(places.top_tokens, size), string_at(places.top_logprobs, size)
+    return event, text, string_at(places.top_tokens, size), string_at(places.top_logprobs, size)
 
 
-def parsed(copy: EventCopy) -> tuple[Event, int]:
-    """The event, without its texts, and the index of its stop string."""
-    data, tokens, logprobs = copy
-    _, request, index, token, depth, logprob, reason, stop_string, top_count, _, _ = _EVENT.unpack(data)
+def request_of(copy: EventCopy) -> int:
+    """The request that an event is about."""
+    return int.from_bytes(copy[0][8:16], sys.byteorder)
+
+
+def parsed(copy: EventCopy, stop_strings: Sequence[str], has_text: bool) -> Event:
+    """The event of a request with these stop strings."""
+    data, text, tokens, logprobs = copy
+    fields = _EVENT.unpack(data)
+    _, request, index, token, depth, logprob, reason, stop, top_count, _, _, _, _, cut_length, *_ = fields
     top: list[tuple[int, float]] = []
     if top_count:
         pairs = np.frombuffer(tokens, np.int32).tolist(), np.frombuffer(logprobs, np.float32).tolist()
         top = list(zip(*pairs, strict=True))
-    return Event(request, index, token, None, depth, logprob, REASONS[reason], None, top), stop_string
-
-
-def add_texts(event: Event, stop_string: int, stream: TextStream | None, stop_strings: Sequence[str]) -> None:
-    """Completes an event with what its token adds to the text, and the stop string at this index."""
-    if stream is not None:
-        event.text = stream.push(event.token) if event.token >= 0 else ""
-        if event.finish_reason is not None:
-            event.text += stream.finish()
-    if stop_string >= 0:
-        event.stop_string = stop_strings[stop_string]
+    # A piece of text never ends within a character, so each can be decoded alone.
+    shown = text.decode("utf-8", "replace") if has_text else None
+    stop_string = stop_strings[stop] if stop >= 0 else None
+    return Event(request, index, token, shown, depth, logprob, REASONS[reason], stop_string, top, cut_length)

@@ -15,10 +15,9 @@ import numpy.typing as npt
 from . import _library
 from ._handles import Call
 from .errors import RallyError, Status
-from .events import REASONS, Event, EventCopy, FinishReason, add_texts, copied, parsed
+from .events import REASONS, Event, EventCopy, FinishReason, copied, parsed
 from .rows import Rows, integer
 from .sampling import RequestTemplate, Sampling
-from .tokenizer import TextStream
 
 if TYPE_CHECKING:
     from .model import Model
@@ -33,7 +32,7 @@ class Generation:
     tokens : list of int
         The n generated tokens.
     text : str or None
-        Their text; None where the model has no tokenizer.
+        Their text, without the stop string that ended it; None where the model has no tokenizer.
     depth : ndarray, shape [n], int32
         Recursions run by the token that each was predicted from.
     logprobs : ndarray, shape [n], float32
@@ -46,6 +45,9 @@ class Generation:
         The stop string that ended the text.
     top_logprobs : list of n lists of (int, float)
         For each token the most probable ones and their log-probabilities, as many as `logprobs` asked for.
+    cut_length : int
+        Bytes at the end of the decoded tokens that the text leaves out: the stop string, and what follows it in its
+        token.
     """
 
     tokens: list[int]
@@ -56,6 +58,7 @@ class Generation:
     prompt_depth: npt.NDArray[np.int32]
     stop_string: str | None = None
     top_logprobs: list[list[tuple[int, float]]] = field(default_factory=list)
+    cut_length: int = 0
 
 
 def is_one_prompt(prompt: Any) -> bool:
@@ -71,11 +74,18 @@ class Requests:
     """`rally_request` structs for a batch of prompts, and the memory they point to."""
 
     def __init__(
-        self, model: Model, prompts: Rows, max_tokens: int | None, seed: int | Sequence[int], how: Sampling
+        self,
+        model: Model,
+        prompts: Rows,
+        max_tokens: int | None,
+        seed: int | Sequence[int],
+        skip_special: bool,
+        how: Sampling,
     ) -> None:
         count = len(prompts)
         self.prompts = prompts
-        self.template = RequestTemplate(model._library, how)
+        self.skip_special = skip_special
+        self.template = RequestTemplate(model._library, how, skip_special)
         seeds = list(seed) if isinstance(seed, Iterable) else [seed] * count
         if len(seeds) != count:
             raise RallyError(Status.INVALID_ARGUMENT, f"seed: expected one, or {count} of them, found {len(seeds)}")
@@ -103,6 +113,8 @@ def generate(model: Model, requests: Requests, timeout: float | None) -> list[Ge
     token_counts = np.zeros(count, np.uintp)
     finish_reasons = np.zeros(count, np.intc)
     prompt_depths = np.empty(prompts.tokens.size, np.int32)
+    stops = np.full(count, -1, np.int32)
+    cuts = np.zeros(count, np.uintp)
 
     places = model._library.new("rally_generation")
     places.stride = stride
@@ -112,29 +124,29 @@ def generate(model: Model, requests: Requests, timeout: float | None) -> list[Ge
     places.token_counts = token_counts.ctypes.data
     places.finish_reasons = finish_reasons.ctypes.data
     places.prompt_depths = prompt_depths.ctypes.data
+    places.stop_strings = stops.ctypes.data
+    places.cut_lengths = cuts.ctypes.data
     places.timeout_seconds = timeout or 0.0
     copies: list[EventCopy] = []
     callback = _library.EventCallback(0)
-    if template.top_count or template.stop_strings:  # the one thing that the arrays have no place for
+    if template.top_count:  # the one thing that the arrays have no place for
 
         def on_event(user: int | None, address: int) -> int:
             copies.append(copied(address))
             return 0
 
         callback = _library.EventCallback(on_event)
-    buffers = (tokens, depths, logprobs, token_counts, finish_reasons, prompt_depths)
+    buffers = (tokens, depths, logprobs, token_counts, finish_reasons, prompt_depths, stops, cuts)
 
     def run(keep: Any = buffers) -> None:  # what `places` points to, alive as long as the call
         model._library.call("rally_generate", model._runner(), requests.structs, count, callback, None, byref(places))
 
     model._compute(run)
     tops: list[list[list[tuple[int, float]]]] = [[] for _ in range(count)]
-    stops: list[str | None] = [None] * count
-    for event, stop_string in map(parsed, copies):
+    for copy in copies:
+        event = parsed(copy, template.stop_strings, False)
         if event.top_logprobs:
             tops[event.request].append(event.top_logprobs)
-        if stop_string >= 0:
-            stops[event.request] = template.stop_strings[stop_string]
     results = []
     for index, length in enumerate(map(int, token_counts)):
         generated = tokens[index, :length].tolist()
@@ -142,24 +154,33 @@ def generate(model: Model, requests: Requests, timeout: float | None) -> list[Ge
         results.append(
             Generation(
                 tokens=generated,
-                text=model.decode(generated) if model.info.has_tokenizer else None,
+                text=_text(model, generated, requests.skip_special, int(cuts[index])),
                 depth=depths[index, :length].copy(),
                 logprobs=logprobs[index, :length].copy(),
                 finish_reason=REASONS[int(finish_reasons[index])] or FinishReason.CANCELLED,
                 prompt_depth=prompt_depths[start:stop].copy(),
-                stop_string=stops[index],
+                stop_string=template.stop_strings[stops[index]] if stops[index] >= 0 else None,
                 top_logprobs=tops[index],
+                cut_length=int(cuts[index]),
             )
         )
     return results
 
 
-def stream(model: Model, requests: Requests, skip_special: bool) -> Iterator[Event]:
+def _text(model: Model, tokens: list[int], skip_special: bool, cut_length: int) -> str | None:
+    if not model.info.has_tokenizer:
+        return None
+    text = model.decode_bytes(tokens, skip_special)
+    return text[: len(text) - cut_length].decode("utf-8", "replace")
+
+
+def stream(model: Model, requests: Requests) -> Iterator[Event]:
     """Continues one prompt; its arguments are checked by now, and it computes from the first `next` on."""
-    return _events(model, requests, model._text_stream(skip_special))
+    _ = model._handle.address
+    return _events(model, requests)
 
 
-def _events(model: Model, requests: Requests, text: TextStream | None) -> Iterator[Event]:
+def _events(model: Model, requests: Requests) -> Iterator[Event]:
     events: queue.SimpleQueue[EventCopy | None] = queue.SimpleQueue()
     reader_left = threading.Event()
 
@@ -179,9 +200,7 @@ def _events(model: Model, requests: Requests, text: TextStream | None) -> Iterat
     threading.Thread(target=call.run, name="rally stream").start()
     try:
         while (copy := events.get()) is not None:
-            event, stop_string = parsed(copy)
-            add_texts(event, stop_string, text, requests.template.stop_strings)
-            yield event
+            yield parsed(copy, requests.template.stop_strings, model.info.has_tokenizer)
         call.result()
     finally:
         reader_left.set()

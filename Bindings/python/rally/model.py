@@ -23,7 +23,6 @@ from .generation import Generation
 from .info import ModelInfo, TensorInfo
 from .rows import Row, Rows, choice, integer, is_integer, row_lengths, split
 from .sampling import Prompt, Sampling
-from .tokenizer import TextStream, TokenBytes
 
 T = TypeVar("T")
 Floats = npt.NDArray[np.float32]
@@ -107,7 +106,6 @@ class Model:
         self._library = _library.library()
         self._turn = Turn()
         self._runner_handle: Handle | None = None
-        self._token_bytes: dict[bool, TokenBytes] = {}
 
         interrupted = threading.Event()
         options = self._library.new("rally_model_options")
@@ -338,6 +336,7 @@ class Model:
         max_tokens: int | None = None,
         *,
         seed: int | Sequence[int] = 0,
+        skip_special: bool = False,
         timeout: float | None = None,
         **how: Unpack[Sampling],
     ) -> Any:
@@ -349,7 +348,9 @@ class Model:
         max_tokens : int, optional
             Tokens to generate; None or 0: until the context is full.
         seed : int, or one per prompt
-            The same seed gives the same text, whatever runs beside it.
+            The same seed gives the same text, whatever else runs.
+        skip_special : bool
+            Whether special tokens are left out of the text.
         timeout : float, optional
             Seconds after which all end as "cancelled", with what they have.
         **how
@@ -366,7 +367,7 @@ class Model:
         """
         single = generation.is_one_prompt(prompt)
         prompts = self._rows([prompt] if single else prompt)
-        requests = generation.Requests(self, prompts, max_tokens, seed, how)
+        requests = generation.Requests(self, prompts, max_tokens, seed, skip_special, how)
         results: list[Generation] = generation.generate(self, requests, timeout)
         return results[0] if single else results
 
@@ -394,10 +395,10 @@ class Model:
         Yields
         ------
         Event
-            The texts of all events are the text of all tokens; none of them splits a character.
+            The texts of all events are the text that `generate` gives; none of them splits a character.
         """
-        requests = generation.Requests(self, self._rows([prompt]), max_tokens, seed, how)
-        return generation.stream(self, requests, skip_special)
+        requests = generation.Requests(self, self._rows([prompt]), max_tokens, seed, skip_special, how)
+        return generation.stream(self, requests)
 
     # Raters
 
@@ -512,14 +513,6 @@ class Model:
                 for row in rows
             ]
         return Rows.pack(rows)
-
-    def _text_stream(self, skip_special: bool) -> TextStream | None:
-        """For the text of one request; None without a tokenizer."""
-        if not self._info.has_tokenizer:
-            return None
-        if skip_special not in self._token_bytes:
-            self._token_bytes[skip_special] = TokenBytes(self._library, self._handle.address, skip_special)
-        return TextStream(self._token_bytes[skip_special])
 
     def _run(
         self,

@@ -33,7 +33,10 @@ class Sampling(TypedDict, total=False):
     min_p : float
         Only tokens with this share of the most probable one's probability, in [0, 1].
     stop : int, str, or a sequence of these
-        Tokens and texts that end the text; the token that is one, or completes one, is the last.
+        Tokens and texts that end the text; the token that is one, or completes one, is the last. Texts are looked for
+        in the generated text alone; the one that is complete first counts, of several complete at once the longest.
+    include_stop : bool
+        Whether the text keeps the stop string that ends it.
     stop_at_eos : bool, optional
         Whether the model's eos token ends the text too; None: yes.
     repetition_penalty : float
@@ -41,9 +44,9 @@ class Sampling(TypedDict, total=False):
     presence_penalty, frequency_penalty : float
         Subtracted from the logits of tokens that were generated: once, and for each time that they were. 0: none.
     logit_bias : mapping of int to float
-        What is added to the logits of single tokens, behind the penalties; ``-inf`` forbids a token.
+        What is added to the logits of single tokens, after the penalties; ``-inf`` forbids a token.
     logprobs : int
-        How many most probable tokens are reported beside each one, at most 64.
+        How many most probable tokens are reported with each one, at most 64.
     max_depth : int, optional
         Recursions a token may run; None: the model's own number.
     target_depth : float, optional
@@ -56,6 +59,7 @@ class Sampling(TypedDict, total=False):
     top_p: float
     min_p: float
     stop: Stop
+    include_stop: bool
     stop_at_eos: bool | None
     repetition_penalty: float
     presence_penalty: float
@@ -78,7 +82,7 @@ class RequestTemplate:
         In the order of the request: events name them by their index.
     """
 
-    def __init__(self, library: Library, how: Sampling) -> None:
+    def __init__(self, library: Library, how: Sampling, skip_special: bool = False) -> None:
         wishes: dict[str, Any] = {**how}
         check_names(wishes, Sampling)
         self._library = library
@@ -90,6 +94,8 @@ class RequestTemplate:
         self._struct.max_depth = integer("max_depth", wishes.get("max_depth") or 0, 0, 2**32 - 1)
         self._struct.target_depth = wishes.get("target_depth") or 0.0
         self._struct.stop_at_eos = choice("stop_at_eos", wishes.get("stop_at_eos"), _library.SWITCHES)
+        self._struct.include_stop = choice("include_stop", wishes.get("include_stop", False), _library.SWITCHES)
+        self._struct.skip_special = choice("skip_special", skip_special, _library.SWITCHES)
         self._set_stops(wishes.get("stop", ()))
         self._set_biases(wishes.get("logit_bias") or {})
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import threading
 from collections.abc import Callable
 from ctypes import byref, c_size_t
 from typing import Any
@@ -12,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _library
-from ._handles import Handle
 from ._library import Library
 from .errors import RallyError, Status
 from .rows import Tokens, choice
@@ -59,49 +56,3 @@ def _filled(fill: Callable[[int | None, int, Any], None], guess: int, dtype: typ
         buffer = np.empty(count.value, dtype)
         fill(buffer.ctypes.data, buffer.size, byref(count))
     return buffer[: count.value]
-
-
-class TokenBytes(dict[int, bytes]):
-    """The bytes that each token stands for; the library is asked for a token once. Outlives the model."""
-
-    def __init__(self, library: Library, model: int | None, skip_special: bool) -> None:
-        self._library = library
-        self._one_at_a_time = threading.Lock()
-        wishes = options(library, skip_special=skip_special)
-        decoder = _library.Handle()
-        library.call("rally_decoder_open", model, byref(wishes), byref(decoder))
-        self._decoder = Handle(library, "rally_decoder_close", decoder.value, "decoder")
-
-    def __missing__(self, token: int) -> bytes:
-        with self._one_at_a_time:
-            text = self[token] = self._taken("rally_decoder_push", token) + self._taken("rally_decoder_finish")
-        return text
-
-    def _taken(self, name: str, *token: int) -> bytes:
-        capacity, length = 256, c_size_t()
-        while True:
-            buffer = np.empty(capacity, np.uint8)
-            try:
-                address = buffer.ctypes.data
-                self._library.call(name, self._decoder.address, *token, address, capacity, byref(length))
-            except RallyError as error:
-                if error.code != Status.BUFFER_TOO_SMALL or capacity >= 1 << 24:
-                    raise
-                capacity *= 8  # the token was not taken
-            else:
-                return buffer[: length.value].tobytes()
-
-
-class TextStream:
-    """Tokens in, text out, as it becomes complete: a piece never splits a character."""
-
-    def __init__(self, table: TokenBytes) -> None:
-        self._table = table
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def push(self, token: int) -> str:
-        return self._decoder.decode(self._table[token])
-
-    def finish(self) -> str:
-        """What was held back: an unfinished character at most."""
-        return self._decoder.decode(b"", True)

@@ -14,10 +14,10 @@ import models
 import numpy as np
 import pytest
 import torch
+from streams import TextStream
 
 import rally
 from rally import FinishReason, RallyError, Status
-from rally.tokenizer import TextStream, TokenBytes
 
 PROMPT = "the sea and the other"
 
@@ -168,13 +168,9 @@ def test_a_stream_is_the_text(lm: rally.Model) -> None:
     assert "".join(event.text or "" for event in events) == whole.text
 
 
-def text_stream(model: rally.Model, skip_special: bool = False) -> TextStream:
-    return TextStream(TokenBytes(model._library, model._handle.address, skip_special))
-
-
 @pytest.mark.parametrize("text", ["naïve café", "ラリーの長さ", "🎾👩‍👩‍👧 and é", "𝔐𝔬ℜ"])
 def test_a_stream_never_splits_a_character(lm: rally.Model, text: str) -> None:
-    stream = text_stream(lm)
+    stream = TextStream(lm)
     tokens = lm.encode(text)
     assert len(tokens) > len(text) / 2
     pieces = [stream.push(token) for token in tokens] + [stream.finish()]
@@ -189,16 +185,16 @@ def test_pieces_are_the_decoded_text_for_any_bytes(lm: rally.Model) -> None:
     random = np.random.default_rng(5)
     for _ in range(200):
         tokens = random.integers(100, 256, 30).tolist()
-        stream = text_stream(lm)
+        stream = TextStream(lm)
         assert "".join([*map(stream.push, tokens), stream.finish()]) == lm.decode(tokens)
 
 
 def test_special_tokens_in_streams(lm: rally.Model) -> None:
     eos = lm.info.eos_token_id
     assert eos is not None
-    kept = text_stream(lm)
+    kept = TextStream(lm)
     assert kept.push(eos) == models.END
-    left_out = text_stream(lm, skip_special=True)
+    left_out = TextStream(lm, skip_special=True)
     assert left_out.push(eos) == ""
 
 

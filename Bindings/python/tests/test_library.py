@@ -10,6 +10,7 @@ from ctypes import sizeof
 from pathlib import Path
 
 import pytest
+
 import rally
 from rally._c.functions import FALLIBLE, PLAIN
 from rally._c.structs import STRUCTS

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import tokenizer_corpus
+from streams import TextStream
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import rally
 from rally import RallyError, Status
 from rally.convert import convert
-from rally.tokenizer import TextStream, TokenBytes
 
 END = "<|endoftext|>"
 ADDED = [AddedToken("<tool>", special=False, normalized=False), AddedToken("<|im_start|>", special=True)]
@@ -80,7 +80,7 @@ def test_every_line(pair: tuple[rally.Model, Tokenizer], corpus: list[bytes]) ->
 def test_every_line_as_a_stream(pair: tuple[rally.Model, Tokenizer], corpus: list[bytes]) -> None:
     """Pieces of text: whole characters, and together the text."""
     model, _ = pair
-    stream = TextStream(TokenBytes(model._library, model._handle.address, skip_special=False))
+    stream = TextStream(model)
     for line in corpus[::50]:
         tokens = model.encode(line)
         pieces = [*map(stream.push, tokens), stream.finish()]

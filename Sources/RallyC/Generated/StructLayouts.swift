@@ -145,6 +145,8 @@ func layoutLines() -> [String] {
     ("stop_string_count", \rally_request.stop_string_count),
     ("top_logprobs", \rally_request.top_logprobs),
     ("priority", \rally_request.priority),
+    ("include_stop", \rally_request.include_stop),
+    ("skip_special", \rally_request.skip_special),
   ] as [(String, PartialKeyPath<rally_request>)])
   unsafe lines += layout("rally_event", [
     ("struct_size", \rally_event.struct_size),
@@ -158,6 +160,9 @@ func layoutLines() -> [String] {
     ("top_count", \rally_event.top_count),
     ("top_tokens", \rally_event.top_tokens),
     ("top_logprobs", \rally_event.top_logprobs),
+    ("text", \rally_event.text),
+    ("text_length", \rally_event.text_length),
+    ("cut_length", \rally_event.cut_length),
   ] as [(String, PartialKeyPath<rally_event>)])
   unsafe lines += layout("rally_generation", [
     ("struct_size", \rally_generation.struct_size),
@@ -169,6 +174,8 @@ func layoutLines() -> [String] {
     ("finish_reasons", \rally_generation.finish_reasons),
     ("prompt_depths", \rally_generation.prompt_depths),
     ("timeout_seconds", \rally_generation.timeout_seconds),
+    ("stop_strings", \rally_generation.stop_strings),
+    ("cut_lengths", \rally_generation.cut_lengths),
   ] as [(String, PartialKeyPath<rally_generation>)])
   lines += layout("rally_engine_options", [
     ("struct_size", \rally_engine_options.struct_size),

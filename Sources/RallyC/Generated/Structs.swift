@@ -93,6 +93,8 @@ extension rally_request: SizedStruct {
     unsafe value.top_p = 1
     unsafe value.stop_at_eos = RALLY_DEFAULT
     unsafe value.repetition_penalty = 1
+    unsafe value.include_stop = RALLY_DEFAULT
+    unsafe value.skip_special = RALLY_DEFAULT
     return unsafe value
   }
   static var structName: String { "rally_request" }

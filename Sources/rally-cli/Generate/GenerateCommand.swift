@@ -38,6 +38,9 @@ struct GenerateCommand: ParsableCommand {
   @Option(parsing: .unconditionalSingleValue, help: "A text that ends the generation and is not written; may be repeated.")
   var stop: [String] = []
 
+  @Flag(help: "Write the --stop text that ended the generation, too.")
+  var includeStop = false
+
   @Flag(help: "Go on after the end-of-sequence token.")
   var ignoreEos = false
 
@@ -66,7 +69,7 @@ struct GenerateCommand: ParsableCommand {
     let printer = try GenerationPrinter(
       prompts: prompts, model: model, output: output,
       options: GenerationPrinter.Options(
-        stopTexts: stop, echoesPrompt: !noDisplayPrompt, showsDepth: showDepth, json: json))
+        echoesPrompt: !noDisplayPrompt, showsDepth: showDepth, json: json))
     try generate(prompts, runner, printer)
     try printer.finish()
     if showDepth { for line in printer.histogram.lines(StandardError.style) { StandardError.line(line) } }
@@ -80,6 +83,10 @@ struct GenerateCommand: ParsableCommand {
       var request = GenerationRequest(tokens: prompt.tokens)
       request.maximumTokenCount = count == -1 ? nil : count
       request.sampling = sampling.parameters
+      request.stopStrings = stop
+      request.includesStop = includeStop
+      // With depths every token is to be seen.
+      request.skipsSpecialTokens = !showDepth
       request.stopsAtEndOfSequence = !ignoreEos
       request.maximumDepth = maxDepth
       request.targetDepth = targetDepth
@@ -105,7 +112,7 @@ struct GenerateCommand: ParsableCommand {
     for path in paths {
       var input = try TextInput(path: path)
       var text = try input.readAll()
-      // Editors end files with a line end that nobody meant as part of the prompt.
+      // Editors end files with a line end that is not meant as part of the prompt.
       if text.last == UInt8(ascii: "\n") {
         text.removeLast()
         if text.last == UInt8(ascii: "\r") { text.removeLast() }

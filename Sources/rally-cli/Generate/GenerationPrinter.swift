@@ -3,7 +3,6 @@ import Rally
 /// Follows a generation and writes it: the first unfinished text as it grows, the others when their turn comes.
 final class GenerationPrinter {
   struct Options {
-    var stopTexts: [String]
     var echoesPrompt: Bool
     var showsDepth: Bool
     var json: Bool
@@ -23,10 +22,7 @@ final class GenerationPrinter {
 
   init(prompts: [Prompt], model: Model, output: StandardOutput, options: Options) throws(CommandFailure) {
     let tokenizer = try model.requireTokenizer()
-    transcripts = prompts.map {
-      Transcript(
-        prompt: $0, tokenizer: tokenizer, stopTexts: options.stopTexts, skipsSpecialTokens: !options.showsDepth)
-    }
+    transcripts = prompts.map { Transcript(prompt: $0, tokenizer: tokenizer) }
     greatestDepth = model.info.recursionCount
     histogram = DepthHistogram(greatestDepth: greatestDepth)
     statistics = GenerationStatistics(promptTokenCount: prompts.reduce(0) { $0 + $1.tokens.count })
@@ -45,24 +41,14 @@ final class GenerationPrinter {
   }
 
   func token(_ event: TokenEvent) -> EventReply {
-    var stops = false
-    if let token = event.token {
+    if event.token != nil {
       // The depth of the first is that of the prompt's last token, which was counted.
       if event.index > 0 { histogram.add(event.depth) }
       statistics.tokenDone(isFirst: event.index == 0)
-      attempt { () throws(CommandFailure) in
-        do throws(RallyError) {
-          stops = try transcripts[event.request].append(
-            token, depth: event.depth, logProbability: event.logProbability)
-        } catch {
-          throw CommandFailure(error)
-        }
-      }
     }
-    if let reason = event.finishReason { transcripts[event.request].finish(reason) }
+    transcripts[event.request].append(event)
     attempt { () throws(CommandFailure) in try showProgress() }
-    if failure != nil || Interrupt.isRequested { return .endAll }
-    return stops ? .endSequence : .goOn
+    return failure != nil || Interrupt.isRequested ? .endAll : .goOn
   }
 
   /// Writes what is left.

@@ -14,11 +14,8 @@ struct Transcript {
   private(set) var pieces: [Piece] = []
 
   private let tokenizer: TextTokenizer
-  private var decoder: StreamDecoder
-  private var matcher: StopMatcher
   /// Of tokens whose text is not complete.
   private var openDepths: [Int32] = []
-  private var isStopped = false
 
   /// Whole characters, and the depths of the tokens that they are of.
   struct Piece {
@@ -26,12 +23,10 @@ struct Transcript {
     var depths: [Int32]
   }
 
-  init(prompt: Prompt, tokenizer: TextTokenizer, stopTexts: [String], skipsSpecialTokens: Bool) {
+  init(prompt: Prompt, tokenizer: TextTokenizer) {
     self.prompt = prompt
     promptDepths = Array(repeating: 0, count: prompt.tokens.count)
     self.tokenizer = tokenizer
-    decoder = StreamDecoder(tokenizer: tokenizer, skipsSpecialTokens: skipsSpecialTokens)
-    matcher = StopMatcher(stopTexts)
   }
 
   mutating func setPromptDepth(_ depth: Int32, at index: Int) { promptDepths[index] = depth }
@@ -52,36 +47,21 @@ struct Transcript {
     return pieces
   }
 
-  /// - Returns: whether a stop text is complete.
-  mutating func append(_ token: Int32, depth: Int32, logProbability: Float) throws(RallyError) -> Bool {
-    tokens.append(token)
-    depths.append(depth)
-    logProbabilities.append(logProbability)
-    let (passed, stops) = matcher.push(try decoder.push(token))
-    text += passed
-    show(passed, depth: depth)
-    isStopped = stops
-    return stops
-  }
-
-  mutating func finish(_ reason: FinishReason) {
-    guard finishReason == nil else { return }
-    finishReason = isStopped ? .stop : reason
-    // An unfinished character is shown as such.
-    let unfinished = isStopped || decoder.finish().isEmpty ? "" : "\u{FFFD}"
-    let rest = matcher.finish() + Array(unfinished.utf8)
-    text += rest
-    endPiece(rest)
+  mutating func append(_ event: TokenEvent) {
+    if let token = event.token {
+      tokens.append(token)
+      depths.append(event.depth)
+      logProbabilities.append(event.logProbability)
+      openDepths.append(event.depth)
+    }
+    text += event.textBytes
+    if !event.textBytes.isEmpty || event.finishReason != nil { endPiece(event.textBytes) }
+    finishReason = event.finishReason
   }
 
   mutating func takePieces() -> [Piece] {
     defer { pieces.removeAll(keepingCapacity: true) }
     return pieces
-  }
-
-  private mutating func show(_ text: [UInt8], depth: Int32) {
-    openDepths.append(depth)
-    if !text.isEmpty { endPiece(text) }
   }
 
   private mutating func endPiece(_ text: [UInt8]) {

@@ -247,11 +247,20 @@ class Request(Structure):
         ("stop_string_count", c_size_t),
         ("top_logprobs", c_uint32),
         ("priority", c_int32),
+        ("include_stop", c_int),
+        ("skip_special", c_int),
     ]
 
 
 class Event(Structure):
-    """One generated token, or (token = -1) the end of a sequence that was cancelled between two tokens."""
+    """One generated token, or (token = -1) the end of a sequence that was cancelled between two tokens.
+
+    The texts of a request's events, one after the other, are its text: decoded tokens without the stop string
+    that ended them, and without what follows it in its token. What may still become a stop string, or is not yet
+    a whole character, comes with a later event, at the latest with the last. Stop strings are looked for in that
+    text alone, not in the prompt, and in special tokens where these appear in it. The one that is complete first
+    counts; of several complete at the same byte the longest.
+    """
 
     _fields_ = [
         ("struct_size", c_size_t),
@@ -265,6 +274,9 @@ class Event(Structure):
         ("top_count", c_size_t),
         ("top_tokens", Address),
         ("top_logprobs", Address),
+        ("text", c_char_p),
+        ("text_length", c_size_t),
+        ("cut_length", c_size_t),
     ]
 
 
@@ -281,6 +293,8 @@ class Generation(Structure):
         ("finish_reasons", Address),
         ("prompt_depths", Address),
         ("timeout_seconds", c_double),
+        ("stop_strings", Address),
+        ("cut_lengths", Address),
     ]
 
 

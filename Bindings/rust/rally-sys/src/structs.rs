@@ -318,9 +318,19 @@ pub struct rally_request {
     /// 0 (default). Engines: higher goes first, equal ones in the order of submission. When 64 in turn went ahead of an
     /// older one, the oldest of all goes first.
     pub priority: i32,
+    /// RALLY_DEFAULT (default) is OFF: the text leaves out the stop string that ends it.
+    pub include_stop: rally_switch,
+    /// RALLY_DEFAULT (default) is OFF: special tokens appear in the text.
+    pub skip_special: rally_switch,
 }
 
 /// One generated token, or (token = -1) the end of a sequence that was cancelled between two tokens.
+///
+/// The texts of a request's events, one after the other, are its text: decoded tokens without the stop string that
+/// ended them, and without what follows it in its token. What may still become a stop string, or is not yet a whole
+/// character, comes with a later event, at the latest with the last. Stop strings are looked for in that text alone,
+/// not in the prompt, and in special tokens where these appear in it. The one that is complete first counts; of several
+/// complete at the same byte the longest.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_event {
@@ -346,6 +356,12 @@ pub struct rally_event {
     pub top_tokens: *const i32,
     /// \[top_count\].
     pub top_logprobs: *const f32,
+    /// \[text_length\] UTF-8 that is certain by now, not NUL-terminated; valid during the callback.
+    pub text: *const c_char,
+    /// 0 also where the model has no tokenizer.
+    pub text_length: usize,
+    /// Bytes of the decoded tokens, from their end, that the text leaves out: with stop_string.
+    pub cut_length: usize,
 }
 
 /// Where the tokens go when no callback is wanted, or besides one. `stride` is the number of places per request.
@@ -370,6 +386,10 @@ pub struct rally_generation {
     pub prompt_depths: *mut i32,
     /// 0 (default): none.
     pub timeout_seconds: f64,
+    /// \[request_count\], or NULL: index of the stop string that ended each; -1: none.
+    pub stop_strings: *mut i32,
+    /// \[request_count\], or NULL: what rally_decode gives for the tokens is longer by so much.
+    pub cut_lengths: *mut usize,
 }
 
 /// How an engine is opened.

@@ -49,12 +49,24 @@ pub struct Event {
     pub stop_string: Option<usize>,
     /// As many tokens and log-probabilities as `top_logprobs` asked for, most probable first.
     pub top: Vec<(i32, f32)>,
+    /// What is certain by now: no part of a character, and nothing that may still become a stop string. Bytes that are no
+    /// character are U+FFFD. The texts of a request's events, one after the other, are its text.
+    pub text: String,
+    /// Bytes of the decoded tokens, from their end, that the text leaves out: the stop string, and what follows it in its token.
+    pub cut_length: usize,
 }
 
 impl Event {
     fn from_raw(raw: &sys::rally_event) -> Self {
         // SAFETY: the header promises top_count of both, NULL where there are none.
         let top = |index: usize| unsafe { (*raw.top_tokens.add(index), *raw.top_logprobs.add(index)) };
+        // SAFETY: the header promises text_length bytes, during the callback.
+        let text = match raw.text_length {
+            0 => String::new(),
+            length => {
+                String::from_utf8_lossy(unsafe { std::slice::from_raw_parts(raw.text.cast(), length) }).into_owned()
+            }
+        };
         Event {
             request: raw.request,
             index: raw.index,
@@ -64,6 +76,8 @@ impl Event {
             finish_reason: FinishReason::from_raw(raw.finish_reason),
             stop_string: usize::try_from(raw.stop_string).ok(),
             top: (0..raw.top_count).map(top).collect(),
+            text,
+            cut_length: raw.cut_length,
         }
     }
 }

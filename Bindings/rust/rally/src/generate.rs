@@ -25,6 +25,10 @@ pub struct Continuation {
     pub prompt_depths: Vec<i32>,
     /// Why it ended.
     pub finish_reason: FinishReason,
+    /// Their text, without the stop string that ended it; empty where the model has no tokenizer.
+    pub text: String,
+    /// Index of the stop string that ended the text.
+    pub stop_string: Option<usize>,
 }
 
 /// Arrays for the library to write to, `stride` places per request.
@@ -36,6 +40,7 @@ struct Collected {
     counts: Vec<usize>,
     reasons: Vec<sys::rally_finish_reason>,
     prompt_depths: Vec<i32>,
+    stop_strings: Vec<i32>,
 }
 
 impl Collected {
@@ -48,6 +53,7 @@ impl Collected {
             logprobs: vec![0.0; places],
             counts: vec![0; requests.len()],
             reasons: vec![0; requests.len()],
+            stop_strings: vec![-1; requests.len()],
             prompt_depths: vec![0; requests.iter().map(|request| request.tokens.len()).sum()],
         }
     }
@@ -61,11 +67,12 @@ impl Collected {
         raw.token_counts = self.counts.as_mut_ptr();
         raw.finish_reasons = self.reasons.as_mut_ptr();
         raw.prompt_depths = self.prompt_depths.as_mut_ptr();
+        raw.stop_strings = self.stop_strings.as_mut_ptr();
         raw.timeout_seconds = seconds(options.timeout);
         raw
     }
 
-    fn continuations(&self, requests: &[Request]) -> Vec<Continuation> {
+    fn continuations(&self, requests: &[Request], mut texts: Vec<String>) -> Vec<Continuation> {
         let mut prompt_depths = &self.prompt_depths[..];
         let of_request = |(index, request): (usize, &Request)| {
             let range = index * self.stride..index * self.stride + self.counts[index];
@@ -77,6 +84,8 @@ impl Collected {
                 logprobs: self.logprobs[range].to_vec(),
                 prompt_depths: own.to_vec(),
                 finish_reason: FinishReason::from_raw(self.reasons[index]),
+                text: std::mem::take(&mut texts[index]),
+                stop_string: usize::try_from(self.stop_strings[index]).ok(),
             }
         };
         requests.iter().enumerate().map(of_request).collect()
@@ -113,6 +122,11 @@ impl Runner {
         let stride = raw.iter().map(|request| request.max_tokens).max().unwrap_or(1);
         let mut collected = Collected::new(requests, stride);
         let mut generation = collected.raw(options);
+        let mut texts = vec![String::new(); requests.len()];
+        let mut on_token = |event: Event| {
+            texts[event.request].push_str(&event.text);
+            on_token(event)
+        };
         let mut listener = Listener::new(&mut on_token);
         let (handle, user) = (self.handle(), listener.user());
         let outcome = check(|error| unsafe {
@@ -128,7 +142,7 @@ impl Runner {
         });
         listener.finish();
         outcome?;
-        Ok(collected.continuations(requests))
+        Ok(collected.continuations(requests, texts))
     }
 
     /// Continues one request.

@@ -17,12 +17,17 @@ pub struct Request {
     pub top_p: f32,
     /// 0: all; relative to the most probable token.
     pub min_p: f32,
-    /// The same seed gives the same text, whatever runs beside it.
+    /// The same seed gives the same text, whatever else runs.
     pub seed: u64,
     /// End the text, and are its last token.
     pub stop_tokens: Vec<i32>,
-    /// End the text; the token that completes one is the last.
+    /// End the text; the token that completes one is the last. The one that is complete first counts, of several complete at
+    /// once the longest.
     pub stop_strings: Vec<String>,
+    /// The text keeps the stop string that ends it.
+    pub include_stop: bool,
+    /// Special tokens are left out of the text.
+    pub skip_special: bool,
     /// The model's eos token ends the text too.
     pub stop_at_eos: bool,
     /// Recursions a token may run; 0: the model's own number.
@@ -35,7 +40,7 @@ pub struct Request {
     pub presence_penalty: f32,
     /// The same, for each time that they were.
     pub frequency_penalty: f32,
-    /// Added to the logits of single tokens, behind the penalties; negative infinity forbids one.
+    /// Added to the logits of single tokens, after the penalties; negative infinity forbids one.
     pub bias: Vec<(i32, f32)>,
     /// Most probable tokens reported with each token, at most 64.
     pub top_logprobs: u32,
@@ -55,6 +60,8 @@ impl Default for Request {
             seed: 0,
             stop_tokens: Vec::new(),
             stop_strings: Vec::new(),
+            include_stop: false,
+            skip_special: false,
             stop_at_eos: true,
             max_depth: 0,
             target_depth: 0.0,
@@ -68,7 +75,7 @@ impl Default for Request {
     }
 }
 
-/// What a request lends to C beside its own arrays.
+/// What a request lends to C besides its own arrays.
 pub(crate) struct Lent {
     bias_tokens: Vec<i32>,
     bias_values: Vec<f32>,
@@ -106,6 +113,8 @@ impl Request {
         raw.stop_token_count = self.stop_tokens.len();
         raw.stop_strings = lent.stop_strings.as_ptr();
         raw.stop_string_count = lent.stop_strings.len();
+        raw.include_stop = i32::from(self.include_stop);
+        raw.skip_special = i32::from(self.skip_special);
         raw.stop_at_eos = i32::from(self.stop_at_eos);
         raw.max_depth = self.max_depth;
         raw.target_depth = self.target_depth;

@@ -140,6 +140,8 @@ layout! {
         stop_string_count,
         top_logprobs,
         priority,
+        include_stop,
+        skip_special,
     }
     rally_event {
         struct_size,
@@ -153,6 +155,9 @@ layout! {
         top_count,
         top_tokens,
         top_logprobs,
+        text,
+        text_length,
+        cut_length,
     }
     rally_generation {
         struct_size,
@@ -164,6 +169,8 @@ layout! {
         finish_reasons,
         prompt_depths,
         timeout_seconds,
+        stop_strings,
+        cut_lengths,
     }
     rally_engine_options {
         struct_size,
