@@ -59,7 +59,7 @@ def test_every_document_once_with_its_scores(
     assert [np.float32(row["window_scores"]).tolist() for row in rows] == [
         each.tolist() for each in alone.window_scores
     ]
-    assert [row["tokens"] for row in rows] == [len(rater.encode(text)) for text in corpus.texts.values()]
+    assert [row["token_count"] for row in rows] == [len(rater.encode(text)) for text in corpus.texts.values()]
     quantiles = (rankdata(alone.mean) - 0.5) / len(rows)
     np.testing.assert_allclose([row["quantile"] for row in rows], quantiles, atol=1e-12)
     scorer = rally.Scorer(rater_path)
@@ -144,7 +144,7 @@ def test_token_ids(rater: rally.Model, rater_path: Path, tmp_path: Path) -> None
         2: f"tokens: expected ids in [0, {models.VOCAB}), found {models.VOCAB} at place 1",
         4: f"tokens: expected ids in [0, {models.VOCAB}), found -1 at place 0",
         5: "no tokens",
-        7: "tokens: expected integers, found null",
+        7: "tokens: expected integers, found null at place 1",
     }
 
 
@@ -206,7 +206,7 @@ def test_a_column_of_sources(rater_path: Path, tmp_path: Path) -> None:
     assert "<b>" not in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_broken_files_are_rejected_from_where_they_break(rater_path: Path, tmp_path: Path) -> None:
+def test_broken_files_are_incomplete_from_where_they_break(rater_path: Path, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     lines = [json.dumps({"text": text}).encode() for text in corpora.texts(4000)]
@@ -219,8 +219,14 @@ def test_broken_files_are_rejected_from_where_they_break(rater_path: Path, tmp_p
     report = rate(rater_path, folder, tmp_path / "out", commit_tokens=1 << 16, max_windows=1, window=4)
     found = {Path(one["file"]).name: one for one in corpora.rejected(tmp_path / "out")}
     assert set(found) == {"a.jsonl.gz", "b.jsonl.zst", "c.parquet", "d.parquet"}
-    assert all(one["reason"].startswith("the file cannot be read from here on: ") for one in found.values())
-    assert "no column 'text'; there are body" in found["d.parquet"]["reason"]
+    assert found["a.jsonl.gz"]["reason"] == "damaged: gzip: it ends before its end"
+    assert found["b.jsonl.zst"]["reason"] == "damaged: zstd: it ends before its end"
+    assert found["c.parquet"]["reason"].startswith("damaged: ")
+    assert found["d.parquet"]["reason"] == "no column 'text'; there are body"
+    assert [found[name]["rows"] for name in sorted(found)] == [None, None, None, 1]
+    assert {Path(one["file"]).name: one["rows_lost"] for one in report["incomplete"]} == {
+        name: one["rows"] for name, one in found.items()
+    }
     assert report["sources"][-1]["documents"] == 1
 
 

@@ -38,7 +38,7 @@ def test_sequences(packed_path: Path, tmp_path: Path) -> None:
             own = [text for key, text in corpus.texts.items() if key.startswith(source)]
             stream = [token for text in own for token in [*model.encode(text), END]]
             sequences += [stream[start : start + LENGTH] for start in range(0, len(stream), LENGTH)]
-        assert [row["tokens"] for row in rows] == [len(sequence) for sequence in sequences]
+        assert [row["token_count"] for row in rows] == [len(sequence) for sequence in sequences]
         assert (np.array([row["score"] for row in rows], np.float32) == model.rate(sequences)).all()
         # An end token within, but for the last place, separates two documents.
         assert [row["documents"] for row in rows] == [1 + sequence[:-1].count(END) for sequence in sequences]
@@ -51,7 +51,7 @@ def test_sequences(packed_path: Path, tmp_path: Path) -> None:
 def test_documents_by_a_rater_of_packed_sequences(packed_path: Path, tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("the sea\n")
     run = Run(settings(packed_path, tmp_path / "in.txt", tmp_path / "out", packed=None, id=None))
-    assert run.warning is not None
-    assert "trained on packed sequences" in run.warning
+    assert run.warnings
+    assert "trained on packed sequences" in run.warnings[0]
     assert ":document" in run.finish()["columns"]["score"]["label"]
     run.close()

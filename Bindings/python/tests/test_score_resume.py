@@ -101,7 +101,7 @@ def rate_all(wishes: Settings) -> None:
         raise Crash
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rally.score.run.save_distributions", crash)
+        patch.setattr("rally.score.results.save_distributions", crash)
         with pytest.raises(Crash):
             score_corpus(wishes)
 

@@ -122,7 +122,7 @@ def convert(
         if isinstance(model, LanguageModel):
             model = with_ends(model, directory, config, tokenizer.parent if tokenizer else directory)
         total = sum(tensor.byte_count for tensor in tensors)
-        with tqdm(total=total, unit="B", unit_scale=True, desc=out.name, disable=quiet, leave=False) as bar:
+        with tqdm(total=total, unit="B", unit_scale=True, desc=out.name, disable=quiet or None, leave=False) as bar:
             written = write_model(out, model, tensors, external_data=external_data, progress=bar.update)
     return summarise(model, tensors, written)
 

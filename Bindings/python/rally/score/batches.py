@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ..rows import Rows
+from ..errors import RallyError, Status
 from .documents import Document, DocumentMaker, Rejection
-from .inputs import InputFile
-from .readers import Columns, UnreadableError, read_rows
+from .inputs import InputFile, version_now
+from .readers import read_rows
+from .rows import Columns, Lost
 
 #: Rows, rated and rejected, that end a batch of few tokens.
 _BATCH_ROWS = 1 << 14
@@ -29,15 +30,18 @@ class Cursor:
     file, row : int
         The file, by its place in the list, and the row within it.
     offset : int
-        Bytes of the uncompressed file before the row; 0 for Parquet.
+        Bytes of the unpacked file before the row; 0 for tables.
     skip : int
         Tokens of the row that are already in a packed sequence.
+    gaps : int
+        Damaged places of the file before the row.
     """
 
     file: int = 0
     row: int = 0
     offset: int = 0
     skip: int = 0
+    gaps: int = 0
 
     @classmethod
     def read(cls, values: dict[str, int]) -> Cursor:
@@ -54,7 +58,7 @@ class Batch:
     Attributes
     ----------
     next : Cursor
-        Behind the last of them.
+        After the last of them.
     read : int
         Bytes of the input, as stored, that were read up to there.
     documents, rejected : list
@@ -65,13 +69,10 @@ class Batch:
     documents: list[Document] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
 
-    def rows(self) -> Rows:
-        return Rows.pack([document.tokens for document in self.documents])
-
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A document or a rejected row, and what is behind it."""
+    """A document or a rejected row, and what follows it."""
 
     what: Document | Rejection | None
     row: Cursor
@@ -87,9 +88,18 @@ def batches(
     start: Cursor,
     commit_tokens: int,
     packed: int | None = None,
+    *,
+    is_tokens: bool = False,
+    digest: str = "ends",
 ) -> Iterator[Batch]:
-    """Reads the corpus from `start` on; the last batch's cursor is behind the last file."""
-    found = _walk(files, columns, maker, start)
+    """Reads the corpus from `start` on; the last batch's cursor is after the last file.
+
+    Raises
+    ------
+    RallyError
+        MISMATCH: a file has changed since it was found; what was read of it is not given. What `read_rows` raises.
+    """
+    found = _walk(files, columns, maker, start, is_tokens, digest)
     units = found if packed is None else _packed(found, packed, start.skip)
     batch, tokens = Batch(start), 0
     for one in units:
@@ -107,28 +117,57 @@ def batches(
         yield Batch(Cursor(len(files)), sum(file.size for file in files), batch.documents, batch.rejected)
 
 
-def _walk(files: Sequence[InputFile], columns: Columns, maker: DocumentMaker, start: Cursor) -> Iterator[_Found]:
+def _walk(
+    files: Sequence[InputFile], columns: Columns, maker: DocumentMaker, start: Cursor, is_tokens: bool, digest: str
+) -> Iterator[_Found]:
     """All rows of all files, and the end of each file."""
     before = sum(file.size for file in files[: start.file])
     for index in range(start.file, len(files)):
         file = files[index]
         at = start if index == start.file else Cursor(index)
-        try:
-            for row in read_rows(file, columns, at.row, at.offset):
-                here, at = at, Cursor(index, row.number + 1, row.offset)
-                yield _Found(maker.make(row, file.path, file.source), here, at, before + row.read, file)
-        except UnreadableError as error:
-            reason = f"the file cannot be read from here on: {error}"
-            broken = Rejection(file.path, at.row, None, file.source, reason)
-            yield _Found(broken, at, Cursor(index + 1), before + file.size, file)
+        gaps = at.gaps
+        for row in read_rows(file, columns, at.row, at.offset, at.gaps, is_tokens):
+            here = at
+            if isinstance(row, Lost):
+                gaps += row.rows is None and not row.is_rest
+                after = Cursor(index, row.number + (row.rows or 0), row.offset, 0, gaps)
+                at = Cursor(index + 1) if row.is_rest else after
+                what: Document | Rejection = maker.lost(row, file.path, file.source)
+            else:
+                at = Cursor(index, row.number + 1, row.offset, 0, gaps)
+                what = maker.make(row, file.path, file.source)
+            yield _Found(what, here, at, before + min(row.read, file.size), file)
+        check_unchanged(file, digest)
         before += file.size
         yield _Found(None, at, Cursor(index + 1), before, file)
+
+
+def check_unchanged(file: InputFile, digest: str) -> None:
+    """Compares a file with what it was when it was found.
+
+    Raises
+    ------
+    RallyError
+        MISMATCH: it has changed, grown, or is gone.
+    """
+    try:
+        now = version_now(file, digest)
+    except OSError as error:
+        raise RallyError(
+            Status.MISMATCH, f"{file.path}: is gone since the run began: {error.strerror or error}"
+        ) from None
+    if now != file.version:
+        raise RallyError(
+            Status.MISMATCH,
+            f"{file.path}: has changed since the run began ({file.version} then, {now} now). Rate it again in another "
+            "folder; --recover takes out what was rated",
+        )
 
 
 def _packed(found: Iterator[_Found], length: int, skip: int) -> Iterator[_Found]:
     """Documents end to end in sequences of `length` tokens; the last of a source is shorter.
 
-    Rejected rows are held back until the sequence that is open where they stand is complete: whoever goes on behind
+    Rejected rows are held back until the sequence that is open where they stand is complete: a run that goes on after
     the one has not seen the others.
     """
     open_sequence = _OpenSequence(length)
@@ -150,7 +189,7 @@ def _packed(found: Iterator[_Found], length: int, skip: int) -> Iterator[_Found]
                 held = []
                 row = one.row
                 is_done = skip == size
-                after = one.after if is_done else Cursor(row.file, row.row, row.offset, skip)
+                after = one.after if is_done else Cursor(row.file, row.row, row.offset, skip, row.gaps)
                 yield _Found(open_sequence.closed(), one.row, after, one.read, one.file)
         skip = 0
     yield from held
@@ -182,7 +221,7 @@ class _OpenSequence:
     def take(self, document: Document, start: int) -> int:
         """Takes the tokens that have room; returns where the rest begins."""
         if not self._pieces:
-            self._first = replace(document, id=f"{document.id}@{start}")
+            self._first = replace(document, id=f"{document.id}@{start}", text=None)
         end = min(start + self._length - self._size, document.tokens.size)
         self._pieces.append(document.tokens[start:end])
         self._size += end - start

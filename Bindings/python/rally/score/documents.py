@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..content import ContentError, name_of, text_bytes, token_ids
 from ..model import Model
-from .readers import Row
+from .rows import Lost, Row
 
 Tokens = npt.NDArray[np.int32]
+
+#: The source of rows whose column says none.
+NO_SOURCE = "(none)"
+
+#: Bytes of a content's digest.
+DIGEST_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +32,10 @@ class Document:
     file, row : str and int
         Where it stands, or begins.
     tokens : ndarray [T], int32
+    digest : bytes
+        BLAKE2b of 128 bits of the text, or of the ids as int32, little endian.
     text : bytes or None
-        Kept where a further model has a tokenizer of its own.
+        Of a document that was read as text.
     count : int
         Documents that are in it, whole or in part.
     """
@@ -35,23 +45,42 @@ class Document:
     file: str
     row: int
     tokens: Tokens
+    digest: bytes
     text: bytes | None = None
     count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A row that was not rated: where it stands, what it is called if that could be read, and why."""
+    """What was not rated: where it stands, what it is called if that could be read, and why.
+
+    Attributes
+    ----------
+    row : int or None
+        None: a whole file.
+    rows : int or None
+        How many are missing from `row` on; None: nobody can say.
+    is_lost : bool
+        Whether the file is damaged or no such file; else it is a single row that holds nothing to rate.
+    """
 
     file: str
-    row: int
+    row: int | None
     id: str | None
     source: str
     reason: str
+    rows: int | None = 1
+    is_lost: bool = False
 
+    @property
+    def count(self) -> int:
+        """Rows, at least."""
+        return 1 if self.rows is None else self.rows
 
-class RejectedError(Exception):
-    """Why a row cannot be rated."""
+    def written(self) -> dict[str, Any]:
+        """The line of ``rejected.jsonl``."""
+        found = {name: getattr(self, name) for name in ("file", "row", "id", "source", "reason")}
+        return found | ({"rows": self.rows} if self.is_lost else {})
 
 
 class DocumentMaker:
@@ -63,10 +92,10 @@ class DocumentMaker:
         Whose tokenizer reads the texts. Tokenizing is safe beside a running computation of the same model.
     vocabulary : int
         Ids are below it: the smallest vocabulary of all models that read them.
-    columns : tuple of (bool, bool, bool)
+    is_tokens, has_id, has_source : bool
         Whether content is token ids, whether rows have an id, and a source.
-    keeps_text, ends : bool
-        Whether the text is kept; whether each document ends with the model's last token.
+    ends : bool
+        Whether each document ends with the model's last token.
     """
 
     def __init__(
@@ -77,7 +106,6 @@ class DocumentMaker:
         is_tokens: bool = False,
         has_id: bool = False,
         has_source: bool = False,
-        keeps_text: bool = False,
         ends: bool = False,
     ) -> None:
         self._model = model
@@ -85,34 +113,39 @@ class DocumentMaker:
         self._is_tokens = is_tokens
         self._has_id = has_id
         self._has_source = has_source
-        self._keeps_text = keeps_text
         self._end = model.info.eos_token_id if ends else None
 
     def make(self, row: Row, file: str, source: str) -> Document | Rejection:
-        """`source`: the file's, for rows that have no column for it."""
-        identity: str | None = None if self._has_id else f"{file}:{row.number}"
+        """`source`: the file's, for rows that have no column for it. A row without an id is named by its place."""
+        identity = (name_of(row.id) if self._has_id else None) or None
+        if self._has_source:
+            source = name_of(row.source) or NO_SOURCE
         try:
             if row.problem is not None:
-                raise RejectedError(row.problem)
-            if self._has_id:
-                identity = _name(row.id, "id")
-            if self._has_source:
-                source = _name(row.source, "source")
-            tokens, text = self._content(row.content)
-        except RejectedError as error:
-            return Rejection(file, row.number, identity, source, str(error))
-        return Document(identity or "", source, file, row.number, tokens, text)
+                raise ContentError(row.problem)
+            tokens, digest, text = self._content(row.content)
+        except ContentError as error:
+            place = None if self._has_id else f"{file}:{row.number}"
+            return Rejection(file, row.number, identity or place, source, str(error))
+        return Document(identity or f"{file}:{row.number}", source, file, row.number, tokens, digest, text)
 
-    def _content(self, content: object) -> tuple[Tokens, bytes | None]:
+    def lost(self, lost: Lost, file: str, source: str) -> Rejection:
+        """The record of what cannot be read."""
+        return Rejection(file, lost.number, None, source, lost.reason, lost.rows, True)
+
+    def _content(self, content: object) -> tuple[Tokens, bytes, bytes | None]:
         if self._is_tokens:
-            return self._ended(_ids(content, self._vocabulary)), None
-        text = _text(content)
+            tokens = token_ids(content, self._vocabulary)
+            if tokens.size == 0:
+                raise ContentError("there are no tokens")
+            return self._ended(tokens), _digest(tokens.astype("<i4").tobytes()), None
+        text = text_bytes(content)
         if not text:
-            raise RejectedError("the text is empty")
+            raise ContentError("the text is empty")
         tokens = self._model.encode_rows([text], add_eos=self._end is not None or None, parse_special=False).tokens
         if tokens.size == 0:
-            raise RejectedError("the text has no tokens")
-        return tokens, text if self._keeps_text else None
+            raise ContentError("the text has no tokens")
+        return tokens, _digest(text), text
 
     def _ended(self, tokens: Tokens) -> Tokens:
         if self._end is None or tokens[-1] == self._end:
@@ -120,51 +153,5 @@ class DocumentMaker:
         return np.append(tokens, np.int32(self._end))
 
 
-def _name(value: object, what: str) -> str:
-    if isinstance(value, bytes):
-        value = _text(value, what).decode()
-    if isinstance(value, str):
-        _text(value, what)
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    raise RejectedError(
-        f"no {what}" if value is None else f"{what}: expected a string or an integer, found {_kind(value)}"
-    )
-
-
-def _text(value: object, what: str = "text") -> bytes:
-    """The value as UTF-8."""
-    try:
-        if isinstance(value, bytes):
-            value.decode("utf-8")
-            return value
-        if isinstance(value, str):
-            return value.encode("utf-8")
-    except UnicodeError as error:
-        raise RejectedError(f"{what}: not Unicode: {getattr(error, 'reason', error)}") from None
-    raise RejectedError(f"no {what}" if value is None else f"{what}: expected a string, found {_kind(value)}")
-
-
-def _ids(value: object, vocabulary: int) -> Tokens:
-    array: npt.NDArray[Any]
-    if isinstance(value, np.ndarray):
-        array = value
-    elif isinstance(value, list):
-        wrong = next((each for each in value if not isinstance(each, int) or isinstance(each, bool)), None)
-        if wrong is not None or None in value:
-            raise RejectedError(f"tokens: expected integers, found {_kind(wrong)}")
-        array = np.array(value, dtype=object)
-    else:
-        raise RejectedError("no tokens" if value is None else f"tokens: expected a list, found {_kind(value)}")
-    if array.size == 0:
-        raise RejectedError("there are no tokens")
-    outside = (array < 0) | (array >= vocabulary)
-    if bool(outside.any()):
-        at = int(np.argmax(outside))
-        raise RejectedError(f"tokens: expected ids in [0, {vocabulary}), found {array[at]} at place {at}")
-    return array.astype(np.int32)
-
-
-def _kind(value: object) -> str:
-    return "null" if value is None else type(value).__name__
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=DIGEST_BYTES).digest()

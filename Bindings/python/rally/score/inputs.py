@@ -1,27 +1,53 @@
-"""Which files a run reads, in which order, and how to tell that one of them has changed."""
+"""Which files a run reads, in which order, and what is passed over."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import fsspec
-from fsspec.implementations.local import LocalFileSystem
 
 from ..errors import RallyError, Status
+from .versions import local_version, remote_version
+from .walk import Found, local_places, remote_places
 
 #: What a file holds, by the end of its name.
-_KINDS = {".jsonl": "json", ".ndjson": "json", ".json": "json", ".txt": "text", ".parquet": "parquet"}
-_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+_KINDS = {
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".jsonlines": "json",
+    ".json": "json",
+    ".txt": "text",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+}
+_PACKINGS = {
+    ".gz": "gzip",
+    ".gzip": "gzip",
+    ".zst": "zstd",
+    ".zstd": "zstd",
+    ".bz2": "bz2",
+    ".xz": "xz",
+    ".lzma": "xz",
+    ".lz4": "lz4",
+}
+_ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
 
-#: "-00001-of-00010", "_part3", ".7" at the end of a name: the number of a shard.
-_SHARD = re.compile(r"(?:(?:^|[-_.])(?:part|shard|chunk|train|of)?[-_.]?\d+)+$")
+#: The number of a shard at the end of a name, as people and programs write it: "-00001-of-00010", "_part3", ".7", with
+#: Spark's, the Hub's or Ray's letters and digits after it, and what DCLM and writers of Parquet put behind.
+_NUMBER = (
+    r"(?:(?:part|shard|chunk|train|test|validation|data|file|of|tid|c)?[-_.]?\d+"
+    r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})"
+)
+_AFTER = r"(?:[-_.](?:snappy|gz|gzip|zstd|zst|lz4|lz4raw|brotli|uncompressed|processed))*"
+_SHARD = re.compile(rf"(?:(?:^|[-_.]){_NUMBER})+{_AFTER}$", re.IGNORECASE)
 
-#: What file systems say of a file's version, the first that there is.
-_VERSIONS = ("ETag", "etag", "md5Hash", "version_id", "LastModified", "last_modified", "mtime", "created")
+#: A folder that is but a shard's: DCLM's ``global-shard_01_of_10``.
+_SHARD_FOLDER = re.compile(r"(?:global|local)?[-_]?(?:shard|part|chunk)[-_]?\d+(?:[-_]of[-_]\d+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +58,17 @@ class InputFile:
     ----------
     path : str
         Under which it is named in ids and opened.
-    kind : {"json", "text", "parquet"}
+    kind : {"json", "text", "parquet", "arrow"}
     compression : str or None
-        Of the whole file, as pyarrow names it.
+        Of the whole file, by its name; what it is in truth is found out when it is read.
     size : int
         Bytes, as stored.
     version : str
-        Changes when the file does: the time of its last change, or what a remote store says instead.
+        Changes when the content does: a digest, or what a remote store says instead.
     source : str
         The path without its extension and shard numbers.
+    inner : str
+        Its path under the argument it was found by; what is kept of it is written there.
     """
 
     path: str
@@ -49,102 +77,193 @@ class InputFile:
     size: int
     version: str
     source: str
+    inner: str
 
 
-def expand(inputs: Iterable[str], out: str) -> list[InputFile]:
-    """The files behind files, folders and globs: in the order given, those of a folder or glob by name, each once.
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """Something that was found and is not read.
 
-    Folders are read with all folders inside. In folders and globs, names of other kinds and names that begin with a dot
-    or an underscore are passed over.
+    Attributes
+    ----------
+    path, reason : str
+    is_loss : bool
+        Whether documents may be in it; else it is no more than what lies about in such folders.
+    """
+
+    path: str
+    reason: str
+    is_loss: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What the arguments stand for."""
+
+    files: list[InputFile]
+    passed_over: list[PassedOver]
+
+
+def expand(inputs: Iterable[str], out: str, digest: str = "ends") -> Inputs:
+    """The files behind files, folders, globs and lists of them: in the order given, those of a folder by name.
+
+    Each file is there once, by whatever names it was found. Folders are read with all folders inside, also those that
+    are links. ``@FILE`` stands for the names in a file, one a line.
 
     Raises
     ------
     RallyError
-        FILE_NOT_FOUND: nothing there. INVALID_ARGUMENT: a file of unknown kind, or the output inside of an input.
+        FILE_NOT_FOUND: nothing there. INVALID_ARGUMENT: a file of unknown kind, a file system that is not known, or the
+        output inside of an input.
     """
-    found: dict[str, InputFile] = {}
-    for argument in inputs:
-        paths = list(_paths(argument, out))
-        if not paths:
-            raise RallyError(Status.FILE_NOT_FOUND, f"{argument}: no file here that could be read ({_names()})")
-        for path, system, place in paths:
-            found.setdefault(path, _describe(path, system, place))
-    return list(found.values())
+    arguments = [name for argument in inputs for name in _listed(argument)]
+    seen: dict[str, str] = {}
+    files: dict[str, InputFile] = {}
+    passed: dict[str, PassedOver] = {}
+    for argument in arguments:
+        prefix = f"{_last_name(argument)}/" if len(arguments) > 1 else ""
+        count = 0
+        for found in _places(argument, out):
+            reason, is_loss = found.reason, found.is_loss
+            if reason is None and found.real in seen and seen[found.real] != found.path:
+                reason, is_loss = f"the same file as {seen[found.real]}", False
+            if reason is None and found.path not in files:
+                reason, is_loss = _unreadable(found), True
+            count += 1
+            if reason is not None:
+                if found.is_named and is_loss:
+                    raise RallyError(Status.INVALID_ARGUMENT, f"{_shown(found.path)}: {reason}")
+                passed.setdefault(found.path, PassedOver(_shown(found.path), reason, is_loss))
+            elif found.path not in files:
+                seen[found.real] = found.path
+                files[found.path] = _describe(found, prefix, digest)
+        if count == 0:
+            raise RallyError(Status.FILE_NOT_FOUND, f"{argument}: no file here that could be read ({names()})")
+    if not files:
+        first = next(iter(passed.values()), None)
+        why = "" if first is None else f"; {first.path}: {first.reason}"
+        raise RallyError(Status.FILE_NOT_FOUND, f"{', '.join(arguments)}: no file that could be read ({names()}){why}")
+    return Inputs(_apart(list(files.values())), list(passed.values()))
 
 
 def open_input(file: InputFile) -> Any:
     """The bytes as stored, for reading."""
-    return fsspec.open(file.path, "rb", compression=None).open()
+    if is_local(file.path):
+        return open(file.path, "rb")
+    system, place = fsspec.core.url_to_fs(file.path)
+    stored = system.open(place, "rb")
+    with contextlib.suppress(AttributeError):
+        stored.rally_system = system  # an archive is closed with the last name of its file system
+    return stored
+
+
+def is_local(path: str) -> bool:
+    """Whether a name is that of a local file; ``file://`` has been taken off before."""
+    return "://" not in path
+
+
+def version_now(file: InputFile, digest: str) -> str:
+    """What `InputFile.version` would be if the file were found now; OSError where it is gone."""
+    if is_local(file.path):
+        return local_version(file.path, digest)
+    system, place = fsspec.core.url_to_fs(file.path)
+    system.invalidate_cache()
+    return remote_version(system, place, system.info(place))
 
 
 def source_of(path: str) -> str:
     """``corpus/wiki-00003-of-00010.jsonl.gz`` is of ``corpus/wiki``, ``web/000.parquet`` of ``web``."""
     folder, _, name = path.rpartition("/")
-    stem = _SHARD.sub("", _parts(name)[0]).rstrip("-_.")
-    return "/".join(part for part in (folder, stem) if part) or "."
+    stem = _SHARD.sub("", parts(name)[0]).rstrip("-_.")
+    kept = [part for part in folder.split("/") if not _SHARD_FOLDER.fullmatch(part)] if folder else []
+    return "/".join([*kept, stem] if stem else kept) or "."
 
 
-def _paths(argument: str, out: str) -> Iterator[tuple[str, Any, str]]:
-    """Name, file system and place on it."""
-    system, root = fsspec.core.url_to_fs(argument)
-    if system.exists(root) and not system.isdir(root):
-        _ = _kind(argument)
-        yield _name(argument, system, root), system, root
-        return
-    is_folder = system.isdir(root)
-    if is_folder and isinstance(system, LocalFileSystem) and "://" not in out and _contains(root, out):
-        raise RallyError(Status.INVALID_ARGUMENT, f"{out}: lies inside of the input {argument}; write elsewhere")
-    places = system.find(root) if is_folder else system.glob(root)
-    for place in sorted(places):
-        inner = place[len(root) :] if is_folder else place.rpartition("/")[2]
-        hidden = any(part.startswith((".", "_")) for part in inner.split("/"))
-        if not hidden and _parts(place)[1] in _KINDS and not system.isdir(place):
-            yield _name(argument, system, place), system, place
-
-
-def _contains(folder: str, out: str) -> bool:
-    folder, out = os.path.realpath(folder), os.path.realpath(out)
-    return os.path.commonpath([folder, out]) == folder
-
-
-def _name(argument: str, system: Any, place: str) -> str:
-    if not isinstance(system, LocalFileSystem):
-        return str(system.unstrip_protocol(place))
-    return place if os.path.isabs(argument) or "://" in argument else os.path.relpath(place)
-
-
-def _parts(path: str) -> tuple[str, str, str]:
-    """Stem, the extension that says the kind, and that of the compression, if there is one."""
+def parts(path: str) -> tuple[str, str, str]:
+    """Stem, the extension that says the kind, and that of the packing, if there is one."""
     stem, last = os.path.splitext(path)
-    if last.lower() not in _COMPRESSIONS:
+    if last.lower() not in _PACKINGS:
         return stem, last.lower(), ""
     stem, inner = os.path.splitext(stem)
     return stem, inner.lower(), last.lower()
 
 
-def _kind(path: str) -> str:
-    _, extension, packing = _parts(path)
-    kind = _KINDS.get(extension)
-    if kind is None or (kind == "parquet" and packing):
-        raise RallyError(Status.INVALID_ARGUMENT, f"{path}: expected {_names()}, found {extension + packing!r}")
-    return kind
+def names() -> str:
+    """What can be read, for messages."""
+    packings = "; those of lines also with " + ", ".join(_PACKINGS)
+    return ", ".join(_KINDS) + packings
 
 
-def _names() -> str:
-    return f"{', '.join(_KINDS)}; all but .parquet also with {' or '.join(_COMPRESSIONS)}"
+def _listed(argument: str) -> list[str]:
+    """The argument, or the names in the file that it names after an @."""
+    if not argument.startswith("@") or os.path.lexists(argument):
+        return [argument]
+    try:
+        with open(argument[1:], encoding="utf-8-sig") as file:
+            found = [line.rstrip("\r\n") for line in file if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise RallyError(
+            Status.FILE_NOT_FOUND, f"{argument}: expected a list of files, a name a line, in {argument[1:]!r}: {error}"
+        ) from None
+    if not found:
+        raise RallyError(Status.FILE_NOT_FOUND, f"{argument}: expected a name a line, found none")
+    return found
 
 
-def _describe(path: str, system: Any, place: str) -> InputFile:
+def _places(argument: str, out: str) -> list[Found]:
+    if is_local(argument) or (argument.startswith("file://") and "::" not in argument):
+        return local_places(argument, out)
+    return remote_places(argument)
+
+
+def _unreadable(found: Found) -> str | None:
+    """Why a file that is there cannot be read."""
+    path = found.path
     try:
         path.encode()
     except UnicodeEncodeError:  # ids and the report could not be written
-        raise RallyError(Status.INVALID_ARGUMENT, f"{path!r}: expected a name in UTF-8; rename the file") from None
-    if isinstance(system, LocalFileSystem):
-        status = os.stat(place)
-        size, version = status.st_size, f"modified {status.st_mtime_ns}"
+        return "expected a name in UTF-8; rename the file"
+    _, extension, packing = parts(found.place)
+    kind = _KINDS.get(extension)
+    if kind is None and found.place.lower().endswith(_ARCHIVES):
+        return "an archive; unpack it, or name what is inside: zip://*.jsonl::corpus.zip, tar://*.jsonl::corpus.tar"
+    if kind is None or (kind in ("parquet", "arrow") and packing):
+        return f"expected {names()}, found {extension + packing!r}"
+    return None
+
+
+def _describe(found: Found, prefix: str, digest: str) -> InputFile:
+    _, extension, packing = parts(found.place)
+    if found.system is None:
+        size, version = os.stat(found.path).st_size, local_version(found.path, digest)
     else:
-        told = system.info(place)
-        size = int(told["size"])
-        version = next((f"{key} {told[key]}" for key in _VERSIONS if told.get(key) is not None), "unknown")
-    compression = _COMPRESSIONS.get(_parts(path)[2])
-    return InputFile(path, _kind(path), compression, size, version, source_of(path))
+        told = found.system.info(found.place)
+        size, version = int(told["size"]), remote_version(found.system, found.place, told)
+    inner = prefix + found.inner
+    return InputFile(found.path, _KINDS[extension], _PACKINGS.get(packing), size, version, source_of(found.path), inner)
+
+
+def _last_name(argument: str) -> str:
+    """The last folder that an argument names, of those that need no matching."""
+    fixed = argument.split("::")[0].partition("://")[2] or argument
+    whole = [part for part in fixed.split("/") if part not in ("", ".", "..") and not any(c in part for c in "*?[")]
+    is_folder = os.path.isdir(argument)
+    names = whole if is_folder else whole[:-1]
+    return names[-1] if names else "."
+
+
+def _apart(files: Sequence[InputFile]) -> list[InputFile]:
+    """The files, those whose inner paths are equal with a number before them."""
+    from dataclasses import replace
+
+    counts: dict[str, int] = {}
+    found = []
+    for file in files:
+        inner = os.path.normpath(file.inner)
+        number = counts[inner] = counts.get(inner, 0) + 1
+        found.append(replace(file, inner=inner if number == 1 else f"{number}/{inner}"))
+    return found
+
+
+def _shown(path: str) -> str:
+    return path.encode("utf-8", "backslashreplace").decode()

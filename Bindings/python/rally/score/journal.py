@@ -1,7 +1,7 @@
 """What was rated so far: one file per shard, one record per batch, written at the end and never changed.
 
 A record is a mark, the length of its head and its body and a checksum of both (u32, little endian), the head in JSON,
-and the body: a stream of Arrow with the rows that were rated. The head has the rejected rows and the cursor behind the
+and the body: a stream of Arrow with the rows that were rated. The head has the rejected rows and the cursor after the
 batch, so that a batch, its rejected rows and the place where reading goes on are there together or not at all. A record
 that a crash cut short is the last one of the last file; it is cut off and its batch is rated once more.
 """
@@ -25,9 +25,10 @@ from ..errors import RallyError, Status
 from .batches import Cursor
 from .documents import Rejection
 from .files import sync, sync_folder
+from .samples import Sample
 
 #: Begins a record, so that zeros, which a crash of the machine may leave, are none.
-_MARK = b"RSJ1"
+_MARK = b"RSJ2"
 _HEAD = struct.Struct("<4sIII")
 
 
@@ -38,25 +39,29 @@ class Record:
     Attributes
     ----------
     next : Cursor
-        Where reading goes on behind it.
+        Where reading goes on after it.
     read : int
         Bytes of the input that were read up to there.
     rejected : list of Rejection
     rows : pyarrow.RecordBatch
+    samples : list of Sample
+        Beginnings of some of the texts, for the report.
     """
 
     next: Cursor
     read: int
     rejected: list[Rejection]
     rows: Any
+    samples: list[Sample]
 
     def to_bytes(self) -> bytes:
         head = {
             "next": self.next.written(),
             "read": self.read,
             "rows": self.rows.num_rows,
-            "tokens": int(self.rows.column("tokens").to_numpy().sum()),
+            "tokens": int(self.rows.column("token_count").to_numpy().sum()),
             "rejected": [asdict(one) for one in self.rejected],
+            "samples": [asdict(one) for one in self.samples],
         }
         text = json.dumps(head).encode()
         sink = pa.BufferOutputStream()
@@ -113,6 +118,7 @@ class Journal:
         sync_folder(folder.parent)
         self.folder = folder
         self._shard_rows = shard_rows
+        self._first = 0
         self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
         self._file: BinaryIO | None = None
         try:
@@ -138,6 +144,11 @@ class Journal:
         """The files, in order; each becomes a shard."""
         return sorted(self.folder.glob("*.journal"))
 
+    def begin_at(self, first: int, start: Cursor) -> None:
+        """Says which number the first file has, and where a run without records begins."""
+        self._first = first
+        self.progress = Progress(start)
+
     def recover(self) -> None:
         """Finds how far the run has come, and cuts off what a crash left unfinished."""
         paths = self.paths
@@ -148,12 +159,13 @@ class Journal:
                 whole = end
                 self._rows_of_last += head["rows"]
                 cursor = Cursor.read(head["next"])
-                self.progress.add(cursor, head["read"], head["rows"], head["tokens"], len(head["rejected"]))
+                rejected = sum(Rejection(**one).count for one in head["rejected"])
+                self.progress.add(cursor, head["read"], head["rows"], head["tokens"], rejected)
             if whole == path.stat().st_size:
                 continue
             if path != paths[-1]:
                 raise RallyError(
-                    Status.CORRUPT_FILE, f"{path}: damaged at byte {whole}; remove the folder and begin anew"
+                    Status.CORRUPT_FILE, f"{path}: damaged at byte {whole}; --recover takes out the others"
                 )
             os.truncate(path, whole)
 
@@ -165,9 +177,10 @@ class Journal:
         self._file.write(record.to_bytes())
         self._file.flush()
         sync(self._file.fileno())
-        tokens = int(record.rows.column("tokens").to_numpy().sum())
+        tokens = int(record.rows.column("token_count").to_numpy().sum())
         self._rows_of_last += record.rows.num_rows
-        self.progress.add(record.next, record.read, record.rows.num_rows, tokens, len(record.rejected))
+        rejected = sum(one.count for one in record.rejected)
+        self.progress.add(record.next, record.read, record.rows.num_rows, tokens, rejected)
 
     def _open(self) -> None:
         count = len(self.paths)
@@ -176,7 +189,7 @@ class Journal:
         goes_on = count > 0 and self._rows_of_last < self._shard_rows
         if not goes_on:
             self._rows_of_last = 0
-        self._file = (self.folder / f"{count - goes_on:05}.journal").open("ab")
+        self._file = (self.folder / f"{self._first + count - goes_on:05}.journal").open("ab")
         sync_folder(self.folder)
 
     def remove(self) -> None:
@@ -185,20 +198,38 @@ class Journal:
             path.unlink()
 
 
-def read_records(path: Path) -> Iterator[Record]:
-    """The records of one file, in order; one at a time is in memory."""
-    for head, body, _ in _records(path):
-        with pa.ipc.open_stream(body) as stream:
-            rows = stream.read_next_batch()
-        rejected = [Rejection(**one) for one in head["rejected"]]
-        yield Record(Cursor.read(head["next"]), head["read"], rejected, rows)
+def read_records(path: Path, *, passes_damage: bool = False) -> Iterator[Record]:
+    """The records of one file, in order; one at a time is in memory.
+
+    `passes_damage`: goes on with the next whole record after one that is damaged.
+    """
+    end = 0
+    while True:
+        for head, body, after in _records(path, end):
+            end = after
+            with pa.ipc.open_stream(body) as stream:
+                rows = stream.read_next_batch()
+            rejected = [Rejection(**one) for one in head["rejected"]]
+            samples = [Sample(**one) for one in head["samples"]]
+            yield Record(Cursor.read(head["next"]), head["read"], rejected, rows, samples)
+        following = _next_mark(path, end + 1) if passes_damage else None
+        if following is None:
+            return
+        end = following
 
 
-def _records(path: Path) -> Iterator[tuple[dict[str, Any], bytes, int]]:
-    """Head, body and end of each record that is whole."""
+def _next_mark(path: Path, start: int) -> int | None:
+    with open(path, "rb") as file:
+        file.seek(start)
+        at = file.read().find(_MARK)  # a file of the journal is one shard
+    return None if at < 0 else start + at
+
+
+def _records(path: Path, end: int = 0) -> Iterator[tuple[dict[str, Any], bytes, int]]:
+    """Head, body and end of each record that is whole, from byte `end` on, where one begins."""
     size = path.stat().st_size
     with open(path, "rb") as file:
-        end = 0
+        file.seek(end)
         while len(start := file.read(_HEAD.size)) == _HEAD.size:
             mark, head_size, body_size, checksum = _HEAD.unpack(start)
             if mark != _MARK or end + _HEAD.size + head_size + body_size > size:

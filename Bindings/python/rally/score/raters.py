@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ..fingerprint import file_digest, tokenizer_digest
 from ..model import Model
 from ..rows import Rows
 from ..scorer import Scorer
-from .batches import Batch
+from .documents import Document
 from .perplexity import perplexities
 from .settings import Settings, mode_label
 
@@ -144,6 +145,7 @@ class Raters:
 
     @property
     def needs_text(self) -> bool:
+        """Whether one of the models reads the text, and not the first one's tokens."""
         return not all(self._shares)
 
     @property
@@ -173,18 +175,18 @@ class Raters:
 
     # What they say
 
-    def rate(self, batch: Batch) -> Rated:
-        """Scores the documents of a batch, at least one, by all models in turn."""
-        tokens = batch.rows()
+    def rate(self, documents: Sequence[Document]) -> Rated:
+        """Scores documents, at least one, by all models in turn."""
+        tokens = Rows.pack([document.tokens for document in documents])
         rated: Rated | None = None
         for scorer, column, shares in zip(self._scorers, self.columns, self._shares, strict=False):
-            found = self._documents(scorer, tokens if shares else self._encoded(scorer.model, batch))
+            found = self._documents(scorer, tokens if shares else self._encoded(scorer.model, documents))
             rated = rated or Rated(found)
             rated.scores[column.name] = found.mean
         assert rated is not None
         if self._lm is not None:
             settings = self._settings
-            rows = tokens if self._shares[-1] else self._encoded(self._lm, batch)
+            rows = tokens if self._shares[-1] else self._encoded(self._lm, documents)
             rated.scores["perplexity"] = perplexities(self._lm, rows, settings.window, settings.max_windows)
         return rated
 
@@ -192,6 +194,6 @@ class Raters:
         settings = self._settings
         return scorer.rate_documents(rows, settings.window, settings.stride, settings.max_windows)
 
-    def _encoded(self, model: Model, batch: Batch) -> Rows:
-        texts: list[Any] = [document.text for document in batch.documents]
+    def _encoded(self, model: Model, documents: Sequence[Document]) -> Rows:
+        texts: list[Any] = [document.text for document in documents]
         return model.encode_rows(texts, parse_special=False)

@@ -79,6 +79,7 @@ def _scores(tally: Tally, whole: Tally, column: str, threshold: float | None) ->
         "maximum": found.maximum,
         "keep_rate": 1 - float(found.cdf(threshold)),
         "nearly_constant": narrow or equal,
+        "length_correlation": moments.correlation,
     }
 
 
@@ -93,6 +94,9 @@ def save_distributions(tallies: Tallies, columns: Sequence[Column], folder: Path
             if tally.distributions[column.name].count:
                 with replacing(path) as file:
                     file.write(tally.distributions[column.name].to_bytes())
+        for path in inner.glob("*.distribution"):
+            if path not in places:  # of a source that there was
+                path.unlink()
 
 
 def file_name(source: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +14,28 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from ..errors import RallyError, Status
-from .batches import batches
-from .documents import DocumentMaker
-from .files import publish, replacing, write_json
-from .inputs import InputFile, expand
+from . import state as states
+from .batches import Batch, Cursor, batches, check_unchanged
+from .check import check_tables
+from .documents import DocumentMaker, Rejection
+from .files import publish, replacing
+from .inputs import InputFile, expand, is_local
 from .journal import Journal, Progress, read_records
-from .page import page
 from .pipeline import Ahead
-from .raters import Raters
-from .readers import Columns
-from .report import Report, report, save_distributions
+from .raters import Rated, Raters
+from .report import Report
+from .results import About, Parts, read_rejected, rejected_lines, write_results
+from .rows import Columns
+from .samples import Sample, Sampler, load
 from .settings import Settings, mode_label, recommended_discard
-from .statistics import Tallies
-from .table import record_of, write_shard
+from .table import read_shard, record_of
+from .workers import Workers
 
 #: Called after each batch with how far the run is and how many bytes of input there are.
 Watcher = Callable[[Progress, int], None]
 
-_VERSION = 1
+#: Rows that are looked at before a run ends for too many rejected ones.
+_FEW_ROWS = 1000
 
 
 class Run:
@@ -38,16 +43,25 @@ class Run:
 
     Attributes
     ----------
-    warning : str or None
+    warnings : list of str
         What a person should know before trusting the scores.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.folder, self._is_remote = _local_folder(settings)
-        self.files: Sequence[InputFile] = expand(settings.inputs, settings.out)
+        found = expand(settings.inputs, settings.out, settings.verify)
+        self.files: Sequence[InputFile] = found.files
+        self._passed_over = found.passed_over
+        if settings.shard is not None:
+            self.files = found.files[settings.shard[0] - 1 :: settings.shard[1]]
+        self._columns = Columns(settings.content, settings.id, settings.source)
+        problems = check_tables(self.files, self._columns, settings.tokens is not None) if self.files else []
         self._raters = Raters(settings)
-        self.warning = self._raters.warning
+        self.warnings = [] if self._raters.warning is None else [self._raters.warning]
+        self.warnings += [f"{one.path}: {one.reason} ({_rows(one.rows)} will be missing)" for one in problems]
+        self.warnings += [f"{one.path}: passed over: {one.reason}" for one in self._passed_over if one.is_loss]
+        self._known_losses = sum(one.rows or 0 for one in problems)
         self.byte_count = sum(file.size for file in self.files)
 
     def close(self) -> None:
@@ -60,58 +74,96 @@ class Run:
         Raises
         ------
         RallyError
-            MISMATCH: the folder has a run over another input, by another rater, or with other options. BUSY: another
-            process writes there. Whatever reading, rating and writing raise; what was rated until then is kept.
+            MISMATCH: the folder has a run over another input, by another rater, or with other options; an input has
+            changed while it was read. BUSY: another process writes there. LIMIT_EXCEEDED: more rows were rejected than
+            `Settings.max_rejected` allows. Whatever reading, rating and writing raise; what was rated is kept.
         """
-        with _journal(self.folder, self.settings.shard_rows) as journal:
+        with states.opened(self.folder, self.settings.shard_rows) as journal:
             state = self._begin(journal)
             if not state["complete"]:
                 journal.recover()
                 watch(journal.progress, self.byte_count)
                 self._rate(journal, watch)
-                self._write(journal)
+                for file in self.files:
+                    check_unchanged(file, self.settings.verify)
+                names = self._write(journal, state)
                 if self._is_remote:
                     publish(self.folder, self.settings.out)
-                state |= {"complete": True, "shards": [path.name for path in self.folder.glob("scores-*")]}
-                write_json(journal.folder / "run.json", state)
+                state |= {"complete": True, "shards": names, "base": None}
+                states.save(self.folder, state)
             journal.remove()
-        return self._finished(state["shards"])
-
-    def _finished(self, shards: Sequence[str]) -> Report:
-        """The report of a run that is complete."""
-        for name in [*shards, "report.json"]:
-            if not (self.folder / name).exists():
-                message = f"{self.folder / name}: was written and is gone; remove the folder and begin anew"
-                raise RallyError(Status.FILE_NOT_FOUND, message)
+        states.finished(self.folder)
         found: Report = json.loads((self.folder / "report.json").read_text())
         return found
 
     # What belongs together
 
-    def _begin(self, journal: Journal) -> dict[str, Any]:
-        """The state of the run that the folder has; a new one where it has none."""
-        path = journal.folder / "run.json"
-        asked = {
-            "version": _VERSION,
-            "options": self.settings.options(),
+    def _asked(self) -> states.State:
+        """The state of a run that has not begun."""
+        settings, model = self.settings, self._raters.model
+        return {
+            "version": states.VERSION,
+            "options": settings.options(),
             "models": {column.name: column.fingerprint for column in self._raters.columns},
-            "inputs": {
-                file.path: {key: value for key, value in asdict(file).items() if key != "path"} for file in self.files
-            },
+            "inputs": states.inputs_of(list(self.files)),
+            "columns": [asdict(column) for column in self._raters.columns],
+            "mode": mode_label(settings, model.info.max_position_embeddings),
+            "discard": recommended_discard(settings, model.metadata),
+            "date": datetime.date.today().isoformat(),
+            "passed_over": [asdict(one) for one in self._passed_over],
+            "complete": False,
+            "base": None,
         }
-        if path.exists():
-            state: dict[str, Any] = json.loads(path.read_text())
-            if changes := list(_changes(state, asked)):
-                raise RallyError(
-                    Status.MISMATCH,
-                    f"{self.folder}: has a run that this one does not go on: {'; '.join(changes[:5])}"
-                    f"{f'; and {len(changes) - 5} more' if len(changes) > 5 else ''}. Write to another folder",
-                )
-            return state
-        if journal.paths:
-            raise RallyError(Status.CORRUPT_FILE, f"{path}: is gone, its records are there; remove the folder")
-        state = asked | {"complete": False}
-        write_json(path, state)
+
+    def _begin(self, journal: Journal) -> states.State:
+        """The state of the run that the folder has; a new one where it has none."""
+        asked = self._asked()
+        path = journal.folder / "run.json"
+        if not path.exists():
+            if journal.paths:
+                raise RallyError(Status.CORRUPT_FILE, f"{path}: is gone, its records are there; remove the folder")
+            states.save(self.folder, asked)
+            return asked
+        state = states.load(self.folder)
+        if state.get("appended") or self.settings.append:
+            asked["inputs"] = self._in_order(state, asked["inputs"])
+        new = [name for name in asked["inputs"] if name not in state["inputs"]] if self.settings.append else []
+        known = asked | {"inputs": {name: told for name, told in asked["inputs"].items() if name not in new}}
+        if differences := list(states.changes(state, known)):
+            more = f"; and {len(differences) - 5} more" if len(differences) > 5 else ""
+            raise RallyError(
+                Status.MISMATCH,
+                f"{self.folder}: has a run that this one does not go on: {'; '.join(differences[:5])}{more}. "
+                "Write to another folder",
+            )
+        if new:
+            state = self._append(state, asked)
+        if state.get("base"):
+            journal.begin_at(len(state["base"]["shards"]), Cursor(state["base"]["files"]))
+        if state.pop("recovered", None):
+            for name in state.pop("shards", []):
+                (self.folder / name).unlink(missing_ok=True)
+            states.save(self.folder, state)
+        return state
+
+    def _in_order(self, state: states.State, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The inputs in the order in which they came to the run; new ones at the end."""
+        names = [name for name in state["inputs"] if name in inputs]
+        names += [name for name in inputs if name not in state["inputs"]]
+        by_path = {file.path: file for file in self.files}
+        self.files = [by_path[name] for name in names]
+        return {name: inputs[name] for name in names}
+
+    def _append(self, state: states.State, asked: states.State) -> states.State:
+        """The state of a run with more inputs; what it has is the base of what it will have."""
+        if state["complete"]:
+            size = (self.folder / "rejected.jsonl").stat().st_size
+            base = {"files": len(state["inputs"]), "shards": state["shards"], "rejected": size}
+            state = state | {"base": base, "complete": False}
+        state |= {"inputs": asked["inputs"], "appended": True}
+        seen = {one["path"] for one in state["passed_over"]}
+        state["passed_over"] += [one for one in asked["passed_over"] if one["path"] not in seen]
+        states.save(self.folder, state)
         return state
 
     # Rating
@@ -120,66 +172,119 @@ class Run:
         settings, start = self.settings, journal.progress.next
         if start.file >= len(self.files):
             return
-        columns = Columns(settings.content, settings.id, settings.source)
+        self._check_rejected(journal.progress, self._known_losses)
         maker = DocumentMaker(
             self._raters.model,
             self._raters.vocabulary,
             is_tokens=settings.tokens is not None,
             has_id=settings.id is not None,
             has_source=settings.source is not None,
-            keeps_text=self._raters.needs_text,
             ends=settings.packed is not None,
         )
-        found = batches(self.files, columns, maker, start, settings.commit_tokens, settings.packed)
-        with Ahead(found) as ahead:
-            for batch in ahead:
-                rated = self._raters.rate(batch) if batch.documents else None
-                journal.append(record_of(batch, rated, self._raters.columns, settings.packed is not None))
+        how: dict[str, Any] = {"is_tokens": settings.tokens is not None, "digest": settings.verify}
+        found = batches(self.files, self._columns, maker, start, settings.commit_tokens, settings.packed, **how)
+        sampler = Sampler()
+        with Ahead(found) as ahead, Workers(settings, self._raters) as workers:
+            for batch, rated in workers.rated(ahead):
+                self._commit(journal, batch, rated, sampler)
                 watch(journal.progress, self.byte_count)
+                self._check_rejected(journal.progress, 0)
+
+    def _commit(self, journal: Journal, batch: Batch, rated: Rated | None, sampler: Sampler) -> None:
+        is_packed = self.settings.packed is not None
+        journal.append(record_of(batch, rated, self._raters.columns, is_packed, sampler))
+
+    def _check_rejected(self, progress: Progress, known: int) -> None:
+        """Ends the run where more rows are rejected than is allowed."""
+        share, rejected = self.settings.max_rejected, max(progress.rejected, known)
+        rows = progress.rows + progress.rejected
+        is_over = progress.next.file >= len(self.files)
+        if share is None or (rows < _FEW_ROWS and not is_over and known < _FEW_ROWS):
+            return
+        if rejected > share * max(rows, rejected):
+            found = f"{rejected:,} of {max(rows, rejected):,} rows"
+            raise RallyError(
+                Status.LIMIT_EXCEEDED,
+                f"max_rejected: expected at most {share:.2%} rejected rows, found {found}; the report of --recover "
+                "says why, and the same command with a higher share goes on",
+            )
 
     # What comes of it
 
-    def _write(self, journal: Journal) -> None:
-        """Writes everything that a run leaves, from its journal alone: the same again, whatever is there already."""
-        settings, columns = self.settings, self._raters.columns
-        tallies = Tallies({column.name: column.label for column in columns})
-        with replacing(self.folder / "rejected.jsonl") as file:
-            for path in journal.paths:
-                for record in read_records(path):
-                    tallies.add(record)
-                    file.writelines(
-                        json.dumps(asdict(one), ensure_ascii=False).encode() + b"\n" for one in record.rejected
-                    )
-        save_distributions(tallies, columns, self.folder / "_distributions")
-        for path in journal.paths:
-            shard = self.folder / f"scores-{path.stem}.{settings.format}"
-            has_source = settings.source is not None
-            write_shard(path, shard, columns, tallies.whole, format=settings.format, has_source=has_source)
-        mode = mode_label(settings, self._raters.model.info.max_position_embeddings)
-        discard = recommended_discard(settings, self._raters.model.metadata)
-        found = report(tallies, columns, mode, discard)
-        with replacing(self.folder / "report.html") as file:
-            file.write(page(found, tallies).encode())
-        write_json(self.folder / "report.json", found)
+    def _write(self, journal: Journal, state: states.State) -> list[str]:
+        """Writes everything that a run leaves, from what it has stored alone; the names of the shards."""
+        columns, shard_format = self._raters.columns, self.settings.format
+        parts, rejected = stored(self.folder, state, journal.paths)
+        _write_rejected(self.folder, state, rejected)
+        about = About(
+            columns, state["mode"], state["discard"], state["date"], states.passed_over_of(state), is_partial=False
+        )
+        path = self.folder / "rejected.jsonl"
+        samples = stored_samples(self.folder, state, journal.paths)
+        write_results(self.folder, about, parts, shard_format, lambda: read_rejected(path), samples)
+        names = [f"scores-{name}.{shard_format}" for name in parts]
+        return [name for name in names if (self.folder / name).exists()]
 
 
-@contextmanager
-def _journal(folder: Path, shard_rows: int) -> Iterator[Journal]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        inner = folder / "_journal"
-        if not inner.exists() and any(folder.iterdir()):
-            message = f"{folder}: is not empty and has no run to go on; give an empty folder or a new one"
-            raise RallyError(Status.MISMATCH, message)
-        with Journal(inner, shard_rows) as journal:
-            yield journal
-    except OSError as error:
-        raise RallyError(Status.IO, f"{error.filename or folder}: {error.strerror or error}") from error
+def stored(
+    folder: Path, state: states.State, journals: Sequence[Path], *, passes_damage: bool = False
+) -> tuple[Parts, Callable[[], Iterator[Rejection]]]:
+    """The rows of a run's shards and of its journal, and the rejected rows of the journal."""
+    columns = states.columns_of(state)
+    shards = (state.get("base") or {}).get("shards", [])
+    parts: Parts = {
+        Path(name).stem.removeprefix("scores-"): partial(read_shard, folder / name, columns) for name in shards
+    }
+
+    def rows(path: Path) -> Iterator[Any]:
+        return (record.rows for record in read_records(path, passes_damage=passes_damage))
+
+    def rejected() -> Iterator[Rejection]:
+        for path in journals:
+            for record in read_records(path, passes_damage=passes_damage):
+                yield from record.rejected
+
+    return parts | {path.stem: partial(rows, path) for path in journals}, rejected
+
+
+def stored_samples(
+    folder: Path, state: states.State, journals: Sequence[Path], *, passes_damage: bool = False
+) -> Iterator[Sample]:
+    """The samples that are kept, and those of the journal."""
+    if state.get("base"):
+        yield from load(folder / "_samples.jsonl")
+    for path in journals:
+        for record in read_records(path, passes_damage=passes_damage):
+            yield from record.samples
+
+
+def _write_rejected(folder: Path, state: states.State, rejected: Callable[[], Iterator[Rejection]]) -> None:
+    """Writes ``rejected.jsonl``; after an append what it had, and what came."""
+    path = folder / "rejected.jsonl"
+    size = (state.get("base") or {}).get("rejected", 0)
+    before = b""
+    if size:
+        with open(path, "rb") as file:
+            before = file.read(size)
+    known = {json.loads(line)["file"] for line in before.splitlines()}
+    passed_over = [one for one in states.passed_over_of(state) if one.path not in known]
+    with replacing(path) as out:
+        out.write(before)
+        out.writelines(rejected_lines(passed_over, rejected()))
+
+
+def _rows(count: int | None) -> str:
+    return "its rows" if count is None else f"its {count:,} rows"
 
 
 def _local_folder(settings: Settings) -> tuple[Path, bool]:
     """Where the run writes, and whether that is to be copied elsewhere in the end."""
-    system, root = fsspec.core.url_to_fs(settings.out)
+    try:
+        system, root = LocalFileSystem(), settings.out
+        if not is_local(settings.out):
+            system, root = fsspec.core.url_to_fs(settings.out)
+    except (ValueError, ImportError) as error:
+        raise RallyError(Status.INVALID_ARGUMENT, f"{settings.out}: {error}") from None
     if isinstance(system, LocalFileSystem):
         if settings.journal is not None:
             message = f"journal: {settings.out} is a local folder and keeps its own journal; leave --journal out"
@@ -189,33 +294,6 @@ def _local_folder(settings: Settings) -> tuple[Path, bool]:
         message = f"{settings.out}: is no local folder; give one for the journal by --journal"
         raise RallyError(Status.INVALID_ARGUMENT, message)
     return Path(settings.journal), True
-
-
-def _changes(state: dict[str, Any], asked: dict[str, Any]) -> Iterator[str]:
-    """What differs between the run that is there and the one that is asked for, in words."""
-    if state.get("version") != asked["version"]:
-        yield f"its journal has version {state.get('version')}, this program writes {asked['version']}"
-        return
-    for name, value in asked["options"].items():
-        if state["options"].get(name) != value:
-            yield f"{name} was {state['options'].get(name)!r} and is {value!r}"
-    for kind, noun in (("models", "the model of"), ("inputs", "the input")):
-        before, now = state[kind], asked[kind]
-        for name in [*before, *(name for name in now if name not in before)]:
-            if name not in now:
-                yield f"{noun} {name} is no longer there"
-            elif name not in before:
-                yield f"{noun} {name} is new"
-            elif before[name] != now[name]:
-                yield f"{noun} {name} has changed{_what_changed(before[name], now[name])}"
-    if list(state["inputs"]) != list(asked["inputs"]) and sorted(state["inputs"]) == sorted(asked["inputs"]):
-        yield "the inputs are in another order"
-
-
-def _what_changed(before: Any, now: Any) -> str:
-    if not isinstance(before, dict):
-        return ", the file or the type it is computed in"
-    return "".join(f", {key} was {before.get(key)} and is {now[key]}" for key in now if before.get(key) != now[key])
 
 
 def score_corpus(settings: Settings, watch: Watcher = lambda progress, byte_count: None) -> Report:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import RallyError, Status
+from .versions import DIGESTS
 
 FORMATS = ("parquet", "jsonl")
 
 #: What may differ when a run goes on: it changes no result, or is compared by what comes of it.
-_FREE = ("rater", "inputs", "out", "journal", "also", "perplexity", "dtype", "threads", "commit_tokens")
+_FREE = (
+    *("rater", "inputs", "out", "journal", "also", "perplexity", "dtype", "threads", "commit_tokens"),
+    *("workers", "append", "max_rejected"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,16 @@ class Settings:
         Rows of a shard, at least, but for the last one.
     commit_tokens : int
         Tokens that are rated, and then written to the journal, together.
+    workers : int
+        Processes that rate, each with its share of the threads; 1: this one. The results are the same.
+    shard : (int, int), optional
+        k and n: of all files only the k-th of every n, from 1 on, for a run on one of n machines.
+    append : bool
+        Whether files that the finished run in `out` has not seen are rated and put after the others.
+    max_rejected : float, optional
+        Share of the rows in [0, 1] that may be rejected before the run ends; None: any.
+    verify : {"ends", "full"}
+        Of what of a local file it is told that it has changed: its size, first and last 64 KiB, or all of it.
     """
 
     rater: str
@@ -71,18 +86,36 @@ class Settings:
     threads: int = 0
     shard_rows: int = 1_000_000
     commit_tokens: int = 1 << 16
+    workers: int = 1
+    shard: tuple[int, int] | None = None
+    append: bool = False
+    max_rejected: float | None = None
+    verify: str = "ends"
 
     def __post_init__(self) -> None:
+        given = (self.inputs,) if isinstance(self.inputs, (str, os.PathLike)) else self.inputs
+        for name in ("rater", "out"):
+            object.__setattr__(self, name, os.fspath(getattr(self, name)))
+        object.__setattr__(self, "inputs", tuple(os.fspath(one) for one in given))
+        object.__setattr__(self, "also", tuple(os.fspath(one) for one in self.also))
         if not self.inputs:
             raise _invalid("inputs: expected at least one file, folder or glob")
-        if self.format not in FORMATS:
-            raise _invalid(f"format: expected one of {', '.join(FORMATS)}, found {self.format!r}")
-        for name in ("shard_rows", "commit_tokens", "packed"):
+        for name, choices in (("format", FORMATS), ("verify", DIGESTS)):
+            if getattr(self, name) not in choices:
+                raise _invalid(f"{name}: expected one of {', '.join(choices)}, found {getattr(self, name)!r}")
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        for name in ("shard_rows", "commit_tokens", "packed", "workers"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise _invalid(f"{name}: expected at least 1, found {value}")
         if self.discard is not None and not 0 <= self.discard < 1:
             raise _invalid(f"discard: expected a share in [0, 1), found {self.discard}")
+        if self.max_rejected is not None and not 0 <= self.max_rejected <= 1:
+            raise _invalid(f"max_rejected: expected a share in [0, 1], found {self.max_rejected}")
+        if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
+            raise _invalid(f"shard: expected k/n with k from 1 to n, found {self.shard[0]}/{self.shard[1]}")
         if self.packed is not None:
             self._check_packed()
 
@@ -97,8 +130,9 @@ class Settings:
         return self.tokens or self.text
 
     def options(self) -> dict[str, Any]:
-        """What shapes the results, beside the files, by name."""
-        return {name: getattr(self, name) for name in Settings.__dataclass_fields__ if name not in _FREE}
+        """What shapes the results, besides the files, by name."""
+        found = {name: getattr(self, name) for name in Settings.__dataclass_fields__ if name not in _FREE}
+        return found | {"shard": None if self.shard is None else list(self.shard)}
 
 
 def mode_label(settings: Settings, longest: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,26 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .batches import Batch
-from .documents import Document, Rejection
+from .documents import DIGEST_BYTES, Document, Rejection
 from .files import replacing
-from .journal import Record, read_records
+from .journal import Record
 from .raters import Column, Rated
+from .samples import Sampler, sample_of
 from .statistics import Tally
 
 #: Rows of a row group.
 _GROUP_ROWS = 1 << 16
 
+_NAMES = pa.dictionary(pa.int32(), pa.string())
 
-def record_of(batch: Batch, rated: Rated | None, columns: Sequence[Column], is_packed: bool) -> Record:
+#: Columns that the journal and the shards have alike, beside those of the scores.
+COMMON = ("id", "source", "token_count", "windows", "coverage", "file", "row", "content_hash")
+OPTIONAL = ("minimum", "window_scores", "documents")
+
+
+def record_of(
+    batch: Batch, rated: Rated | None, columns: Sequence[Column], is_packed: bool, sampler: Sampler
+) -> Record:
     """The record of a batch; documents whose scores are no numbers are rejected with a reason."""
     documents, rejected = batch.documents, list(batch.rejected)
     count = len(documents)
@@ -36,15 +45,26 @@ def record_of(batch: Batch, rated: Rated | None, columns: Sequence[Column], is_p
     arrays: dict[str, Any] = {
         "id": pa.array([document.id for document in documents], pa.string()),
         "source": pa.array([document.source for document in documents], pa.string()).dictionary_encode(),
-        "tokens": pa.array(np.array([document.tokens.size for document in documents], np.int64)),
+        "token_count": pa.array(np.array([document.tokens.size for document in documents], np.int64)),
     }
     arrays |= _windows(rated, documents, is_packed)
     arrays |= {name: pa.array(values) for name, values in scores.items()}
+    arrays |= {
+        "file": pa.array([document.file for document in documents], pa.string()).dictionary_encode(),
+        "row": pa.array(np.array([document.row for document in documents], np.int64)),
+        "content_hash": pa.array([document.digest for document in documents], pa.binary(DIGEST_BYTES)),
+    }
     rows = pa.RecordBatch.from_pydict(arrays)
     if wrong.any():
         rows = rows.filter(pa.array(~wrong))
         rejected += [_not_finite(documents[index]) for index in np.flatnonzero(wrong)]
-    return Record(batch.next, batch.read, rejected, rows)
+    first = scores[columns[0].name]
+    samples = [
+        sample_of(document, float(first[place]))
+        for place, document in enumerate(documents)
+        if not wrong[place] and sampler.takes(document)
+    ]
+    return Record(batch.next, batch.read, rejected, rows, samples)
 
 
 def _windows(rated: Rated | None, documents: Sequence[Document], is_packed: bool) -> dict[str, Any]:
@@ -66,18 +86,13 @@ def _not_finite(document: Document) -> Rejection:
 # Shards
 
 
-def write_shard(
-    journal: Path, shard: Path, columns: Sequence[Column], whole: Tally, *, format: str, has_source: bool
-) -> None:
-    """Writes one file of the journal as a shard, with the quantiles of the whole run.
-
-    A shard that is there already is complete and stays as it is; a file without rated rows becomes none.
-    """
-    tables = _tables(journal, columns, whole, has_source)
-    if shard.exists() or (first := next(tables, None)) is None:
+def write_shard(rows: Iterable[Any], shard: Path, columns: Sequence[Column], whole: Tally) -> None:
+    """Writes rows of the journal as a shard, with the quantiles of the whole run; without rows there is none."""
+    tables = _tables(rows, columns, whole)
+    if (first := next(tables, None)) is None:
         return
     with replacing(shard) as file:
-        if format == "jsonl":
+        if shard.suffix == ".jsonl":
             for table in chain([first], tables):
                 file.writelines(_lines(table))
         else:
@@ -86,14 +101,14 @@ def write_shard(
                     writer.write_table(table, row_group_size=table.num_rows)
 
 
-def _tables(journal: Path, columns: Sequence[Column], whole: Tally, has_source: bool) -> Iterator[Any]:
+def _tables(rows: Iterable[Any], columns: Sequence[Column], whole: Tally) -> Iterator[Any]:
     """The rows in tables of about `_GROUP_ROWS`."""
     held: list[Any] = []
     count = 0
-    for record in read_records(journal):
-        if record.rows.num_rows:
-            held.append(_finished(record.rows, columns, whole, has_source))
-            count += record.rows.num_rows
+    for part in rows:
+        if part.num_rows:
+            held.append(_finished(part, columns, whole))
+            count += part.num_rows
         if count >= _GROUP_ROWS:
             yield pa.concat_tables(held).unify_dictionaries().combine_chunks()
             held, count = [], 0
@@ -101,7 +116,7 @@ def _tables(journal: Path, columns: Sequence[Column], whole: Tally, has_source: 
         yield pa.concat_tables(held).unify_dictionaries().combine_chunks()
 
 
-def _finished(rows: Any, columns: Sequence[Column], whole: Tally, has_source: bool) -> Any:
+def _finished(rows: Any, columns: Sequence[Column], whole: Tally) -> Any:
     """Rows of the journal in the columns of a shard, in their order."""
     first, *further = columns
     rater = pa.DictionaryArray.from_arrays(np.zeros(rows.num_rows, np.int32), [first.fingerprint])
@@ -109,21 +124,20 @@ def _finished(rows: Any, columns: Sequence[Column], whole: Tally, has_source: bo
         "id": rows.column("id"),
         "score": rows.column(first.name),
         "quantile": _quantile(rows, first, whole),
-        "tokens": rows.column("tokens"),
+        "token_count": rows.column("token_count"),
         "windows": rows.column("windows"),
         "coverage": rows.column("coverage"),
         "rater": rater,
+        "source": rows.column("source"),
     }
-    if has_source:
-        arrays["source"] = rows.column("source")
-    for name in ("minimum", "window_scores", "documents"):
+    for name in OPTIONAL:
         if name in rows.schema.names:
             arrays[name] = rows.column(name)
     for column in further:
         values = rows.column(column.name).to_numpy(zero_copy_only=False)
         arrays[column.name] = pa.array(values, from_pandas=True)  # NaN is "there is none"
         arrays[column.quantile] = _quantile(rows, column, whole)
-    return pa.table(arrays)
+    return pa.table(arrays | {name: rows.column(name) for name in ("file", "row", "content_hash")})
 
 
 def _quantile(rows: Any, column: Column, whole: Tally) -> Any:
@@ -131,15 +145,68 @@ def _quantile(rows: Any, column: Column, whole: Tally) -> Any:
     found = np.full(scores.size, math.nan)
     known = ~np.isnan(scores)
     if known.any():
-        found[known] = whole.distributions[column.name].cdf(scores[known])
+        found[known] = whole.distributions[column.name].cdf(np.ascontiguousarray(scores[known]))
     return pa.array(found, from_pandas=True)
 
 
 def _lines(table: Any) -> Iterator[bytes]:
     for row in table.to_pylist():
-        yield json.dumps(_finite(row), ensure_ascii=False).encode() + b"\n"
+        yield json.dumps(_plain(row), ensure_ascii=False).encode() + b"\n"
 
 
-def _finite(row: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no infinity; a perplexity may be one."""
-    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no bytes and no infinity; a perplexity may be one."""
+    wrong = [key for key, value in row.items() if isinstance(value, float) and not math.isfinite(value)]
+    found = row | dict.fromkeys(wrong)
+    return found | {"content_hash": row["content_hash"].hex()}
+
+
+def read_shard(shard: Path, columns: Sequence[Column], names: Sequence[str] | None = None) -> Iterator[Any]:
+    """The rows of a shard as the journal has them.
+
+    Parameters
+    ----------
+    names : sequence of str, optional
+        The columns to read; None: all.
+    """
+    kinds = {column.name: pa.float32() for column in columns}
+    kinds |= {"id": pa.string(), "source": _NAMES, "token_count": pa.int64(), "windows": pa.int32()}
+    kinds |= {"coverage": pa.float32(), "file": _NAMES, "row": pa.int64(), "content_hash": pa.binary(DIGEST_BYTES)}
+    kinds |= {"minimum": pa.float32(), "window_scores": pa.list_(pa.float32()), "documents": pa.int32()}
+    kinds |= {column.quantile: pa.float64() for column in columns}
+    for table in _shard_tables(shard, names, kinds):
+        wanted = [name for name in table.schema.names if name in kinds]
+        arrays = {name: _typed(table.column(name), kinds[name]) for name in wanted}
+        yield pa.RecordBatch.from_pydict(arrays)
+
+
+def _shard_tables(shard: Path, names: Sequence[str] | None, kinds: dict[str, Any]) -> Iterator[Any]:
+    if shard.suffix == ".parquet":
+        with pq.ParquetFile(shard) as file:
+            known = [name for name in names or kinds if name in file.schema_arrow.names]
+            yield from file.iter_batches(_GROUP_ROWS, columns=known, use_threads=False)
+        return
+    with open(shard, "rb") as lines:
+        held: list[dict[str, Any]] = []
+        for line in lines:
+            row = json.loads(line)
+            row["content_hash"] = bytes.fromhex(row["content_hash"])
+            held.append({name: row[name] for name in names or kinds if name in row})
+            if len(held) == _GROUP_ROWS >> 2:
+                yield pa.RecordBatch.from_pylist(held, _schema(held[0], kinds))
+                held = []
+        if held:
+            yield pa.RecordBatch.from_pylist(held, _schema(held[0], kinds))
+
+
+def _schema(row: dict[str, Any], kinds: dict[str, Any]) -> Any:
+    plain = {name: pa.string() if kinds[name] == _NAMES else kinds[name] for name in row}
+    return pa.schema(list(plain.items()))
+
+
+def _typed(column: Any, kind: Any) -> Any:
+    if kind == _NAMES:
+        return column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    if pa.types.is_floating(kind) and column.null_count:
+        return pa.array(column.to_numpy(zero_copy_only=False).astype(kind.to_pandas_dtype()))
+    return column.cast(kind)

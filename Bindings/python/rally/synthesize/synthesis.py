@@ -61,10 +61,10 @@ def synthesize(
     tensors = [weights.tensor(name, dims) for name, dims in weight_dims(model).items()]
     if isinstance(model, LanguageModel):
         routers = calibrate(
-            model, weights, progress=lambda layers, label: tqdm(layers, label, disable=quiet, leave=False)
+            model, weights, progress=lambda layers, label: tqdm(layers, label, disable=quiet or None, leave=False)
         )
         tensors += [float_tensor(f"router.{index}.weight", router) for index, router in enumerate(routers)]
     total = sum(tensor.byte_count for tensor in tensors)
-    with tqdm(total=total, unit="B", unit_scale=True, desc=out.name, disable=quiet, leave=False) as bar:
+    with tqdm(total=total, unit="B", unit_scale=True, desc=out.name, disable=quiet or None, leave=False) as bar:
         written = write_model(out, model, tensors, external_data=external_data, progress=bar.update)
     return summarise(model, tensors, written)
