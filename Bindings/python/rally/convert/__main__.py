@@ -15,9 +15,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the converter; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m rally.convert",
-        description="Convert a checkpoint folder (safetensors or PyTorch, with config.json) into a Rally model file.",
+        description="Convert a checkpoint folder (safetensors or PyTorch, with config.json), or a GGUF file.",
     )
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT_DIR")
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     parser.add_argument("out", type=Path, metavar="OUT.onnx")
     parser.add_argument(
         "--dtype", choices=("f32", "bf16"), help="element type of the large matrices (default: as they are)"

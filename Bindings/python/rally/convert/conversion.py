@@ -9,13 +9,14 @@ from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
 
 from rally.convert.bert import convert_bert, is_bert
 from rally.convert.checkpoint import Checkpoint
-from rally.convert.ends import fit_table, with_ends
+from rally.convert.ends import chat_template, fit_table, with_ends
+from rally.convert.gguf_file import is_gguf
 from rally.convert.language_model import convert_language_model
 from rally.convert.loops import LoopChoices
 from rally.convert.rater import convert_rater, is_rater
-from rally.convert.retrofit import convert_retrofit, is_retrofit, without_foreign_ids
+from rally.convert.retrofit import convert_retrofit, is_retrofit
 from rally.convert.settings import Settings
-from rally.convert.tokenizer import find_tokenizer
+from rally.convert.sources import FolderSource, GgufSource
 from rally.modelfile import (
     Description,
     LanguageModel,
@@ -73,12 +74,13 @@ def convert(
     recursions: int | None = None,
     quiet: bool = False,
 ) -> Summary:
-    """Convert a checkpoint folder into a model file.
+    """Convert a checkpoint folder, or a GGUF file, into a model file.
 
     Parameters
     ----------
     directory : Path
         Holds the weights, ``config.json``, and what says how the model routes; see ``docs/format.md`` and ``--help``.
+        Or a GGUF file of a Llama or Qwen, whose quantized weights become f32.
     out : Path
         The file to write.
     dtype : {"f32", "bf16"}, optional
@@ -109,18 +111,19 @@ def convert(
     ModelFileError
         When the checkpoint cannot be converted; the message is one line that names the key or file.
     """
-    config = Settings.read(directory / "config.json")
+    source = GgufSource(directory) if is_gguf(directory) else FolderSource(directory)
     choices = LoopChoices(exit_threshold, kv_policy, recursions)
-    with Checkpoint(directory) as checkpoint:
+    with source.open() as checkpoint:
         refuse_foreign(checkpoint)
-        config = without_foreign_ids(config)
-        found = find_tokenizer(directory, tokenizer, config)
-        model, tensors = plan(checkpoint, config, name or directory.resolve().name, found, dtype, choices)
+        found = source.tokenizer(tokenizer)
+        model, tensors = plan(checkpoint, source.config, name or source.name, found, dtype, choices)
+        model = source.complete(model)
         if found:
-            source = (tokenizer or directory / "tokenizer.json").name
-            model = replace(model, tokenizer=fit_table(found, model.vocab_size, source))
+            table = tokenizer.name if tokenizer else source.tokenizer_name
+            model = replace(model, tokenizer=fit_table(found, model.vocab_size, table))
         if isinstance(model, LanguageModel):
-            model = with_ends(model, directory, config, tokenizer.parent if tokenizer else directory)
+            template = chat_template(tokenizer.parent) if tokenizer else source.chat_template()
+            model = with_ends(model, source.end_ids(), template)
         total = sum(tensor.byte_count for tensor in tensors)
         with tqdm(total=total, unit="B", unit_scale=True, desc=out.name, disable=quiet or None, leave=False) as bar:
             written = write_model(out, model, tensors, external_data=external_data, progress=bar.update)

@@ -11,27 +11,30 @@ from rally.convert.settings import Settings
 from rally.modelfile import LanguageModel, ModelFileError, Tokenizer, WordPiece
 
 
-def with_ends(model: LanguageModel, directory: Path, config: Settings, tokenizer_folder: Path) -> LanguageModel:
-    """Return a language model with every token at which transformers would end, and with its chat template.
-
-    A ``generation_config.json`` with end tokens wins over ``config.json``. A model without a tokenizer has neither.
-    """
+def with_ends(model: LanguageModel, ends: list[int], template: str | None) -> LanguageModel:
+    """Return a language model that ends at these tokens, and with its chat template; without a tokenizer, as it is."""
     tokenizer = model.tokenizer
     if not isinstance(tokenizer, Tokenizer):
         return model
-    ends = [number for number in _end_ids(directory, config) if number < model.vocab_size]
+    ends = [number for number in ends if number < model.vocab_size]
     known = ends and tokenizer.eos_token_id not in ends and not tokenizer.add_eos
     if known and ends[0] < len(tokenizer.vocab):
         tokenizer = replace(tokenizer, eos_token_id=ends[0])
     further = tuple(dict.fromkeys(number for number in ends if number != tokenizer.eos_token_id))
-    template = chat_template(tokenizer_folder)
     return replace(model, tokenizer=tokenizer, eos_token_ids=further, chat_template=template)
 
 
-def _end_ids(directory: Path, config: Settings) -> list[int]:
+def end_ids(directory: Path | None, config: Settings) -> list[int]:
+    """Return the tokens at which transformers would end: a ``generation_config.json`` wins over ``config.json``."""
+    if directory is None:
+        return listed_ids(config)
     path = directory / "generation_config.json"
     generation = Settings.read(path) if path.is_file() else Settings({}, path.name)
-    holder = generation if "eos_token_id" in generation else config
+    return listed_ids(generation if "eos_token_id" in generation else config)
+
+
+def listed_ids(holder: Settings) -> list[int]:
+    """Return the end tokens that one configuration names."""
     given: Any = holder.get("eos_token_id", [])
     ids = given if isinstance(given, list) else [given]
     if any(isinstance(number, bool) or not isinstance(number, int) for number in ids):
