@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from . import _handles, _library, documents, generation, info, tokenizer
 from ._handles import Handle, Turn
+from .chat import Chat
 from .documents import DocumentScores
 from .errors import RallyError, Status
 from .events import Event
@@ -49,7 +50,7 @@ class Forward:
     hidden: Floats | None
 
 
-class Model:
+class Model(Chat):
     """A language model or a rater.
 
     Any number of Python threads may use one model: calls that compute take turns, the others run at once. For calls

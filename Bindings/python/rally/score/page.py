@@ -142,7 +142,7 @@ def _histogram(tally: Tally, whole: Tally, threshold: float | None, name: str) -
     label = f"Histogram of the scores of {escape(name)}, from {low:.4g} to {high:.4g}, cut at {threshold:.4g}"
     return (
         f'<svg role="img" aria-label="{label}" viewBox="0 0 {_WIDTH} {_HEIGHT}"><title>{label}</title>'
-        f'{"".join(bars)}{line}</svg>'
+        f"{''.join(bars)}{line}</svg>"
         f'<div class="axis" aria-hidden="true"><span>{low:.3g}</span><span>{high:.3g}</span></div>'
     )
 
