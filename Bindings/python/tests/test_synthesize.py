@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from compare import Graph
 
 import rally
 from rally.modelfile import LanguageModel, ModelFileError
@@ -108,3 +109,47 @@ def test_positions_are_the_longest_row(tmp_path: Path, monkeypatch: pytest.Monke
 def test_unknown_shapes_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="mor-360m-r3"):
         synthesize("mor-9b", tmp_path / "out.onnx")
+
+
+@pytest.mark.parametrize("shares", [(0.4, 0.3, 0.2, 0.1), (0.0, 0.5, 0.0, 0.5), None])
+@pytest.mark.parametrize("dtype", ["f32", "bf16"])
+def test_tokens_leave_a_looped_model_in_the_wanted_shares(
+    shares: tuple[float, ...] | None, dtype: str, tmp_path: Path
+) -> None:
+    summary = synthesize("ouro-tiny", tmp_path / "one.onnx", seed=3, dtype=dtype, exits=shares, quiet=True)
+    wanted = np.array(shares or (0.25,) * 4)
+    assert float(summary.description.metadata()["rally.natural_depth"]) == pytest.approx(wanted @ [1, 2, 3, 4])
+    graph = Graph(tmp_path / "one.onnx")
+    rows = np.random.default_rng(1).integers(0, 1024, (8, 128))
+    depths = np.concatenate([graph.forward(row)[1] for row in rows])
+    found = np.bincount(depths, minlength=5)[1:] / depths.size
+    assert np.abs(found - wanted).max() < 0.05  # three standard errors of a share of 1024 tokens
+    assert (found[wanted == 0.0] == 0.0).all()
+
+
+@pytest.mark.parametrize(("shape", "depth"), [("nanbeige-tiny", 2), ("retrofit-tiny", 5)])
+def test_other_looped_shapes(shape: str, depth: int, tmp_path: Path) -> None:
+    synthesize(shape, tmp_path / "one.onnx", quiet=True)
+    logits, depths = Graph(tmp_path / "one.onnx").forward(range(40))
+    assert np.isfinite(logits).all()
+    assert set(depths.tolist()) == {depth}
+
+
+def test_shape_of_the_published_looped_model() -> None:
+    model = SHAPES["ouro-1.4b"]
+    count = sum(int(np.prod(shape)) for shape in weight_dims(model).values()) + model.hidden_size + 1
+    assert round(count / 1e6, 1) == 1434.7
+
+
+@pytest.mark.parametrize(
+    ("shape", "shares", "message"),
+    [
+        ("ouro-tiny", (0.5, 0.5), "expected 4 shares that add up to 1, found 0.5,0.5"),
+        ("ouro-tiny", (0.5, 0.5, 0.5, -0.5), "add up to 1"),
+        ("ouro-tiny", (float("nan"),) * 4, "add up to 1"),
+        ("nanbeige-tiny", (0.5, 0.5), "nanbeige-tiny has no gate"),
+    ],
+)
+def test_shares_that_cannot_be(shape: str, shares: tuple[float, ...], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match=message):
+        synthesize(shape, tmp_path / "one.onnx", exits=shares, quiet=True)

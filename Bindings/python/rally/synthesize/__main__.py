@@ -23,12 +23,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--dtype", choices=("f32", "bf16"), default="f32", help="element type of the large matrices")
     parser.add_argument("--external-data", action="store_true", help="keep the weights in OUT.onnx.data")
     parser.add_argument("--positions", type=int, help="tokens that a row may have; default: as published")
+    parser.add_argument(
+        "--exits", metavar="A,B,…", help="looped: share of tokens that leaves after each loop (default: equal)"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     options = parser.parse_args(arguments)
     if options.seed < 0:
         parser.error("--seed must not be negative")
     if options.positions is not None and options.positions < 1:
         parser.error("--positions must be positive")
+    try:
+        exits = tuple(float(share) for share in options.exits.split(",")) if options.exits else None
+    except ValueError:
+        parser.error(f"--exits: expected numbers with commas between them, found {options.exits!r}")
     try:
         summary = synthesize(
             options.shape,
@@ -37,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
             dtype=options.dtype,
             external_data=options.external_data,
             positions=options.positions,
+            exits=exits,
             quiet=options.quiet,
         )
     except (ModelFileError, OSError) as error:

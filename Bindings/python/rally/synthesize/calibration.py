@@ -48,7 +48,7 @@ def calibrate(
     sample = sample or Sample()
     stream = np.random.Generator(np.random.Philox(np.random.SeedSequence([weights.seed, 0x20A7])))
     ids = stream.integers(0, model.vocab_size, (sample.rows, sample.length))
-    forward = _Forward(model, weights)
+    forward = Forward(model, weights)
     routers: list[Array] = []
     with torch.inference_mode():
         x = forward.layer(forward.embed(ids), "first.0", None) if model.num_first_layers else forward.embed(ids)
@@ -88,12 +88,13 @@ def _router(x: torch.Tensor, selected: torch.Tensor, direction: torch.Tensor, sh
     return (spread - low * level).float()
 
 
-class _Forward:
-    """The forward pass of a language model in PyTorch, f32, dense, with weights made on demand."""
+class Forward:
+    """The forward pass of a language model in PyTorch, f32, dense, with weights made on demand, and kept if wanted."""
 
-    def __init__(self, model: LanguageModel, weights: RandomWeights) -> None:
+    def __init__(self, model: LanguageModel, weights: RandomWeights, keep: bool = True) -> None:
         self.model = model
         self.weights = weights
+        self.keep = keep
         self.kinds = layer_dims(model)
         self._kept: dict[str, dict[str, torch.Tensor]] = {}
 
@@ -116,10 +117,15 @@ class _Forward:
             allowed = allowed & (selected[:, None, None, :] | torch.eye(length, dtype=torch.bool))
         q, k = self._rotate(q), self._rotate(k)
         mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed, enable_gqa=True)
-        x = x + mixed.transpose(1, 2).reshape(rows, length, -1) @ w["self_attn.o_proj.weight"].T
+        attended = mixed.transpose(1, 2).reshape(rows, length, -1) @ w["self_attn.o_proj.weight"].T
+        x = x + self._branch(attended, w, "input_layernorm_2.weight")
         a = functional.rms_norm(x, (model.hidden_size,), w["post_attention_layernorm.weight"], model.norm_eps)
         inner = functional.silu(a @ w["mlp.gate_proj.weight"].T) * (a @ w["mlp.up_proj.weight"].T)
-        return x + inner @ w["mlp.down_proj.weight"].T
+        return x + self._branch(inner @ w["mlp.down_proj.weight"].T, w, "post_attention_layernorm_2.weight")
+
+    def _branch(self, y: torch.Tensor, w: dict[str, torch.Tensor], norm: str) -> torch.Tensor:
+        """Norm what a branch gives, in a model that does that."""
+        return functional.rms_norm(y, (self.model.hidden_size,), w[norm], self.model.norm_eps) if norm in w else y
 
     def _rotate(self, x: torch.Tensor) -> torch.Tensor:
         half = self.model.head_dim // 2
@@ -130,7 +136,10 @@ class _Forward:
         return torch.cat((low * cos - high * sin, high * cos + low * sin), dim=-1)
 
     def _layer_weights(self, prefix: str) -> dict[str, torch.Tensor]:
-        if prefix not in self._kept:
-            made = {kind: self.weights.values(f"{prefix}.{kind}", dims) for kind, dims in self.kinds.items()}
-            self._kept[prefix] = {kind: torch.from_numpy(array) for kind, array in made.items()}
-        return self._kept[prefix]
+        if prefix in self._kept:
+            return self._kept[prefix]
+        arrays = {kind: self.weights.values(f"{prefix}.{kind}", dims) for kind, dims in self.kinds.items()}
+        made = {kind: torch.from_numpy(array) for kind, array in arrays.items()}
+        if self.keep:
+            self._kept[prefix] = made
+        return made

@@ -50,8 +50,29 @@ def _mor(base: LanguageModel, recursions: int, layers: int) -> LanguageModel:
     return replace(_recursive(base, recursions, layers), routing=routing)
 
 
+def _ouro(width: int, heads: int, inner: int, layers: int) -> LanguageModel:
+    """Return ByteDance's looped shape: four loops of all layers, sandwich norms, a gate by which tokens leave."""
+    return replace(
+        _llama(width, heads, heads, inner, layers),
+        head_dim=width // heads,
+        max_position_embeddings=65536,
+        norm_eps=1e-6,
+        norm_position="sandwich",
+        rope_theta=1e6,
+        tie_word_embeddings=False,
+        num_recursion=4,
+        sharing="cycle",
+        loop_norm=True,
+        exit="hazard",
+    )
+
+
 _135M = _llama(576, 9, 3, 1536, 30)
 _360M = _llama(960, 15, 5, 2560, 32)
+
+_TINY = replace(
+    _llama(128, 4, 2, 256, 2), head_dim=32, vocab_size=1024, max_position_embeddings=512, tie_word_embeddings=False
+)
 
 _RATER_50M = Rater(
     name="",
@@ -76,5 +97,19 @@ SHAPES: dict[str, Description] = {
     "mor-360m-r2": _mor(_360M, 2, 15),
     "mor-360m-r3": _mor(_360M, 3, 10),
     "mor-360m-r4": _mor(_360M, 4, 8),
+    "ouro-1.4b": _ouro(2048, 16, 5632, 24),
+    "ouro-tiny": replace(_ouro(128, 4, 256, 2), vocab_size=1024, max_position_embeddings=512),
+    "nanbeige-tiny": replace(_TINY, rope_theta=7e7, num_recursion=2, sharing="cycle", loop_norm=True),
+    "retrofit-tiny": replace(
+        _TINY,
+        num_first_layers=1,
+        num_last_layers=1,
+        num_recursion=5,
+        sharing="middle_cycle",
+        injection="concat",
+        initial_state="zeros",
+        exit="latent_diff",
+        exit_threshold=0.0,
+    ),
     "rater-50m": _RATER_50M,
 }

@@ -75,6 +75,10 @@ def weight_dims(model: Description) -> dict[str, tuple[int, ...]]:
     for part, count in counts.items():
         dims |= {f"{part}.{index}.{kind}": shape for index in range(count) for kind, shape in kinds.items()}
     dims["norm.weight"] = (model.hidden_size,)
+    if isinstance(model, LanguageModel) and not model.tie_word_embeddings:
+        dims["lm_head.weight"] = (model.vocab_size, model.hidden_size)
+    if isinstance(model, LanguageModel) and model.injection == "concat":
+        dims["adapter.weight"] = (model.hidden_size, 2 * model.hidden_size)
     if isinstance(model, Rater):
         dims |= {"head.weight": (1, model.hidden_size), "head.bias": (1,)}
     return dims
