@@ -16,7 +16,7 @@ MODELS  := Examples/models
 
 # ONNX and protobuf read the file. Of Highway, which vectorises, and of Boost only headers are used: Boost.Math has the
 # incomplete beta function to its last digits, also for batches of millions.
-DEBIAN_PACKAGES := libonnx-dev libprotobuf-dev libhwy-dev libboost1.74-dev
+DEBIAN_PACKAGES := libonnx-dev libprotobuf-dev libhwy-dev libboost1.74-dev zlib1g-dev libzstd-dev
 
 # Colours on a terminal only.
 ifneq ($(and $(MAKE_TERMOUT),$(if $(NO_COLOR),,yes)),)

@@ -61,6 +61,7 @@ let package = Package(
       // Highway compiles its includer once per instruction set and must find it by name.
       cxxSettings: [.headerSearchPath("."), .unsafeFlags(["-O3"])]),
     .target(name: "CStatistics"),
+    .target(name: "CPacking", linkerSettings: [.linkedLibrary("z"), .linkedLibrary("zstd")]),
 
     // The engine, each target importing only what stands above it.
     .target(name: "Tensors", swiftSettings: swift),
@@ -79,7 +80,9 @@ let package = Package(
       swiftSettings: swift, linkerSettings: librarySettings),
     .executableTarget(
       name: "rally-cli",
-      dependencies: ["Rally", "Curation", "JSON", "CRally", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      dependencies: [
+        "Rally", "Curation", "JSON", "CRally", "CPacking", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
       swiftSettings: swift, linkerSettings: executableSettings),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: swift),
     .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: swift),

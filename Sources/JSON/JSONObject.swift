@@ -8,6 +8,7 @@ package struct JSONObject {
       throw JSONError(message: "expected UTF-8, found other bytes")
     }
     var scanner = JSONScanner(line)
+    scanner.allowsNonFinite = true
     scanner.skipSpace()
     guard scanner.next == UInt8(ascii: "{") else { throw scanner.unexpected("an object") }
     var members: [(key: String, value: JSONValue)] = []

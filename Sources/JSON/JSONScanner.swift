@@ -9,6 +9,8 @@ package struct JSONError: Error {
 package struct JSONScanner {
   package let bytes: [UInt8]
   package private(set) var position = 0
+  /// NaN, Infinity and -Infinity are numbers, as Python's json, DuckDB and Arrow write them.
+  package var allowsNonFinite = false
 
   /// Deeper nesting is refused: each level is a call on the stack.
   private static let depthLimit = 200
@@ -59,6 +61,9 @@ package struct JSONScanner {
     case UInt8(ascii: "t"): try skip("true")
     case UInt8(ascii: "f"): try skip("false")
     case UInt8(ascii: "n"): try skip("null")
+    case UInt8(ascii: "N") where allowsNonFinite: try skip("NaN")
+    case UInt8(ascii: "I") where allowsNonFinite: try skip("Infinity")
+    case UInt8(ascii: "-") where allowsNonFinite && bytes[position...].starts(with: "-I".utf8): try skip("-Infinity")
     default: try skipNumber()
     }
   }
@@ -137,8 +142,9 @@ package struct JSONScanner {
 // MARK: Strings
 
 extension JSONScanner {
-  /// - Returns: the string's bytes, UTF-8; half a surrogate pair becomes U+FFFD.
-  package mutating func string() throws(JSONError) -> [UInt8] {
+  /// - Parameter refusesHalves: half a surrogate pair is an error; else it becomes U+FFFD.
+  /// - Returns: the string's bytes, UTF-8.
+  package mutating func string(refusesHalves: Bool = false) throws(JSONError) -> [UInt8] {
     guard next == UInt8(ascii: "\"") else { throw unexpected("a string") }
     position += 1
     var text: [UInt8] = []
@@ -146,7 +152,7 @@ extension JSONScanner {
       position += 1
       switch byte {
       case UInt8(ascii: "\""): return text
-      case UInt8(ascii: "\\"): try appendEscape(to: &text)
+      case UInt8(ascii: "\\"): try appendEscape(to: &text, refusesHalves: refusesHalves)
       case 0..<0x20:
         position -= 1
         throw unexpected("an escape instead of a control character")
@@ -156,7 +162,7 @@ extension JSONScanner {
     throw unexpected("the end of the string")
   }
 
-  private mutating func appendEscape(to text: inout [UInt8]) throws(JSONError) {
+  private mutating func appendEscape(to text: inout [UInt8], refusesHalves: Bool) throws(JSONError) {
     let letter = next
     position += 1
     switch letter {
@@ -166,7 +172,7 @@ extension JSONScanner {
     case UInt8(ascii: "n"): text.append(0x0A)
     case UInt8(ascii: "r"): text.append(0x0D)
     case UInt8(ascii: "t"): text.append(0x09)
-    case UInt8(ascii: "u"): text += Array(String(try unicodeEscape()).utf8)
+    case UInt8(ascii: "u"): text += Array(String(try unicodeEscape(refusesHalves: refusesHalves)).utf8)
     default:
       position -= 1
       throw unexpected("an escape")
@@ -174,7 +180,7 @@ extension JSONScanner {
   }
 
   /// After `\u`.
-  private mutating func unicodeEscape() throws(JSONError) -> Character {
+  private mutating func unicodeEscape(refusesHalves: Bool) throws(JSONError) -> Character {
     let first = try hexadecimal()
     if let scalar = Unicode.Scalar(first) { return Character(scalar) }
     // Half a pair: the other half must follow.
@@ -189,6 +195,7 @@ extension JSONScanner {
       }
       position = start
     }
+    guard !refusesHalves else { throw JSONError(message: "expected a whole surrogate pair, found half of one") }
     return "\u{FFFD}"
   }
 

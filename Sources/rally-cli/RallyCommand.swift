@@ -24,10 +24,19 @@ struct RallyCommand: ParsableCommand {
   static func main() {
     Interrupt.watch()
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(arguments(Array(CommandLine.arguments.dropFirst())))
       try command.run()
     } catch {
       Glibc.exit(status(of: error).rawValue)
+    }
+  }
+
+  /// `score --text` without a name says what `--plain` does, as it always did.
+  private static func arguments(_ given: [String]) -> [String] {
+    guard given.first == "score" else { return given }
+    return given.indices.map { place in
+      let isBare = given[place] == "--text" && (place + 1 == given.count || given[place + 1].hasPrefix("-"))
+      return isBare ? "--plain" : given[place]
     }
   }
 

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A file, or standard input by the name `-`.
+/// A file, or standard input by the name `-`; packed by gzip or zstd it is read as what was packed.
 struct TextInput: ~Copyable {
   static let standard = "-"
 
@@ -11,6 +11,13 @@ struct TextInput: ~Copyable {
   private var isAtEnd = false
   /// Nothing was read yet: a byte order mark may come, which is no part of the text.
   private var isAtBeginning = true
+  /// Bytes as stored, of a packed file, that are still to be unpacked.
+  private var packed: [UInt8] = []
+  private var unpacker: Unpacker?
+  /// The last step filled its room: more may come without more bytes.
+  private var mayHaveMore = false
+  /// Bytes as stored that were read.
+  private(set) var readCount = 0
 
   init(path: String) throws(CommandFailure) {
     if path == Self.standard {
@@ -21,6 +28,24 @@ struct TextInput: ~Copyable {
     name = path
     descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw CommandFailure(.file, "\(path): \(systemMessage(errno))") }
+  }
+
+  /// Bytes of all files; 0 where one of them is a stream, or there are none.
+  static func size(of paths: [String]) -> Int {
+    var total = 0
+    for path in paths {
+      var status = stat()
+      guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return 0 }
+      total += Int(status.st_size)
+    }
+    return total
+  }
+
+  /// Whether the next line would have to be waited for: nothing of it is there, and nothing comes at the moment.
+  var isWaiting: Bool {
+    guard !isAtEnd, packed.isEmpty, !mayHaveMore, !buffer[start...].contains(UInt8(ascii: "\n")) else { return false }
+    var events = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return unsafe poll(&events, 1, 0) == 0
   }
 
   deinit {
@@ -58,9 +83,20 @@ struct TextInput: ~Copyable {
     try read()
     guard isAtBeginning else { return }
     isAtBeginning = false
+    try unpackIfPacked()
     let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
     while !isAtEnd && buffer.count < mark.count && mark.starts(with: buffer) { try read() }
     if buffer.starts(with: mark) { buffer.removeFirst(mark.count) }
+  }
+
+  /// At the beginning: finds out whether the file is packed, and unpacks what is there then.
+  private mutating func unpackIfPacked() throws(CommandFailure) {
+    while !isAtEnd && Packing.mayBegin(with: buffer) { try read() }
+    guard let packing = Packing.of(buffer) else { return }
+    guard let unpacker = Unpacker(packing) else { throw CommandFailure(.file, "\(name): \(packing.advice)") }
+    self.unpacker = unpacker
+    (packed, buffer) = (buffer, [])
+    try unpack()
   }
 
   /// What was taken leaves the buffer first, so that indices count from `start`.
@@ -69,6 +105,37 @@ struct TextInput: ~Copyable {
       buffer.removeSubrange(..<start)
       start = 0
     }
+    if unpacker != nil { return try unpack() }
+    isAtEnd = try Self.readOn(descriptor, name, into: &buffer, count: &readCount) == 0
+  }
+
+  /// Unpacks until there is something more, or the end.
+  private mutating func unpack() throws(CommandFailure) {
+    let known = buffer.count
+    var isWhole = true
+    while buffer.count == known {
+      if packed.isEmpty && !mayHaveMore {
+        isWhole = try Self.readOn(descriptor, name, into: &packed, count: &readCount) > 0
+      }
+      let isBetween = unpacker?.isBetweenMembers ?? true
+      guard isWhole || !isBetween else {
+        isAtEnd = true
+        return
+      }
+      let room = 1 << 16
+      guard isWhole, let taken = unpacker?.step(packed[...], into: &buffer, size: room) else {
+        let what = isWhole ? "the packed bytes are damaged" : "the file ends before its packed bytes do"
+        throw CommandFailure(.file, "\(name): \(what) after \(bytes(readCount - packed.count))")
+      }
+      packed.removeSubrange(..<taken)
+      mayHaveMore = buffer.count - known == room
+    }
+  }
+
+  /// - Returns: the number of bytes that were appended; 0 at the end.
+  private static func readOn(
+    _ descriptor: CInt, _ name: String, into buffer: inout [UInt8], count total: inout Int
+  ) throws(CommandFailure) -> Int {
     let size = 1 << 16
     let known = buffer.count
     buffer.append(contentsOf: repeatElement(0, count: size))
@@ -79,7 +146,8 @@ struct TextInput: ~Copyable {
     let code = errno
     buffer.removeSubrange((known + max(0, count))...)
     guard count >= 0 else { throw CommandFailure(.file, "\(name): \(systemMessage(code))") }
-    isAtEnd = count == 0
+    total += count
+    return count
   }
 
   private static func withoutReturn(_ line: ArraySlice<UInt8>) -> [UInt8] {

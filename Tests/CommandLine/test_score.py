@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
 
 import pytest
-from conftest import ROOT, run
+from conftest import COMMAND, ROOT, run
 
 TEXTS = ROOT / "Examples/texts.jsonl"
 
@@ -191,3 +192,64 @@ def test_several_raters_score_the_same_tokens(rater, tmp_path):
 
 def test_raters_that_read_other_tokens_are_refused(rater, lm):
     assert "only raters" in score(rater, "--also", lm, stdin=lines({"text": "x"}), code=4).err
+
+
+def test_packed_files_are_read_as_what_was_packed(rater, tmp_path):
+    import gzip
+
+    line = lines({"text": "The sea was calm."})
+    expected = score(rater, stdin=line * 3).out
+    packed = gzip.compress(line.encode())
+    long = subprocess.run(["zstd", "-q", "--long=31", "-c"], input=line.encode(), capture_output=True, check=True).stdout
+    plain = subprocess.run(["zstd", "-q", "-c"], input=(line * 2).encode(), capture_output=True, check=True).stdout
+    for name, content in (("a.jsonl.gz", packed * 3 + bytes(512)), ("b.jsonl.zst", long + plain), ("c", packed * 3)):
+        (tmp_path / name).write_bytes(content)
+        assert score(rater, tmp_path / name).out == expected
+        assert run("score", "-m", rater, stdin=content).out == expected
+    many = lines(*({"text": f"The sea was calm {n}."} for n in range(2000)))
+    (tmp_path / "many.jsonl.gz").write_bytes(gzip.compress(many.encode(), 1))
+    assert score(rater, tmp_path / "many.jsonl.gz").out == score(rater, stdin=many).out
+    cut = gzip.compress(many.encode())[:-50]
+    (tmp_path / "cut.jsonl.gz").write_bytes(cut)
+    assert "ends before its packed bytes do" in score(rater, tmp_path / "cut.jsonl.gz", code=3).err
+    damaged = bytearray(cut)
+    damaged[400:420] = b"\xff" * 20
+    (tmp_path / "bad.jsonl.gz").write_bytes(damaged)
+    assert "damaged" in score(rater, tmp_path / "bad.jsonl.gz", code=3).err
+    for name, content in (("a.parquet", b"PAR1...."), ("a.bz2", b"BZh91AY&SY"), ("a.xz", b"\xfd7zXZ\0...")):
+        (tmp_path / name).write_bytes(content)
+        assert "python -m rally.score" in score(rater, tmp_path / name, code=3).err
+
+
+def test_members_have_other_names(rater):
+    expected = objects(score(rater, stdin=lines({"text": "a boat"})))[0]["score"]
+    assert objects(score(rater, "--text", "content", stdin=lines({"content": "a boat"})))[0]["score"] == expected
+    ids = objects(score(rater, "--tokens", "ids", stdin=lines({"ids": [1, 2, 3]})))
+    assert ids[0]["token_count"] == 3
+    told = score(rater, stdin=lines({"id": 1, "body": "a boat"}), code=5).err
+    assert 'expected a member "text" or "tokens", found id, body; --text names the one to score' in told
+    assert objects(score(rater, stdin=lines({"text": "a boat", "tokens": None})))[0]["score"] == expected
+    assert objects(score(rater, stdin='{"text": "a boat", "p": NaN, "q": -Infinity, "r": Infinity}\n'))[0]["score"] == expected
+    assert objects(score(rater, "--plain", stdin="a boat\n"))[0]["score"] == expected
+
+
+def test_what_is_no_text_is_left_out(rater, tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"The sea \xff was calm.\nA dog\n")
+    result = score(rater, "--keep-going", path, code=1)
+    assert [line["text"] for line in objects(result)] == ["A dog"]
+    assert "a.txt:1: expected UTF-8" in result.err
+    half = score(rater, "--keep-going", stdin='{"text": "half \\ud800"}\n{"text": "a boat"}\n', code=1)
+    assert len(half.lines) == 1
+    assert "half of one" in half.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["--line-buffered"]])
+def test_a_line_is_answered_before_the_next_comes(rater, arguments):
+    command = [COMMAND, "score", "-m", rater, *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        for number in range(3):
+            process.stdin.write(lines({"id": number, "text": "a boat"}).encode())
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["id"] == number
+        process.stdin.close()

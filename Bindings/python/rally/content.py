@@ -66,6 +66,10 @@ def token_ids(value: object, vocabulary: int) -> Tokens:
 def _array(value: object) -> npt.NDArray[Any]:
     if not isinstance(value, (list, tuple)):
         raise ContentError(f"tokens: expected a list, found {kind(value)}")
+    if set(map(type, value)) <= {int}:
+        plain = np.array(value)
+        if plain.dtype.kind in "iu":
+            return plain
     array = np.empty(len(value), object)
     array[:] = value
     return array

@@ -22,7 +22,7 @@ from .errors import RallyError, Status
 from .events import Event
 from .generation import Generation
 from .info import ModelInfo, TensorInfo
-from .rows import Row, Rows, choice, integer, is_integer, row_lengths, split
+from .rows import Row, Rows, choice, integer, is_integer, listed, row_lengths, split
 from .sampling import Prompt, Sampling
 
 T = TypeVar("T")
@@ -506,6 +506,7 @@ class Model(Chat):
     # How the methods above call the library
 
     def _rows(self, rows: Any) -> Rows:
+        rows = listed(rows)
         if isinstance(rows, (list, tuple)) and any(isinstance(row, (str, bytes)) for row in rows):
             wishes = tokenizer.options(self._library)
             address = self._handle.address

@@ -94,6 +94,8 @@ def _one_row(row: Any, index: int) -> npt.NDArray[Any]:
         ) from None
     if array.ndim != 1:
         raise RallyError(Status.INVALID_ARGUMENT, f"row {index}: expected one dimension, found shape {array.shape}")
+    if array.dtype == object and (place := next((at for at, each in enumerate(row) if each is None), None)) is not None:
+        raise RallyError(Status.INVALID_ARGUMENT, f"row {index}: expected integers, found null at place {place}")
     return array if array.size else np.empty(0, np.int32)
 
 
@@ -128,6 +130,18 @@ def _offsets(array: npt.NDArray[Any], token_count: int) -> Offsets:
             f"offsets: expected integers ascending from 0 to {token_count}, the number of tokens",
         )
     return np.require(array, np.uintp, ["C", "A"])
+
+
+def listed(rows: Any) -> Any:
+    """A column of texts as the list that it stands for: of NumPy, pandas or Arrow, or a generator; else `rows` itself."""
+    if isinstance(rows, np.ndarray):
+        return rows.tolist() if rows.dtype.kind in "UST" or (rows.dtype == object and rows.ndim == 1) else rows
+    if isinstance(rows, (Rows, list, tuple, str, bytes)):
+        return rows
+    for name in ("to_pylist", "to_list", "tolist"):  # of Arrow, of pandas and polars, of others
+        if callable(turn := getattr(rows, name, None)):
+            return turn()
+    return list(rows) if isinstance(rows, Iterable) and not hasattr(rows, "__array__") else rows
 
 
 def row_lengths(offsets: Offsets) -> npt.NDArray[np.int64]:

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from . import select
 from .errors import RallyError, Status
+from .sweep_files import scored_files, scored_rows
 
 DISCARDS = ("0.1", "0.25", "0.5", "0.75", "0.9")
 
@@ -37,11 +38,14 @@ class Scored:
         Names, as they were written.
     scores : ndarray, shape [n], float32
     tokens : ndarray, shape [n], int64
+    left_out : int
+        Rows besides these that have no score.
     """
 
     ids: list[Any]
     scores: npt.NDArray[np.float32]
     tokens: npt.NDArray[np.int64]
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +119,14 @@ def cut(
 
 
 def read(paths: Sequence[str], id: str = "id", score: str = "score", tokens: str | None = None) -> Scored:
-    """Reads stored scores from what `rally.score` or ``rally score`` wrote.
+    """Reads stored scores from what `rally.score`, ``rally score`` or one of the adapters' frameworks wrote.
+
+    A row whose score is null has none, and is left out.
 
     Parameters
     ----------
     paths : sequence of str
-        Files of lines of JSON, Parquet files, and folders of either.
+        Files of lines of JSON, also packed, files of Parquet and Arrow, and folders of these with all inside.
     id, score, tokens : str
         Columns; without `tokens` "token_count", or "tokens" where that is a number.
 
@@ -132,9 +138,13 @@ def read(paths: Sequence[str], id: str = "id", score: str = "score", tokens: str
     ids: list[Any] = []
     scores: list[float] = []
     counts: list[int] = []
-    for path in _files(paths):
-        for number, row in _rows(path, (id, score, *([tokens] if tokens else ["token_count", "tokens"]))):
+    left_out = 0
+    for path in scored_files(paths):
+        for number, row in scored_rows(path, (id, score, *([tokens] if tokens else ["token_count", "tokens"]))):
             where = f"{path}:{number}"
+            if score in row and row[score] is None:
+                left_out += 1
+                continue
             found = row.get(tokens) if tokens else row.get("token_count", row.get("tokens"))
             if row.get(id) is None:
                 raise _invalid(f"{where}: expected a column {id!r}, found none")
@@ -147,44 +157,7 @@ def read(paths: Sequence[str], id: str = "id", score: str = "score", tokens: str
             counts.append(found)
     if not ids:
         raise RallyError(Status.EMPTY_INPUT, "scores: expected at least one, found none")
-    return Scored(ids, np.array(scores, np.float32), np.array(counts, np.int64))
-
-
-def _files(paths: Sequence[str]) -> list[Path]:
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if path.is_dir():
-            inner = sorted(child for child in path.iterdir() if child.suffix in (".parquet", ".jsonl"))
-            found += [child for child in inner if child.name != "rejected.jsonl"]
-        elif path.exists():
-            found.append(path)
-        else:
-            raise RallyError(Status.FILE_NOT_FOUND, f"{path}: expected a file or folder, found none")
-    return found
-
-
-def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        file = pq.ParquetFile(path)
-        known = [name for name in columns if name in file.schema_arrow.names]
-        start = 1
-        for batch in file.iter_batches(columns=known):
-            yield from enumerate(batch.to_pylist(), start)
-            start += batch.num_rows
-        return
-    with open(path, encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise _invalid(f"{path}:{number}: {error}") from None
-            if not isinstance(row, dict):
-                raise _invalid(f"{path}:{number}: expected an object, found {type(row).__name__}")
-            yield number, row
+    return Scored(ids, np.array(scores, np.float32), np.array(counts, np.int64), left_out)
 
 
 def write(folder: Path, discard: str, scored: Scored, places: npt.NDArray[np.intp]) -> Path:
@@ -301,6 +274,8 @@ def sweep(options: argparse.Namespace) -> tuple[list[Cut], Cut | None]:
         if options.out:
             write(options.out, share, scored, places)
     known = [one for one in cuts if one.loss is not None]
+    if scored.left_out:
+        print(f"{scored.left_out:,} rows without a score are left out", file=sys.stderr)
     return cuts, min(known, key=lambda one: one.loss if one.loss is not None else math.inf, default=None)
 
 

@@ -140,3 +140,31 @@ def test_what_is_kept_is_what_was_drawn_for(share: str) -> None:
 
     for keep in (1, 7, 128, 1000):
         assert sweep.kept_count(select.draw_count(keep, float(share)), share) == keep
+
+
+def test_what_frameworks_write(tmp_path: Path) -> None:
+    import gzip
+
+    folder = tmp_path / "datatrove"
+    folder.mkdir()
+    lines = [
+        json.dumps({"id": row["id"], "text": "x", "metadata": {"score": row["score"], "token_count": row["token_count"]}})
+        for row in rows()[:5]
+    ]
+    (folder / "00000.jsonl.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    spark = tmp_path / "spark" / "day=1"
+    spark.mkdir(parents=True)
+    (tmp_path / "spark" / "_SUCCESS").write_text("")
+    (spark / ".part-0.parquet.crc").write_text("x")
+    unrated = [*rows()[5:9], {"id": "none", "score": None, "token_count": 0}]
+    pq.write_table(pa.Table.from_pylist(unrated), spark / "part-0.snappy.parquet")
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    table = pa.Table.from_pylist(rows()[9:12])
+    with pa.OSFile(str(saved / "data-00000-of-00001.arrow"), "wb") as file, pa.ipc.new_stream(file, table.schema) as out:
+        out.write_table(table)
+    (saved / "state.json").write_text("{}")
+    found = sweep.read([str(folder), str(tmp_path / "spark"), str(saved)])
+    assert found.ids == [f"d{i}" for i in range(12)]
+    assert found.scores.tolist() == SCORES[:12].tolist()
+    assert found.left_out == 1

@@ -39,3 +39,12 @@ private func scaled(_ value: Double, units: [String]) -> String {
 
 /// `1 token`, `2 tokens`.
 func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
+/// Seconds as a clock shows them: `12:34`, `1:02:03`.
+func duration(_ seconds: Double) -> String {
+  guard seconds.isFinite, seconds < 1e9 else { return "?" }
+  let whole = Int(seconds.rounded())
+  let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60)
+  let two = { (number: Int) in number < 10 ? "0\(number)" : "\(number)" }
+  return hours > 0 ? "\(hours):\(two(minutes)):\(two(rest))" : "\(minutes):\(two(rest))"
+}

@@ -6,26 +6,48 @@ struct LineError: Error {
   var message: String
 }
 
+/// Where a line of JSON has what is scored.
+struct ContentMembers {
+  var text = "text"
+  var tokens = "tokens"
+}
+
 /// Makes a document of a line.
 struct DocumentParser {
   /// nil: only lines of tokens can be scored.
   let tokenizer: TextTokenizer?
   let vocabularySize: Int
+  /// The members with the text, and with the ids.
+  var members = ContentMembers()
 
   /// A line of plain text.
   func plain(_ line: [UInt8]) throws(LineError) -> Document {
-    let text = JSONValue.string(String(decoding: line, as: UTF8.self))
+    guard let string = String(validating: line, as: UTF8.self) else {
+      throw LineError(message: "expected UTF-8, found other bytes")
+    }
+    let text = JSONValue.string(string)
     return try document(JSONObject(key: "text", value: text), tokens: encode(line))
   }
 
-  /// A line of JSON; "tokens" counts where both are there.
+  /// A line of JSON; "tokens" counts where both are there. A member that is null is not there.
   func object(_ line: [UInt8]) throws(LineError) -> Document {
     let object = try Self.parse(line)
-    if let tokens = object["tokens"] { return try document(object, tokens: tokenList(tokens)) }
-    guard let text = object["text"] else {
-      throw LineError(message: "expected a member \"text\" or \"tokens\", found neither")
-    }
+    if let tokens = value(of: members.tokens, in: object) { return try document(object, tokens: tokenList(tokens)) }
+    guard let text = value(of: members.text, in: object) else { throw missing(in: object) }
     return try document(object, tokens: encode(string(text)))
+  }
+
+  private func value(of member: String, in object: JSONObject) -> ArraySlice<UInt8>? {
+    guard let bytes = object[member], !bytes.elementsEqual("null".utf8) else { return nil }
+    return bytes
+  }
+
+  private func missing(in object: JSONObject) -> LineError {
+    let names = object.members.prefix(12).map { $0.key.clipped(to: 40) }.joined(separator: ", ")
+    return LineError(
+      message:
+        "expected a member \"\(members.text)\" or \"\(members.tokens)\", found \(names.isEmpty ? "none" : names); --text names the one to score"
+    )
   }
 
   /// A line that has its score already.
@@ -71,7 +93,9 @@ struct DocumentParser {
 
   private func string(_ value: ArraySlice<UInt8>) throws(LineError) -> [UInt8] {
     var scanner = JSONScanner(Array(value))
-    do throws(JSONError) { return try scanner.string() } catch { throw LineError(message: "\"text\": \(error.message)") }
+    do throws(JSONError) { return try scanner.string(refusesHalves: true) } catch {
+      throw LineError(message: "\"\(members.text)\": \(error.message)")
+    }
   }
 
   private func tokenList(_ value: ArraySlice<UInt8>) throws(LineError) -> [Int32] {
@@ -86,7 +110,7 @@ struct DocumentParser {
         tokens.append(Int32(token))
       }
     } catch {
-      throw LineError(message: "\"tokens\": \(error.message)")
+      throw LineError(message: "\"\(members.tokens)\": \(error.message)")
     }
     return tokens
   }

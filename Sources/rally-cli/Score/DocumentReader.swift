@@ -17,14 +17,22 @@ struct DocumentReader: ~Copyable {
   private let model: Model?
   /// The member that names a line; nil where lines need no names.
   private let id: String?
+  private let members: ContentMembers
   private var lineNumber = 0
 
-  init(input: consuming TextInput, kind: LineKind, model: Model?, id: String?) {
+  init(input: consuming TextInput, kind: LineKind, model: Model?, id: String?, members: ContentMembers = ContentMembers()) {
     self.input = input
     self.kind = kind
     self.model = model
     self.id = id
+    self.members = members
   }
+
+  /// Whether the next line would have to be waited for.
+  var isWaiting: Bool { input.isWaiting }
+
+  /// Bytes of the file, as stored, that were read.
+  var readCount: Int { input.readCount }
 
   /// - Returns: nil after the last line.
   /// - Throws: `input` failures name file and line, and the next call goes on behind it.
@@ -41,7 +49,8 @@ struct DocumentReader: ~Copyable {
   }
 
   private func document(_ line: [UInt8]) throws(LineError) -> Document {
-    let parser = DocumentParser(tokenizer: model?.tokenizer, vocabularySize: model?.info.vocabularySize ?? 0)
+    let parser = DocumentParser(
+      tokenizer: model?.tokenizer, vocabularySize: model?.info.vocabularySize ?? 0, members: members)
     var document =
       switch kind {
       case .text: try parser.plain(line)

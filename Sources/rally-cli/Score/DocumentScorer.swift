@@ -6,6 +6,9 @@ final class DocumentScorer {
   private let squashes: Bool
   private let windows: DocumentOptions
   private let progress = ProgressLine("scoring")
+  /// Bytes of all files, 0 where one has no size, and those that were read.
+  var byteCount = 0
+  var readCount = 0
   private let start = now()
   private var documents: [Document] = []
   /// Of `documents`, and of all that were scored.
@@ -76,7 +79,15 @@ final class DocumentScorer {
 
   private func report(done: Int) {
     let total = tokenCount + done
-    progress.update(nil, "\(counted(documentCount, "document")), \(short(total)) tokens, \(rate(total)) tok/s")
+    let share = byteCount > 0 ? min(Double(readCount) / Double(byteCount), 1) : nil
+    let detail = "\(counted(documentCount, "document")), \(short(total)) tokens, \(rate(total)) tok/s\(timeLeft(share))"
+    progress.update(share, detail)
+  }
+
+  /// Of what was read everything but the batch at hand is scored; both go at one pace.
+  private func timeLeft(_ share: Double?) -> String {
+    guard let share, share > 0, documentCount > 0 else { return "" }
+    return ", \(duration((now() - start) * (1 - share) / share)) left"
   }
 
   private func rate(_ tokenCount: Int) -> String {

@@ -8,8 +8,11 @@ struct ScoreCommand: ParsableCommand {
     abstract: "Scores texts with a DataRater; higher is better.",
     discussion: """
       Reads lines of JSON with a member "text" or "tokens" from files or standard input, and writes each of them, in order, \
-      with three members more: "score", "token_count" and "windows". Files named .txt, and everything with --text, are \
-      plain: one text a line. Blank lines are left out.
+      with three members more: "score", "token_count" and "windows". Files named .txt, and everything with --plain, are \
+      plain: one text a line. Blank lines are left out. Files packed by gzip or zstd are read as they are; for Parquet, and \
+      for a corpus that takes hours, there is python -m rally.score.
+
+      A line is answered before the next one is waited for, so that the command can be the other end of a pipe.
 
       A text longer than the rater's context is scored in windows of that length; its score is their mean, weighted by \
       their tokens, and "windows" says how many there were. --window, --stride and --max-windows cut otherwise.
@@ -31,8 +34,17 @@ struct ScoreCommand: ParsableCommand {
   @Argument(help: "Files of lines; - is standard input. (default: -)")
   var files: [String] = []
 
-  @Flag(help: "Lines are plain text.")
-  var text = false
+  @Option(help: ArgumentHelp("Name of the member with the text.", valueName: "member"))
+  var text = "text"
+
+  @Option(help: ArgumentHelp("Name of the member with the token ids, which counts where both are there.", valueName: "member"))
+  var tokens = "tokens"
+
+  @Flag(help: "Lines are plain text; so says --text without a name, too.")
+  var plain = false
+
+  @Flag(help: "Answer each line before the next is read, also where more are there already.")
+  var lineBuffered = false
 
   @Option(help: "Name of the member that the score is written to; one that is there already is replaced.")
   var field = "score"
@@ -55,10 +67,10 @@ struct ScoreCommand: ParsableCommand {
 
   func validate() throws {
     guard model != nil || selection.scored else { throw ValidationError("Missing expected argument '--model <model>'") }
-    if selection.scored, !also.isEmpty || text {
-      throw ValidationError("--scored: expected lines with scores, of which nothing is rated; leave out --also and --text")
+    if selection.scored, !also.isEmpty || plain {
+      throw ValidationError("--scored: expected lines with scores, of which nothing is rated; leave out --also and --plain")
     }
-    if field == "token_count" || field == "windows" || field == "text" || field == "tokens" {
+    if ["token_count", "windows", "text", "tokens", text, tokens].contains(field) {
       throw ValidationError("--field: expected another name than '\(field)', which has a meaning of its own")
     }
   }
@@ -71,10 +83,11 @@ struct ScoreCommand: ParsableCommand {
     let output = StandardOutput()
     var waiting: [Document] = []
     var leftOutCount = 0
+    scorer.byteCount = TextInput.size(of: files)
     for path in files.isEmpty ? [TextInput.standard] : files {
       var reader = DocumentReader(
         input: try TextInput(path: path), kind: kind(of: path), model: models.first,
-        id: selection.accept == nil ? nil : selection.id)
+        id: selection.accept == nil ? nil : selection.id, members: ContentMembers(text: text, tokens: tokens))
       leftOutCount += try score(&reader, scorer) { (documents) throws(CommandFailure) in
         try selected.see(documents)
         if sort || selected.needsAll { waiting += documents } else { try write(selected.judge(documents), to: output) }
@@ -90,7 +103,8 @@ struct ScoreCommand: ParsableCommand {
 
   private func kind(of path: String) -> LineKind {
     if selection.scored { return .scored(field) }
-    return text || path.hasSuffix(".txt") ? .text : .object
+    let names = [".txt", ".txt.gz", ".txt.zst"]
+    return plain || names.contains { path.hasSuffix($0) } ? .text : .object
   }
 
   /// What a distribution of the first rater's scores is labelled with; nil where nobody asks, for it reads the whole file.
@@ -138,10 +152,13 @@ struct ScoreCommand: ParsableCommand {
     _ reader: inout DocumentReader, _ scorer: DocumentScorer, emit: ([Document]) throws(CommandFailure) -> Void
   ) throws(CommandFailure) -> Int {
     var leftOutCount = 0
+    let before = scorer.readCount
     while true {
+      if lineBuffered || reader.isWaiting { try emit(scorer.flush()) }
       do throws(CommandFailure) {
         guard let document = try reader.next() else { break }
         scorer.add(document)
+        scorer.readCount = before + reader.readCount
       } catch {
         // What came before is complete.
         try emit(scorer.flush())

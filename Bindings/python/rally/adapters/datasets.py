@@ -9,6 +9,7 @@ from ..scorer import Scorer
 from ._extras import extra
 
 with extra("datasets"):
+    import pyarrow as pa
     from datasets import Dataset
     from datasets.fingerprint import Hasher
 
@@ -57,6 +58,8 @@ def rate(
             Status.INVALID_ARGUMENT, f"dataset: expected a datasets.Dataset, found {found}; rate its splits one by one"
         )
     rater = TableRater(scorer, **how)
+    if len(dataset) == 0:  # map calls no function then, and adds no columns
+        return _with_columns(dataset, rater)
     rated = dataset.with_format("arrow").map(
         rater,
         batched=True,
@@ -66,3 +69,11 @@ def rate(
         desc="Rating",
     )
     return rated.with_format(dataset.format["type"], **dataset.format["format_kwargs"])
+
+
+def _with_columns(dataset: Dataset, rater: TableRater) -> Dataset:
+    """A data set of no rows with the columns that rating adds."""
+    empty = dataset.remove_columns([name for name in rater.names if name in dataset.column_names])
+    for name, type_ in zip(rater.names, rater.types, strict=True):
+        empty = empty.add_column(name, pa.array([], type_))
+    return empty.with_format(dataset.format["type"], **dataset.format["format_kwargs"])

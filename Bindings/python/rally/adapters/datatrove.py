@@ -110,7 +110,7 @@ class RallyFilter(BaseFilter):
 
 def annotate(rater: DocumentRater, batch: list[Document], tokens: str | None) -> list[float | None]:
     """Writes what the rater says into the documents' metadata; returns the scores."""
-    ratings = rater.rate([document.text if tokens is None else document.metadata[tokens] for document in batch])
+    ratings = rater.rate([document.text if tokens is None else document.metadata.get(tokens) for document in batch])
     scores = [score if rated else None for score, rated in zip(ratings.score.tolist(), ratings.rated, strict=True)]
     columns = (scores, ratings.token_count.tolist(), ratings.windows.tolist(), ratings.coverage.tolist())
     for document, values in zip(batch, zip(*columns, strict=True), strict=True):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
+from ..content import ContentError, text_bytes, token_ids
 from ..errors import RallyError, Status
-from ..rows import Row, Rows, check_names
+from ..rows import Row, Rows, check_names, listed
 from ..scorer import Scorer
 
 Document: TypeAlias = "str | bytes | Row | None"
+
+_log = logging.getLogger("rally")
 
 _scorers: dict[tuple[Any, ...], Scorer] = {}
 """Of this process, by what they are; a model stays open from one task to the next."""
@@ -28,7 +32,7 @@ class Reading(TypedDict, total=False):
     window, stride, max_windows : int, optional
         As in `Model.rate_documents`.
     suffix : str
-        Behind the names of what is said of a document, for a second rater beside a first; default: none.
+        After the names of what is said of a document, for a second rater alongside a first; default: none.
     """
 
     window: int | None
@@ -39,7 +43,7 @@ class Reading(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ratings:
-    """What is said of D documents. One that is missing, or has no token, is not rated.
+    """What is said of D documents. One that is missing, has no token, or holds no text and no ids, is not rated.
 
     Attributes
     ----------
@@ -51,6 +55,8 @@ class Ratings:
         How many there were.
     coverage : ndarray, shape [D], float32
         Share of the tokens that were in a window.
+    problems : dict of str
+        Why a document that is there is not rated, by its place.
     """
 
     rated: npt.NDArray[np.bool_]
@@ -58,6 +64,7 @@ class Ratings:
     token_count: npt.NDArray[np.int64]
     windows: npt.NDArray[np.int64]
     coverage: npt.NDArray[np.float32]
+    problems: dict[int, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return self.rated.size
@@ -114,14 +121,21 @@ class DocumentRater:
     def rate(self, documents: Rows | Sequence[Document]) -> Ratings:
         """Rates texts, rows of token ids, or both; a document's score does not depend on the others.
 
+        A document that cannot be rated ends nothing: it has no score, and `Ratings.problems` says why. A job's log
+        gets one line for all of a call.
+
         Raises
         ------
         RallyError
-            INVALID_TOKEN, and whatever `Model` raises. Documents without tokens are no error.
+            Whatever `Model` raises.
         """
-        rows, model = documents, self._scorer.model
+        model = self._scorer.model
+        rows, problems = self._readable(documents, model.info.vocab_size)
+        if problems:
+            place, problem = next(iter(problems.items()))
+            _log.warning("%d of %d documents have no score; row %d: %s", len(problems), len(rows), place, problem)
         if not isinstance(rows, Rows):
-            rows = model._rows([() if document is None else document for document in rows])
+            rows = model._rows(rows)
         rated = rows.lengths > 0
         score = np.full(len(rows), np.nan, np.float32)
         windows, coverage = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.float32)
@@ -130,7 +144,37 @@ class DocumentRater:
             some = Rows(rows.tokens, np.concatenate([rows.offsets[:1], rows.offsets[1:][rated]]))
             found = self._scorer.rate_documents(some, **self._windows)
             score[rated], windows[rated], coverage[rated] = found.mean, found.window_counts, found.coverage
-        return Ratings(rated, score, rows.lengths, windows, coverage)
+        return Ratings(rated, score, rows.lengths, windows, coverage, problems)
+
+    def _readable(self, documents: Any, vocabulary: int) -> tuple[Rows | list[Any], dict[int, str]]:
+        """The documents, those that cannot be read empty, and why they cannot."""
+        if isinstance(documents, Rows):
+            tokens = documents.tokens
+            if tokens.size == 0 or (tokens.min() >= 0 and tokens.max() < vocabulary):
+                return documents, {}
+            bounds = zip(documents.offsets[:-1].tolist(), documents.offsets[1:].tolist(), strict=True)
+            documents = [tokens[start:end] for start, end in bounds]
+        found: list[Any] = []
+        problems: dict[int, str] = {}
+        for place, document in enumerate(listed(documents)):
+            try:
+                found.append(_readable(document, vocabulary))
+            except ContentError as error:
+                found.append(())
+                problems[place] = str(error)
+        return found, problems
+
+
+def _readable(document: Any, vocabulary: int) -> Any:
+    """A text as bytes, or token ids."""
+    if document is None or type(document).__name__ in ("NAType", "NaTType"):
+        return ()
+    if isinstance(document, float) and document != document:  # pandas' way to say that there is none
+        return ()
+    if isinstance(document, (str, bytes)):
+        return text_bytes(document)
+    ids = list(document) if hasattr(document, "__array__") is False and hasattr(document, "__iter__") else document
+    return token_ids(ids, vocabulary)
 
 
 def _shared(scorer: Scorer) -> Scorer:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Unpack
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ..columns import id_lists, texts
+from ..content import ContentError
 from ..errors import RallyError, Status
-from ..rows import Rows
 from ..scorer import Scorer
 from .rating import Document, DocumentRater, Reading
 
 
 class Columns(Reading, total=False):
-    """Keyword arguments of the adapters that read tables, beside those of `Reading`.
+    """Keyword arguments of the adapters that read tables, besides those of `Reading`.
 
     Attributes
     ----------
@@ -33,8 +32,8 @@ class Columns(Reading, total=False):
 class TableRater:
     """Adds what a rater says to Arrow tables; a value that can be pickled, and a function of a table.
 
-    The columns ``score`` (float32, null where a document is missing or empty), ``token_count``, ``windows`` (int64)
-    and ``coverage`` (float32) come behind the others. Columns of these names are replaced.
+    The columns ``score`` (float32, null where a document is missing, empty, or no text and no ids), ``token_count``, ``windows`` (int64)
+    and ``coverage`` (float32) come after the others. Columns of these names are replaced.
 
     Parameters
     ----------
@@ -101,30 +100,13 @@ class TableRater:
         for batch in batches:
             yield from self(pa.Table.from_batches([batch])).to_batches()
 
-    def _documents(self, table: pa.Table) -> Rows | list[Document]:
+    def _documents(self, table: pa.Table) -> list[Document]:
         if table.column_names.count(self.column) != 1:
             found = ", ".join(map(repr, table.column_names))
             raise RallyError(Status.INVALID_ARGUMENT, f"{self.column!r}: expected a column of this name, found {found}")
-        column = table.column(self.column)
-        if self._tokens is not None and _is_list(column.type):
-            lengths = pc.fill_null(pc.list_value_length(column), 0)
-            offsets = np.zeros(table.num_rows + 1, np.uintp)
-            np.cumsum(lengths.to_numpy(), out=offsets[1:])
-            return Rows(pc.list_flatten(column).to_numpy(), offsets)
-        if self._tokens is None and _is_text(column.type):
-            documents: list[Document] = column.to_pylist()
-            return documents
-        expected = "texts" if self._tokens is None else "lists of token ids"
-        raise RallyError(
-            Status.INVALID_ARGUMENT, f"{self.column!r}: expected a column of {expected}, found {column.type}"
-        )
-
-
-def _is_list(type_: pa.DataType) -> bool:
-    lists = pa.types.is_list(type_) or pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_)
-    return bool(lists and pa.types.is_integer(type_.value_type))
-
-
-def _is_text(type_: pa.DataType) -> bool:
-    strings = pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_)
-    return bool(strings or pa.types.is_binary(type_) or pa.types.is_large_binary(type_) or pa.types.is_null(type_))
+        try:
+            read = texts if self._tokens is None else id_lists
+            documents: list[Document] = read(table.column(self.column))
+        except ContentError as error:
+            raise RallyError(Status.INVALID_ARGUMENT, f"{self.column!r}: {error}") from None
+        return documents

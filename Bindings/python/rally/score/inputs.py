@@ -40,7 +40,7 @@ _ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
 #: The number of a shard at the end of a name, as people and programs write it: "-00001-of-00010", "_part3", ".7", with
 #: Spark's, the Hub's or Ray's letters and digits after it, and what DCLM and writers of Parquet put behind.
 _NUMBER = (
-    r"(?:(?:part|shard|chunk|train|test|validation|data|file|of|tid|c)?[-_.]?\d+"
+    r"(?:(?:part|shard|chunk|train|test|validation|data|file|of|tid)?[-_.]?\d+|c\d{3}"
     r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})"
 )
 _AFTER = r"(?:[-_.](?:snappy|gz|gzip|zstd|zst|lz4|lz4raw|brotli|uncompressed|processed))*"

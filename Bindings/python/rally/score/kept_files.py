@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from .arrow_files import BROKEN, open_arrow
 from .inputs import InputFile, open_input
 from .lines import beginning, is_values, line_rows, split_lines
-from .packings import Gap, blocks, sniff
+from .packings import Gap, blocks
 from .rows import Columns, Row
 
 Places = npt.NDArray[np.int64]
@@ -27,31 +27,27 @@ _ROWS = 64
 
 def write_file(file: InputFile, rows: Places, sink: BinaryIO) -> int:
     """Writes the rows of these numbers, which ascend; returns how many could be."""
-    with open_input(file) as stored:
-        if file.kind == "parquet":
-            return _parquet(stored, rows, sink)
-        if file.kind == "arrow":
-            return _arrow(stored, rows, sink)
-        packing = sniff(stored.read(8))
-        stored.seek(0)
-        head = beginning(stored, packing)
-        stored.seek(0)
-        packed = _Packed(sink, packing)
-        if file.kind == "json" and is_values(head):
-            count = _values(file, rows, packed, is_list=head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["))
-        else:
-            count = _lines(stored, packing, rows, packed)
-        packed.finish()
-        return count
+    if file.kind in ("parquet", "arrow"):
+        with open_input(file) as stored:
+            return (_parquet if file.kind == "parquet" else _arrow)(stored, rows, sink)
+    packing, head = beginning(file)
+    packed = _Packed(sink, packing)
+    if file.kind == "json" and is_values(head):
+        count = _values(file, rows, packed, is_list=head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["))
+    else:
+        with open_input(file) as stored:
+            count = _lines(stored, packing, rows, packed, file.kind == "json")
+    packed.finish()
+    return count
 
 
 # Lines
 
 
-def _lines(stored: Any, packing: str | None, rows: Places, sink: _Packed) -> int:
+def _lines(stored: Any, packing: str | None, rows: Places, sink: _Packed, is_json: bool) -> int:
     wanted = set(rows.tolist())
     number = count = 0
-    for line, _, _ in split_lines(blocks(stored, packing), 0, with_ends=True):
+    for line, _, _ in split_lines(blocks(stored, packing), 0, with_ends=True, is_json=is_json):
         if isinstance(line, Gap):
             continue
         if line is not None and number in wanted:
@@ -89,7 +85,7 @@ class _Packed:
         elif packing == "xz":
             self._encoder = lzma.LZMACompressor()
         elif packing is not None:
-            self._stream = pa.CompressedOutputStream(pa.PythonFile(sink, "w"), packing)
+            self._stream = pa.CompressedOutputStream(pa.PythonFile(_StaysOpen(sink), "w"), packing)
 
     def write(self, data: bytes) -> None:
         if self._stream is not None:
@@ -101,13 +97,28 @@ class _Packed:
         if self._encoder is not None:
             self._sink.write(self._encoder.flush())
         if self._stream is not None:
-            self._stream.flush()
-            _close_only(self._stream)
+            self._stream.close()
 
 
-def _close_only(stream: Any) -> None:
-    """Ends the packing; the file below stays open for whoever syncs it."""
-    stream.close()
+class _StaysOpen:
+    """A file that is not closed with what is written into it; it is still to be synced."""
+
+    closed = False
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink = sink
+
+    def write(self, data: Any) -> int:
+        return self._sink.write(data)
+
+    def tell(self) -> int:
+        return self._sink.tell()
+
+    def flush(self) -> None:
+        self._sink.flush()
+
+    def close(self) -> None:
+        """Leaves the file as it is."""
 
 
 # Tables

@@ -24,10 +24,8 @@ _HEAD = 1 << 12
 
 def line_rows(file: InputFile, columns: Columns, row: int, offset: int, gaps: int) -> Iterator[Row | Lost]:
     """The rows from number `row` on, which begins `offset` bytes into the unpacked file, after `gaps` gaps."""
+    packing, head = beginning(file)
     with open_input(file) as stored:
-        packing = sniff(stored.read(8))
-        stored.seek(0)
-        head = beginning(stored, packing)
         if head.startswith(_WIDE_MARKS):
             yield Lost(row, "text in UTF-16, as its mark of the byte order says; convert it to UTF-8")
             return
@@ -41,15 +39,19 @@ def line_rows(file: InputFile, columns: Columns, row: int, offset: int, gaps: in
             yield from _plain_rows(unpacked, stored, file, columns, row, offset)
 
 
-def beginning(stored: Any, packing: str | None) -> bytes:
-    head = b""
-    for block in blocks(stored, packing):
-        if isinstance(block, Gap):
-            break
-        head += block
-        if len(head) >= _HEAD:
-            break
-    return head[:_HEAD]
+def beginning(file: InputFile) -> tuple[str | None, bytes]:
+    """How a file is packed, and the first bytes of what is."""
+    with open_input(file) as stored:
+        packing = sniff(stored.read(8))
+        stored.seek(0)
+        head = b""
+        for block in blocks(stored, packing):
+            if isinstance(block, Gap):
+                break
+            head += block
+            if len(head) >= _HEAD:
+                break
+    return packing, head[:_HEAD]
 
 
 def is_values(head: bytes) -> bool:
@@ -83,7 +85,7 @@ def _after(unpacked: Iterator[bytes | Gap], offset: int, gaps: int) -> Iterator[
 def _plain_rows(
     unpacked: Iterator[bytes | Gap], stored: Any, file: InputFile, columns: Columns, row: int, offset: int
 ) -> Iterator[Row | Lost]:
-    for line, end, is_whole in split_lines(unpacked, offset):
+    for line, end, is_whole in split_lines(unpacked, offset, is_json=file.kind == "json"):
         place: dict[str, Any] = {"number": row, "offset": end, "read": stored.tell()}
         if isinstance(line, Gap):
             yield Lost(row, f"damaged: {line.reason}", is_rest=line.is_end, offset=end, read=stored.tell())
@@ -104,11 +106,12 @@ def _plain_rows(
 
 
 def split_lines(
-    unpacked: Iterator[bytes | Gap], offset: int, with_ends: bool = False
+    unpacked: Iterator[bytes | Gap], offset: int, *, with_ends: bool = False, is_json: bool = False
 ) -> Iterator[tuple[bytes | Gap | None, int, bool]]:
     """Each line, with or without its end, the offset after it, and whether it has an end.
 
-    None stands for a line that is too long. Of the lines that a gap cuts, neither part is given.
+    None stands for a line that is too long. Of the lines that a gap cuts, neither part is given, unless it is JSON and
+    what follows the gap is a whole object.
     """
     held: list[bytes] = []
     length = 0
@@ -125,15 +128,22 @@ def split_lines(
             length += len(end)
             offset += length + 1
             held.append(end)
-            if not is_cut:
+            if not is_cut or (is_json and _is_object(held)):
                 line = b"".join(held) + b"\n" if with_ends else b"".join(held).removesuffix(b"\r")
                 yield (line if length <= LONGEST_LINE else None), offset, True
             held, length, is_cut = [], 0, False
         length += len(rest)
         held = [*held, rest] if length <= LONGEST_LINE else []
-    if length and not is_cut:
+    if length and (not is_cut or (is_json and _is_object(held))):
         line = b"".join(held) if with_ends else b"".join(held).removesuffix(b"\r")
         yield (line if length <= LONGEST_LINE else None), offset + length, False
+
+
+def _is_object(parts: list[bytes]) -> bool:
+    try:
+        return isinstance(json.loads(b"".join(parts)), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _json(line: bytes, columns: Columns, place: dict[str, Any]) -> Row:

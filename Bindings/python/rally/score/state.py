@@ -146,6 +146,7 @@ class Written:
         self.result: dict[str, Any] | None = None
         if (folder / "_kept.json").exists() and "result" in (told := json.loads((folder / "_kept.json").read_text())):
             self.result = told["result"]
+            self._path.unlink(missing_ok=True)
         elif self._path.exists():
             lines = self._path.read_bytes().splitlines(keepends=True)
             whole = [line for line in lines if line.endswith(b"\n")]

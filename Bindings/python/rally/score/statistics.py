@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,42 +27,78 @@ _MOST_COUNTED = 100_000
 OTHER = "other"
 
 
-@dataclass(slots=True)
 class Moments:
-    """Mean and spread of a stream, and how it goes with another, in float64. Update: Chan, Golub and LeVeque (1979)."""
+    """Mean and spread of scores, and how they go with the logarithm of the length.
 
-    count: int = 0
-    mean: float = 0.0
-    squares: float = 0.0
-    other_mean: float = 0.0
-    other_squares: float = 0.0
-    products: float = 0.0
+    All sums are exact, so that they do not depend on how the scores come: batch by batch, or shard by shard.
+    """
 
-    def add(self, values: Floats, others: Wide) -> None:
-        if values.size == 0:
-            return
-        wide = values.astype(np.float64)
-        mean, other = float(wide.mean()), float(others.mean())
-        total = self.count + values.size
-        step, other_step = mean - self.mean, other - self.other_mean
-        weight = self.count * values.size / total
-        self.squares += float(((wide - mean) ** 2).sum()) + step * step * weight
-        self.other_squares += float(((others - other) ** 2).sum()) + other_step * other_step * weight
-        self.products += float(((wide - mean) * (others - other)).sum()) + step * other_step * weight
-        self.mean += step * values.size / total
-        self.other_mean += other_step * values.size / total
-        self.count = total
+    def __init__(self) -> None:
+        self.count = 0
+        self._sums = dict.fromkeys(("x", "y", "xx", "yy", "xy"), 0)
+
+    def add(self, scores: Floats, logs: Wide) -> None:
+        """Adds finite scores with the logarithms of the documents' lengths."""
+        wide = scores.astype(np.float64)
+        self.count += wide.size
+        terms = {"x": wide, "y": logs, "xx": wide * wide, "yy": logs * logs, "xy": wide * logs}
+        for name, values in terms.items():
+            self._sums[name] += exact_sum(values)
+
+    @property
+    def mean(self) -> float:
+        """Of the scores."""
+        return float(self._mean("x")) if self.count else 0.0
 
     @property
     def deviation(self) -> float:
         """Of the whole, not of a sample."""
-        return math.sqrt(self.squares / self.count) if self.count else 0.0
+        return math.sqrt(self._covariance("x", "x")) if self.count else 0.0
 
     @property
     def correlation(self) -> float | None:
-        """Pearson's, of both streams; None where one is constant."""
-        scale = math.sqrt(self.squares * self.other_squares)
-        return self.products / scale if scale > 1e-12 * max(self.count, 1) else None
+        """Pearson's, of the scores with the logarithms of the lengths; None where one is constant."""
+        squares = self._covariance("x", "x"), self._covariance("y", "y")
+        scale = math.sqrt(max(squares[0], 0)) * math.sqrt(max(squares[1], 0))
+        return self._covariance("x", "y") / scale if scale > 1e-9 else None
+
+    def _mean(self, name: str) -> Fraction:
+        return Fraction(self._sums[name], self.count << _SCALE)
+
+    def _covariance(self, one: str, other: str) -> float:
+        return float(self._mean(one + other) - self._mean(one) * self._mean(other)) if self.count else 0.0
+
+
+#: Sums are integers, in units of 2^-_SCALE: no float64 needs less.
+_SCALE = 1126
+
+
+def exact_sum(values: Wide) -> int:
+    """The sum of finite numbers without any rounding, in units of 2^-_SCALE.
+
+    Each is m 2^e with |m| < 2^53; the upper and lower halves of the m of one e are summed in float64, exactly for up to
+    2^26 of them.
+    """
+    total = 0
+    if values.size <= 32:
+        for value in values.tolist():
+            mantissa, exponent = math.frexp(value)
+            total += int(mantissa * 2.0**53) << (exponent - 53 + _SCALE)
+        return total
+    for start in range(0, values.size, 1 << 26):
+        mantissas, exponents = np.frexp(values[start : start + (1 << 26)])
+        whole = (mantissas * 2.0**53).astype(np.int64)
+        known, places = np.unique(exponents, return_inverse=True)
+        upper = np.bincount(places, (whole >> 27).astype(np.float64))
+        lower = np.bincount(places, (whole & ((1 << 27) - 1)).astype(np.float64))
+        for exponent, high, low in zip(known.tolist(), upper.tolist(), lower.tolist(), strict=True):
+            total += ((int(high) << 27) + int(low)) << (exponent - 53 + _SCALE)
+    return total
+
+
+@lru_cache(maxsize=1 << 16)
+def _log(count: int) -> float:
+    return math.log(max(count, 1))
 
 
 class Tally:
@@ -84,12 +121,14 @@ class Tally:
         tokens = rows.column("token_count").to_numpy()
         self.tokens += int(tokens.sum())
         self.windows += int(rows.column("windows").to_numpy().sum())
-        lengths = np.log(np.maximum(tokens, 1).astype(np.float64))
+        known_lengths, places = np.unique(tokens, return_inverse=True)
+        lengths = np.array([_log(count) for count in known_lengths.tolist()])[places]
         for name, moments in self.moments.items():
             scores = rows.column(name).to_numpy(zero_copy_only=False)
             known = ~np.isnan(scores)
             if known.any():
-                moments.add(scores[known], lengths[known])
+                finite = np.isfinite(scores)  # a perplexity may be infinite
+                moments.add(scores[finite], lengths[finite])
                 self.distributions[name].add(np.ascontiguousarray(scores[known]))
 
 

@@ -1,0 +1,80 @@
+import CPacking
+import Glibc
+
+/// How the bytes of a file are packed, by its first ones.
+enum Packing: CaseIterable {
+  case gzip, zstd, bzip2, xz, lz4, parquet, zip
+
+  /// Enough bytes to tell all from each other.
+  static let longestMark = 6
+
+  var mark: [UInt8] {
+    switch self {
+    case .gzip: [0x1F, 0x8B, 0x08]
+    case .zstd: [0x28, 0xB5, 0x2F, 0xFD]
+    case .bzip2: Array("BZh".utf8)
+    case .xz: [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]
+    case .lz4: [0x04, 0x22, 0x4D, 0x18]
+    case .parquet: Array("PAR1".utf8)
+    case .zip: Array("PK\u{3}\u{4}".utf8)
+    }
+  }
+
+  static func of(_ bytes: some Collection<UInt8>) -> Packing? { allCases.first { bytes.starts(with: $0.mark) } }
+
+  /// Whether more bytes could make it one.
+  static func mayBegin(with bytes: [UInt8]) -> Bool {
+    !bytes.isEmpty && allCases.contains { bytes.count < $0.mark.count && $0.mark.starts(with: bytes) }
+  }
+
+  /// What to do where this program cannot read it.
+  var advice: String {
+    switch self {
+    case .gzip, .zstd: ""
+    case .bzip2: "packed with bzip2; bzcat FILE | rally score …, or python -m rally.score"
+    case .xz: "packed with xz; xzcat FILE | rally score …, or python -m rally.score"
+    case .lz4: "packed with lz4; lz4cat FILE | rally score …, or python -m rally.score"
+    case .parquet: "a Parquet file; python -m rally.score RATER.onnx FILE --out DIR reads it"
+    case .zip: "a zip archive; unzip -p FILE | rally score …, or python -m rally.score RATER.onnx zip://*.jsonl::FILE --out DIR"
+    }
+  }
+}
+
+/// Unpacks a stream of bytes, piece by piece.
+@safe
+final class Unpacker {
+  private let stream: OpaquePointer
+
+  /// - Returns: nil for what zlib and libzstd do not read, and where there is no memory.
+  init?(_ packing: Packing) {
+    let number: Int =
+      switch packing {
+      case .gzip: RPK_GZIP
+      case .zstd: RPK_ZSTD
+      default: 0
+      }
+    guard number != 0, let stream = unsafe rpk_open(CInt(number)) else { return nil }
+    unsafe self.stream = stream
+  }
+
+  deinit { unsafe rpk_close(stream) }
+
+  /// Whether the packed bytes may end here.
+  var isBetweenMembers: Bool { unsafe rpk_is_between(stream) != 0 }
+
+  /// Unpacks `packed` to the end of `output`, `size` bytes at most.
+  /// - Returns: the number of bytes that were taken from `packed`; nil where they are damaged.
+  func step(_ packed: ArraySlice<UInt8>, into output: inout [UInt8], size: Int) -> Int? {
+    let known = output.count
+    output.append(contentsOf: repeatElement(0, count: size))
+    var (consumed, produced) = (0, 0)
+    let status = unsafe packed.withUnsafeBufferPointer { input in
+      unsafe output.withUnsafeMutableBufferPointer { room in
+        unsafe rpk_step(
+          stream, input.baseAddress, input.count, &consumed, room.baseAddress! + known, size, &produced)
+      }
+    }
+    output.removeSubrange((known + produced)...)
+    return status == 0 ? consumed : nil
+  }
+}
