@@ -257,6 +257,21 @@ typedef enum rally_kind { RALLY_KIND_LM = 0, RALLY_KIND_RATER = 1 } rally_kind;
 /* How the recursions that a token runs are chosen: not at all, by the capacity of each, or by each token at its first. */
 typedef enum rally_routing { RALLY_ROUTING_NONE = 0, RALLY_ROUTING_EXPERT = 1, RALLY_ROUTING_TOKEN = 2 } rally_routing;
 
+/* The rule by which a token leaves a looped model before its last recursion. */
+typedef enum rally_exit {
+  RALLY_EXIT_NONE = 0,       /* there is none */
+  RALLY_EXIT_HAZARD = 1,     /* leaves where 1 - (product of 1 - sigmoid(gate)) has reached the threshold */
+  RALLY_EXIT_LATENT_DIFF = 2 /* leaves where |x - x before| / |x| is below the threshold */
+} rally_exit;
+
+/* What later tokens see of the recursions that a token did not run. */
+typedef enum rally_kv_policy {
+  RALLY_KV_DEFAULT = 0,     /* as the model file says */
+  RALLY_KV_FULL = 1,        /* its own: all recursions are computed, and the rule chooses which one is read */
+  RALLY_KV_LAST_EXITED = 2, /* keys and values of the deepest recursion that it ran */
+  RALLY_KV_PROPAGATED = 3   /* where recursions have layers of their own: what those that it skipped make of the state it left with */
+} rally_kv_policy;
+
 /* What a model is. */
 typedef struct rally_model_info {
   size_t struct_size;
@@ -280,6 +295,9 @@ typedef struct rally_model_info {
   uint64_t effective_parameter_count; /* with the block counted once per recursion */
   uint64_t weight_bytes;          /* packed weights, in memory */
   uint64_t kv_bytes_per_token;    /* greatest: a token of full depth; 0 for raters */
+  rally_exit exit;                /* how tokens leave a looped model early */
+  rally_kv_policy kv_policy;      /* the file's own; RALLY_KV_DEFAULT (default) without exits */
+  double exit_threshold;          /* the file's own; -1 (default) without exits */
 } rally_model_info;
 
 void rally_model_info_init(rally_model_info *info, size_t size);
@@ -424,16 +442,27 @@ typedef struct rally_run_options {
   rally_selection selection; /* RALLY_SELECT_THRESHOLD (default) */
   uint32_t max_depth;        /* recursions a token may run; 0 (default): the model's own number */
   double timeout_seconds;    /* 0 (default): none */
-  double target_depth;       /* mean depth that the router is steered to, in [1, num_recursion]; 0 (default): none */
+  double target_depth;       /* mean depth that the model is steered to, in [1, num_recursion]; 0 (default): none */
+  double exit_threshold;     /* of a looped model's exits, at least 0; -1 (default): the model's own */
+  const size_t *exit_from;   /* [row_count] tokens of a row before this one run at full depth; NULL (default): 0 for all rows */
+  uint32_t min_depth;        /* recursions a token of a looped model runs at least; 0 (default): 1 */
+  rally_kv_policy kv_policy; /* RALLY_KV_DEFAULT (default) */
 } rally_run_options;
 
 void rally_run_options_init(rally_run_options *options, size_t size);
 
 /*
- * Steering to a mean depth (target_depth of rally_run_options and rally_request) needs a router and RALLY_SELECT_THRESHOLD.
- * After every 64 tokens of a row, the score above which a token goes on is raised if the row has been deeper than the target so
- * far, and lowered if it has been shallower; within those 64 tokens it stays the same. A row's result depends on its own tokens
+ * Steering to a mean depth (target_depth of rally_run_options and rally_request) needs a router and RALLY_SELECT_THRESHOLD, or a
+ * looped model with exits. After every 64 tokens of a row, the score above which a token goes on is raised if the row has been
+ * deeper than the target so far, and lowered if it has been shallower; within those 64 tokens it stays the same. Of a looped
+ * model it is the exit threshold that moves, and tokens before exit_from do not count. A row's result depends on its own tokens
  * alone, so all that is said of same bits holds; a long row comes close to the target, a short one less so.
+ *
+ * Exits (exit_threshold, exit_from, min_depth, kv_policy of rally_run_options and rally_request) belong to looped models, those
+ * whose rally_model_info.exit is not RALLY_EXIT_NONE; elsewhere they are RALLY_UNSUPPORTED. A token leaves after the first
+ * recursion from min_depth on at which the model's rule says so, at the latest after max_depth. A hazard threshold of 1 or more
+ * is never reached, 0 always; a latent difference is never below 0. With RALLY_KV_FULL nothing is saved, and depth says which
+ * recursion is read.
  */
 
 /*
@@ -670,7 +699,7 @@ typedef struct rally_request {
   size_t stop_token_count;
   rally_switch stop_at_eos;                  /* RALLY_DEFAULT (default) is ON: the model's eos_token_id ends the text too */
   uint32_t max_depth;                        /* recursions a token may run; 0 (default): the model's own number */
-  double target_depth;                       /* mean depth that the router is steered to; 0 (default): none */
+  double target_depth;                       /* mean depth that the model is steered to; 0 (default): none */
   float repetition_penalty;    /* 1 (default): none. Tokens of prompt and text: positive logits are divided by it, others multiplied */
   float presence_penalty;      /* 0 (default). Subtracted from the logits of tokens that were generated */
   float frequency_penalty;     /* 0 (default). The same, for each time that they were */
@@ -684,6 +713,10 @@ typedef struct rally_request {
                                 * went ahead of an older one, the oldest of all goes first */
   rally_switch include_stop;   /* RALLY_DEFAULT (default) is OFF: the text leaves out the stop string that ends it */
   rally_switch skip_special;   /* RALLY_DEFAULT (default) is OFF: special tokens appear in the text */
+  double exit_threshold;       /* of a looped model's exits, at least 0; -1 (default): the model's own */
+  int64_t exit_from;           /* tokens of prompt and text before this one run at full depth; -1 (default): the prompt's length */
+  uint32_t min_depth;          /* recursions a token of a looped model runs at least; 0 (default): 1 */
+  rally_kv_policy kv_policy;   /* RALLY_KV_DEFAULT (default) */
 } rally_request;
 
 void rally_request_init(rally_request *request, size_t size);

@@ -406,6 +406,10 @@ struct Request {
   std::vector<std::pair<int32_t, float>> bias; /* added to the logits of tokens */
   uint32_t top_logprobs = 0;
   int32_t priority = 0;
+  double exit_threshold = -1; /* of a looped model's exits; -1: the model's own */
+  int64_t exit_from = -1;     /* -1: the prompt's length */
+  uint32_t min_depth = 0;
+  rally_kv_policy kv_policy = RALLY_KV_DEFAULT;
 };
 
 struct Continuation {
@@ -485,6 +489,10 @@ class RawRequest {
     value.bias_count = bias_tokens_.size();
     value.top_logprobs = request.top_logprobs;
     value.priority = request.priority;
+    value.exit_threshold = request.exit_threshold;
+    value.exit_from = request.exit_from;
+    value.min_depth = request.min_depth;
+    value.kv_policy = request.kv_policy;
   }
 
   RawRequest(const RawRequest &) = delete; /* value points into it */

@@ -1,6 +1,7 @@
 #include "targets.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #undef HWY_TARGET_INCLUDE
@@ -49,6 +50,7 @@ struct Group {
   size_t q_stride;
   float *out;
   size_t out_stride;
+  const int32_t *firsts;  // NULL: every row sees from entry 0 on
   const int32_t *lengths;
   size_t heads;           // query heads per key/value head
   size_t K;
@@ -64,6 +66,7 @@ struct Group {
     return q + work / heads * q_stride + work % heads * K;
   }
   float *Out(size_t work) const { return out + work / heads * out_stride + work % heads * K; }
+  size_t First(size_t work) const { return firsts ? static_cast<size_t>(firsts[work / heads]) : 0; }
   size_t Length(size_t work) const { return static_cast<size_t>(lengths[work / heads]); }
   const float *Keys(size_t page) const { return pages[page] + offset; }            // [K, kPage]
   const float *Values(size_t page) const { return Keys(page) + kPage * K; }        // [kPage, K]
@@ -101,29 +104,49 @@ HWY_INLINE void Scores(const Group &g, size_t first, size_t page, size_t at) {
   }
 }
 
-// Turns the scores of lane c, `count` keys of the block at `start`, into weights exp(score − maximum).
+// What a lane of work sees of the block of keys at `start`: keys from ..< to of it.
+struct Sight {
+  size_t from, to;
+  bool is_first;  // no block before this one was seen
+  bool IsEmpty() const { return from >= to; }
+};
+
+HWY_INLINE Sight SightOf(const Group &g, size_t work, size_t start) {
+  const size_t first = g.First(work), length = g.Length(work);
+  Sight sight;
+  sight.from = first > start ? first - start : 0;
+  sight.to = length <= start ? 0 : length - start < kBlock ? length - start : kBlock;
+  sight.is_first = first / kBlock * kBlock == start;
+  return sight;
+}
+
+// Turns the scores of lane c, keys from ..< to of a block, into weights exp(score − maximum).
 // Returns the factor that what was gathered before must shrink by.
-HWY_INLINE float Weigh(const Group &g, size_t c, size_t work, size_t start, size_t count) {
+HWY_INLINE float Weigh(const Group &g, size_t c, size_t work, const Sight &sight) {
   const F d;
   const size_t N = hn::Lanes(d);
   float *scores = g.scores + c * kBlock;
   const V lowest = hn::Set(d, -HUGE_VALF);
   V most = lowest;
-  for (size_t j = 0; j < count; j += N) {
-    const V all = hn::LoadU(d, scores + j);
-    const V v = count - j < N ? hn::IfThenElse(hn::FirstN(d, count - j), all, lowest) : all;
-    if (count - j < N) hn::StoreU(v, d, scores + j);
+  // Lanes stand for the same places of a block whatever the range, so that a sum has one order.
+  const size_t begin = sight.from / N * N, count = sight.to;
+  for (size_t j = begin; j < count; j += N) {
+    V v = hn::LoadU(d, scores + j);
+    const bool cut = count - j < N || j < sight.from;
+    if (count - j < N) v = hn::IfThenElse(hn::FirstN(d, count - j), v, lowest);
+    if (j < sight.from) v = hn::IfThenElse(hn::FirstN(d, sight.from - j), lowest, v);
+    if (cut) hn::StoreU(v, d, scores + j);
     most = hn::IfThenElse(hn::Gt(v, most), v, most);
   }
   const float before = g.largest[work];
   const float here = hn::GetLane(hn::MaxOfLanes(d, most));
-  const float largest = start > 0 && before > here ? before : here;
+  const float largest = !sight.is_first && before > here ? before : here;
   const float factor =
-      start == 0 || largest == before ? 1.0f : hn::GetLane(ExpOf(d, hn::Set(d, before - largest)));
+      sight.is_first || largest == before ? 1.0f : hn::GetLane(ExpOf(d, hn::Set(d, before - largest)));
   const V shift = hn::Set(d, largest);
   float *sums = g.sums + work * N;
-  V sum = start == 0 ? hn::Zero(d) : hn::Mul(hn::LoadU(d, sums), hn::Set(d, factor));
-  for (size_t j = 0; j < count; j += N) {
+  V sum = sight.is_first ? hn::Zero(d) : hn::Mul(hn::LoadU(d, sums), hn::Set(d, factor));
+  for (size_t j = begin; j < count; j += N) {
     const V weight = Weight(d, hn::Sub(hn::LoadU(d, scores + j), shift));
     hn::StoreU(weight, d, scores + j);
     sum = hn::Add(sum, weight);
@@ -135,11 +158,10 @@ HWY_INLINE float Weigh(const Group &g, size_t c, size_t work, size_t start, size
 
 // out[c] = factor[c] · out[c] + Σ_j weight[c][j] · value[start + j] over keys from ..< to, for C lanes
 // of work beginning with lane `lane` of the scores and two vectors of the head's width at a time; what
-// was in `out` counts only when `start` or `from` is behind the first key. The sum runs over keys in
-// order, whatever C is.
+// was in `out` counts only for lanes that are not fresh. The sum runs over keys in order, whatever C is.
 template <size_t C>
 HWY_INLINE void Gather(const Group &g, size_t first, size_t lane, size_t start, size_t from, size_t to,
-                       const float *factor) {
+                       const float *factor, const bool *fresh) {
   const F d;
   const size_t N = hn::Lanes(d);
   const float *weights[C];
@@ -157,7 +179,7 @@ HWY_INLINE void Gather(const Group &g, size_t first, size_t lane, size_t start, 
     HWY_UNROLL(8)
     for (size_t c = 0; c < C; ++c) {
       a[c] = b[c] = hn::Zero(d);
-      if (start + from > 0) {
+      if (!fresh[c]) {
         const V f = hn::Set(d, factor[c]);
         a[c] = hn::Mul(f, LoadLanes(d, out[c] + k, low_count));
         b[c] = hn::Mul(f, LoadLanes(d, out[c] + k + low_count, high_count));
@@ -191,35 +213,42 @@ HWY_INLINE void Gather(const Group &g, size_t first, size_t lane, size_t start, 
   }
 }
 
-// How many of the block's keys a lane of work sees.
-HWY_INLINE size_t Visible(const Group &g, size_t work, size_t start) {
-  const size_t length = g.Length(work);
-  if (length <= start) return 0;
-  return length - start < kBlock ? length - start : kBlock;
-}
-
-// C lanes of work on one block of keys.
+// C lanes of work on one block of keys: what all of them see together, what only some see before and
+// after it one by one.
 template <size_t C>
 HWY_NOINLINE void Step(const Group &g, size_t first, size_t start) {
-  size_t visible[C], most = 0, least = kBlock;
+  Sight sight[C];
+  size_t least = kBlock, most = 0;           // any lane sees least ..< most
+  size_t from = 0, to = kBlock;              // all of them see from ..< to
   for (size_t c = 0; c < C; ++c) {
-    visible[c] = Visible(g, first + c, start);
-    most = visible[c] > most ? visible[c] : most;
-    least = visible[c] < least ? visible[c] : least;
+    sight[c] = SightOf(g, first + c, start);
+    from = sight[c].from > from ? sight[c].from : from;
+    to = sight[c].to < to ? sight[c].to : to;
+    if (sight[c].IsEmpty()) continue;
+    least = sight[c].from < least ? sight[c].from : least;
+    most = sight[c].to > most ? sight[c].to : most;
   }
-  if (most == 0) return;
-  Scores<C>(g, first, start / kPage, 0);
+  if (least >= most) return;
+  if (least < kPage) Scores<C>(g, first, start / kPage, 0);
   if (most > kPage) Scores<C>(g, first, start / kPage + 1, kPage);
   float factor[C];
-  for (size_t c = 0; c < C; ++c) {
-    factor[c] = visible[c] > 0 ? Weigh(g, c, first + c, start, visible[c]) : 1.0f;
-  }
-  if (least > 0) Gather<C>(g, first, 0, start, 0, least, factor);
+  bool fresh[C];
   const float done = 1;
+  const bool old = false;
   for (size_t c = 0; c < C; ++c) {
-    if (visible[c] > least) {
-      Gather<1>(g, first + c, c, start, least, visible[c], least > 0 ? &done : factor + c);
-    }
+    fresh[c] = sight[c].is_first;
+    if (sight[c].IsEmpty()) continue;
+    factor[c] = Weigh(g, c, first + c, sight[c]);
+    const size_t end = from < to ? from : sight[c].to;
+    if (sight[c].from >= end) continue;
+    Gather<1>(g, first + c, c, start, sight[c].from, end, factor + c, fresh + c);
+    factor[c] = done;
+    fresh[c] = old;
+  }
+  if (from >= to) return;
+  Gather<C>(g, first, 0, start, from, to, factor, fresh);
+  for (size_t c = 0; c < C; ++c) {
+    if (sight[c].to > to) Gather<1>(g, first + c, c, start, to, sight[c].to, &done, &old);
   }
 }
 
@@ -235,19 +264,21 @@ HWY_INLINE void Rest(const Group &g, size_t first, size_t works, size_t start) {
 HWY_NOINLINE void AttendGroup(const Group &g, size_t rows) {
   const F d;
   const size_t works = rows * g.heads;
-  size_t longest = 0;
+  size_t longest = 0, earliest = SIZE_MAX;
   for (size_t row = 0; row < rows; ++row) {
-    const size_t length = static_cast<size_t>(g.lengths[row]);
+    const size_t first = g.First(row * g.heads), length = g.Length(row * g.heads);
+    if (first >= length) continue;
     longest = length > longest ? length : longest;
+    earliest = first < earliest ? first : earliest;
   }
-  for (size_t start = 0; start < longest; start += kBlock) {
+  for (size_t start = earliest / kBlock * kBlock; start < longest; start += kBlock) {
     size_t work = 0;
     for (; work + kWorks <= works; work += kWorks) Step<kWorks>(g, work, start);
     Rest<kWorks - 1>(g, work, works, start);
   }
   for (size_t work = 0; work < works; ++work) {
     float *out = g.Out(work);
-    if (g.Length(work) == 0) {
+    if (g.First(work) >= g.Length(work)) {
       memset(out, 0, g.K * sizeof(float));
       continue;
     }
@@ -257,12 +288,13 @@ HWY_NOINLINE void AttendGroup(const Group &g, size_t rows) {
 }
 
 void Attention(const float *q, size_t q_stride, float *out, size_t out_stride, size_t rows,
-               const int32_t *lengths, const float *const *pages, size_t H, size_t G, size_t K,
+               const int32_t *firsts, const int32_t *lengths, const float *const *pages, size_t H, size_t G, size_t K,
                size_t first_group, size_t group_count, float scale, float *scratch) {
   const size_t heads = H / G;
   Group g;
   g.q_stride = q_stride;
   g.out_stride = out_stride;
+  g.firsts = firsts;
   g.lengths = lengths;
   g.heads = heads;
   g.K = K;
@@ -295,12 +327,12 @@ extern "C" size_t rk_attention_scratch(size_t rows, size_t H, size_t G) {
 }
 
 extern "C" void rk_attention(const float *q, size_t q_stride, float *out, size_t out_stride,
-                             size_t rows, const int32_t *lengths, const float *const *pages, size_t H,
-                             size_t G, size_t K, size_t first_group, size_t group_count, float scale,
-                             float *scratch) {
+                             size_t rows, const int32_t *firsts, const int32_t *lengths,
+                             const float *const *pages, size_t H, size_t G, size_t K, size_t first_group,
+                             size_t group_count, float scale, float *scratch) {
   using namespace rally;
-  HWY_DYNAMIC_DISPATCH(Attention)(q, q_stride, out, out_stride, rows, lengths, pages, H, G, K,
-                                  first_group, group_count, scale, scratch);
+  HWY_DYNAMIC_DISPATCH(Attention)(q, q_stride, out, out_stride, rows, firsts, lengths, pages, H, G,
+                                  K, first_group, group_count, scale, scratch);
 }
 
 extern "C" void rk_attention_store(float *page, size_t place, const float *key, const float *value,
@@ -308,6 +340,14 @@ extern "C" void rk_attention_store(float *page, size_t place, const float *key, 
   for (size_t g = 0; g < G; ++g, page += 2 * rk_attention_page * K, key += K, value += K) {
     for (size_t k = 0; k < K; ++k) page[k * rk_attention_page + place] = key[k];
     memcpy(page + (rk_attention_page + place) * K, value, K * sizeof(float));
+  }
+}
+
+extern "C" void rk_attention_copy(const float *from, float *to, size_t place, size_t G, size_t K) {
+  for (size_t g = 0; g < G; ++g, from += 2 * rk_attention_page * K, to += 2 * rk_attention_page * K) {
+    for (size_t k = 0; k < K; ++k) to[k * rk_attention_page + place] = from[k * rk_attention_page + place];
+    const size_t value = (rk_attention_page + place) * K;
+    memcpy(to + value, from + value, K * sizeof(float));
   }
 }
 

@@ -9,6 +9,7 @@ extension CacheLayout {
       lastLayerCount: description.layers.lastCount, recursionCount: description.layers.recursionCount,
       entryWidth: description.keyValueHeadCount * description.headWidth, sharesKeys: cache != .recursion,
       hasScratchSlot: cache == .hybrid)
+    keepsEveryToken = description.loop?.exit != nil
   }
 }
 

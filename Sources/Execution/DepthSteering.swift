@@ -24,6 +24,7 @@ package struct DepthSteering: Sendable {
   private let scale: Float
   private var unscaled: Float
   private var windowSum: Float = 0
+  private var windowCount: Float = 0
   /// Tokens seen.
   package private(set) var count = 0
 
@@ -46,13 +47,20 @@ package struct DepthSteering: Sendable {
   /// What a token's score must reach beyond the router's own threshold.
   package var threshold: Float { scale * unscaled }
 
+  /// 1 or −1 where the bound was reached: no token goes on, or all do, whatever their scores.
+  package var end: Int? { abs(unscaled) < Self.bound ? nil : unscaled > 0 ? 1 : -1 }
+
   /// Takes in the depth of the next token.
-  package mutating func observe(_ depth: Int32) {
-    windowSum += Float(depth)
+  /// - Parameter counts: false for a token whose depth was not the model's to choose.
+  package mutating func observe(_ depth: Int32, counts: Bool = true) {
+    if counts {
+      windowSum += Float(depth)
+      windowCount += 1
+    }
     count += 1
     guard count % Self.window == 0 else { return }
-    let deviation = windowSum / Float(Self.window) - target
+    let deviation = windowSum / Float(Self.window) - target * (windowCount / Float(Self.window))
     unscaled = min(max(unscaled + Self.gain * deviation, -Self.bound), Self.bound)
-    windowSum = 0
+    (windowSum, windowCount) = (0, 0)
   }
 }

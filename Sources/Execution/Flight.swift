@@ -25,8 +25,14 @@ struct Flight {
   // Of each token, [N].
   private(set) var places: [Int32] = []
   private(set) var positions: [Int32] = []
-  /// Recursions it ran, or under token-choice will run.
+  /// Recursions after which it is read: those it ran, or under token-choice will run.
   var depths: [Int32] = []
+  /// Recursions that it runs; under expert-choice of no meaning.
+  var limits: [Int32] = []
+  /// The recursion after which the rule of a looped model let it leave, from 1; 0 for none.
+  var exits: [Int32] = []
+  /// Π (1 − σ(z)) of the recursions it ran, under the hazard rule.
+  var survivals: [Float] = []
   /// Weight of the next output of the block, or under token-choice of its last.
   var gains: [Float] = []
   private(set) var isActive: [Bool] = []
@@ -46,6 +52,9 @@ struct Flight {
     places.reserveCapacity(count)
     positions.reserveCapacity(count)
     depths.reserveCapacity(count)
+    limits.reserveCapacity(count)
+    exits.reserveCapacity(count)
+    survivals.reserveCapacity(count)
     gains.reserveCapacity(count)
     isActive.reserveCapacity(count)
     freePlaces = (0..<Int32(count)).reversed()
@@ -61,6 +70,9 @@ struct Flight {
       places.append(place)
       positions.append(position)
       depths.append(0)
+      limits.append(0)
+      exits.append(0)
+      survivals.append(1)
       gains.append(0)
       isActive.append(true)
       position += 1
@@ -76,6 +88,9 @@ struct Flight {
     places.removeSubrange(rows)
     positions.removeSubrange(rows)
     depths.removeSubrange(rows)
+    limits.removeSubrange(rows)
+    exits.removeSubrange(rows)
+    survivals.removeSubrange(rows)
     gains.removeSubrange(rows)
     isActive.removeSubrange(rows)
     items.remove(at: index)

@@ -4,16 +4,39 @@ import Scheduling
 import Tensors
 
 extension ForwardPass {
-  /// Rotates queries, and the keys beside them, by the positions of the workspace's rows from `firstRow` on; nothing
-  /// without RoPE.
-  func rotate(_ qkv: FloatRows, firstRow: Int, keys: Bool) {
-    guard let rope, qkv.rowCount > 0 else { return }
+  /// Normalises each head of the queries, and of the keys beside them; nothing in models without such norms.
+  func normalizeHeads(_ qkv: FloatRows, _ layer: LayerWeights, keys: Bool) {
+    guard let norms = layer.headNorms, qkv.rowCount > 0 else { return }
+    let start = profile.start()
+    let epsilon = Float(description.norm.epsilon)
+    let keyCount = keys ? attentionShape.groupCount : 0
+    workers.parallelFor(Self.taskCount(qkv.rowCount), with: (qkv, norms, attentionShape, keyCount, epsilon)) { job, task, _ in
+      let (qkv, norms, shape, keyCount, epsilon) = job
+      let width = shape.headWidth
+      for row in Self.rows(of: task, count: qkv.rowCount) {
+        let heads = unsafe qkv.pointer(row: row)
+        unsafe Norm.rms(
+          heads, stride: width, weight: norms.query.base, epsilon: epsilon, into: heads, stride: width,
+          rows: shape.headCount, width: width)
+        let keys = unsafe heads + shape.headCount * width
+        unsafe Norm.rms(
+          keys, stride: width, weight: norms.key.base, epsilon: epsilon, into: keys, stride: width,
+          rows: keyCount, width: width)
+      }
+    }
+    profile.add(.elementwise, since: start)
+  }
+
+  /// Rotates queries, and the keys beside them, by the positions of the workspace's rows from `firstRow` on; nothing in
+  /// a layer without RoPE.
+  func rotate(_ qkv: FloatRows, _ layer: ModelDescription.Layer, firstRow: Int, keys: Bool) {
+    guard let table = layer.ropeTable, qkv.rowCount > 0 else { return }
     let start = profile.start()
     // Keys stand right behind the queries, so one call turns both.
     let heads = description.headCount + (keys ? description.keyValueHeadCount : 0)
     unsafe workspace.rows.positions.withUnsafeBufferPointer { positions in
       guard let base = positions.baseAddress else { return }
-      unsafe rope.rotate(qkv, positions: base + firstRow, heads: heads)
+      unsafe ropeTables[table].rotate(qkv, positions: base + firstRow, heads: heads)
     }
     profile.add(.elementwise, since: start)
   }
@@ -23,13 +46,13 @@ extension ForwardPass {
     let start = profile.start()
     for run in workspace.rows.runs {
       let cache = flight.caches[run.sequence]
-      let slot = layout.slot(place, recursion: run.recursion, layer: index)
+      let slot = cache.layout.slot(place, recursion: run.recursion, layer: index)
       switch layout.keyUse(place, recursion: run.recursion) {
       case .read: break
       case .store: store(qkv, run, cache, slot: slot)
       case .replace:
         cache.copyToScratch(slot: slot)
-        store(qkv, run, cache, slot: layout.scratchSlot)
+        store(qkv, run, cache, slot: cache.layout.scratchSlot)
       }
     }
     profile.add(.elementwise, since: start)
@@ -47,13 +70,16 @@ extension ForwardPass {
   }
 
   /// Softmax attention of every row over the entries that it sees.
-  func attend(_ qkv: FloatRows, into output: FloatRows, _ place: Place, _ index: Int) {
+  ///
+  /// - Parameter isWindowed: only those within the sliding window.
+  func attend(_ qkv: FloatRows, into output: FloatRows, _ place: Place, _ index: Int, isWindowed: Bool) {
     let start = profile.start()
     let tileCount = workspace.rows.tiles.count
     // Single rows of many sequences share nothing, and are work enough for a task.
     let splitsGroups = tileCount < 4 * workers.threadCount || workspace.rows.count >= 4 * tileCount
     let job = AttentionJob(
-      forward: self, queries: qkv, output: output, place: place, index: index, splitsGroups: splitsGroups)
+      forward: self, queries: qkv, output: output, place: place, index: index, isWindowed: isWindowed,
+      splitsGroups: splitsGroups)
     workers.parallelFor(tileCount * (splitsGroups ? attentionShape.groupCount : 1), with: job) { job, task, worker in
       job.run(task, worker)
     }
@@ -69,6 +95,7 @@ private struct AttentionJob {
   let output: FloatRows
   let place: Place
   let index: Int
+  let isWindowed: Bool
   let splitsGroups: Bool
 
   func run(_ task: Int, _ worker: Int) {
@@ -76,18 +103,21 @@ private struct AttentionJob {
     let tile = rows.tiles[task % rows.tiles.count]
     let group = task / rows.tiles.count
     let cache = forward.flight.caches[tile.sequence]
-    let layout = forward.layout
+    let layout = cache.layout
     let slot =
       layout.keyUse(place, recursion: tile.recursion) == .replace
       ? layout.scratchSlot : layout.slot(place, recursion: tile.recursion, layer: index)
     let scratch = unsafe forward.attentionScratch.base + worker * forward.attentionScratchCount
-    unsafe rows.visible.withUnsafeBufferPointer { visible in
-      guard let lengths = visible.baseAddress else { return }
-      unsafe Attention.attend(
-        queries.pointer(row: tile.start), stride: queries.stride, rows: tile.count,
-        lengths: lengths + tile.start, over: cache.pages(slot: slot),
-        shape: forward.attentionShape, groups: splitsGroups ? group..<group + 1 : nil,
-        scratch: scratch, into: output.pointer(row: tile.start), stride: output.stride)
+    // A layer without a window sees from the first entry on.
+    unsafe (isWindowed ? rows.windowEnds : rows.visible).withUnsafeBufferPointer { ends in
+      unsafe rows.windowFirsts.withUnsafeBufferPointer { firsts in
+        guard let lengths = ends.baseAddress else { return }
+        unsafe Attention.attend(
+          queries.pointer(row: tile.start), stride: queries.stride, rows: tile.count,
+          firsts: isWindowed ? firsts.baseAddress.map { unsafe $0 + tile.start } : nil, lengths: lengths + tile.start,
+          over: cache.pages(slot: slot), shape: forward.attentionShape, groups: splitsGroups ? group..<group + 1 : nil,
+          scratch: scratch, into: output.pointer(row: tile.start), stride: output.stride)
+      }
     }
   }
 }

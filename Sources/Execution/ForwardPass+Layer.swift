@@ -5,30 +5,42 @@ import Tensors
 extension ForwardPass {
   /// One transformer layer on `stream` [N, D], in place.
   ///
-  /// Pre-norm: x += Attention(norm(x)); x += MLP(norm(x)).
-  /// Post-norm: x = norm(x + Attention(x)); x = norm(x + MLP(x)).
+  /// Pre-norm: x += Attention(norm(x)); x += MLP(norm(x)). A sandwich has a second norm on each branch, before the sum;
+  /// `branch` has that one only. Post-norm: x = norm(x + Attention(x)); x = norm(x + MLP(x)).
   ///
   /// - Parameters:
   ///   - place, index: where the layer stands in the model.
   ///   - stream: of the workspace's rows.
   func run(_ layer: LayerWeights, _ place: Place, _ index: Int, on stream: FloatRows) throws(RallyError) {
-    let normed = workspace.normed(stream.rowCount)
     let projected = workspace.projected(stream.rowCount)
     if description.norm.position == .post {
       try attention(layer, place, index, stream, into: projected)
       add(projected, to: stream)
-      normalize(stream, layer.inputNorm, into: stream)
+      normalize(stream, layer.inputNorm)
       try feedForward(layer, stream, into: projected)
       add(projected, to: stream)
-      normalize(stream, layer.postNorm, into: stream)
+      normalize(stream, layer.postNorm)
     } else {
-      normalize(stream, layer.inputNorm, into: normed)
-      try attention(layer, place, index, normed, into: projected)
+      try attention(layer, place, index, normalized(stream, layer.inputNorm), into: projected)
+      normalize(projected, layer.inputBranchNorm)
       add(projected, to: stream)
-      normalize(stream, layer.postNorm, into: normed)
-      try feedForward(layer, normed, into: projected)
+      try feedForward(layer, normalized(stream, layer.postNorm), into: projected)
+      normalize(projected, layer.postBranchNorm)
       add(projected, to: stream)
     }
+  }
+
+  /// A normalised copy of `stream`, or the stream itself without a norm; valid until the next call.
+  func normalized(_ stream: FloatRows, _ norm: NormWeights?) -> FloatRows {
+    guard let norm else { return stream }
+    let normed = workspace.normed(stream.rowCount)
+    normalize(stream, norm, into: normed)
+    return normed
+  }
+
+  /// In place; nothing without a norm.
+  func normalize(_ stream: FloatRows, _ norm: NormWeights?) {
+    if let norm { normalize(stream, norm, into: stream) }
   }
 
   /// out = W_o · softmax(q·kᵀ / √K) · v, [N, D].
@@ -43,11 +55,17 @@ extension ForwardPass {
     let queries = layer.attentionInput.matrix.sources[0]
     try project(input.rows(storing), layer.attentionInput, into: qkv.rows(storing))
     try project(input.rows(reading), layer.attentionInput, outputs: queries, into: qkv.rows(reading))
-    rotate(qkv.rows(storing), firstRow: 0, keys: true)
-    rotate(qkv.rows(reading), firstRow: storing.count, keys: false)
+    turn(qkv.rows(storing), layer, firstRow: 0, keys: true)
+    turn(qkv.rows(reading), layer, firstRow: storing.count, keys: false)
     storeKeys(of: qkv, place, index)
-    attend(qkv, into: attended, place, index)
+    attend(qkv, into: attended, place, index, isWindowed: layer.layer.slidingWindow != nil)
     try project(attended, layer.attentionOutput, into: output)
+  }
+
+  /// Norms of the heads, then the rotation, of queries and where they are stored of keys.
+  func turn(_ qkv: FloatRows, _ layer: LayerWeights, firstRow: Int, keys: Bool) {
+    normalizeHeads(qkv, layer, keys: keys)
+    rotate(qkv, layer.layer, firstRow: firstRow, keys: keys)
   }
 
   /// out = W_down · (act(W_gate x) · W_up x), or W_down · act(W_up x), [N, D].

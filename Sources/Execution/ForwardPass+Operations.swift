@@ -12,9 +12,9 @@ extension ForwardPass {
 
   /// Stretches that `count` rows make. A loop over them hands its closure all that it needs as one
   /// context, so that nothing is captured and nothing allocated.
-  private static func taskCount(_ count: Int) -> Int { (count + rowsPerTask - 1) / rowsPerTask }
+  static func taskCount(_ count: Int) -> Int { (count + rowsPerTask - 1) / rowsPerTask }
 
-  private static func rows(of task: Int, count: Int) -> Range<Int> {
+  static func rows(of task: Int, count: Int) -> Range<Int> {
     task * rowsPerTask..<min(count, (task + 1) * rowsPerTask)
   }
 
@@ -146,10 +146,13 @@ extension ForwardPass {
 
   // MARK: Embedding
 
-  /// hidden = embedding of each token of the workspace's rows, with learned positions added and normalised where the
+  /// hidden = embedding of each token of the workspace's rows, scaled, with learned positions added and normalised where the
   /// model has them.
   func embed(_ tokens: [Int32], into hidden: FloatRows) {
     look(up: tokens, in: weights.embedding, into: hidden)
+    if let scale = description.embeddingScale {
+      unsafe Rows.scale(hidden.base, by: Float(scale), count: hidden.rowCount * hidden.width)
+    }
     if let positions = weights.positions {
       let offsets = workspace.projected(tokens.count)
       look(up: workspace.rows.positions, in: positions, into: offsets)

@@ -30,6 +30,7 @@ extension ForwardPass {
         let best = choice(range, threshold: policy.threshold)
         flight.gains[row] = workspace.scores[first + best]
         flight.depths[row] = min(Int32(best + 1), policy.limit)
+        flight.limits[row] = flight.depths[row]
         first += choices
       }
       narrowByDepth(index)

@@ -9,7 +9,10 @@ extension ForwardPass {
   func fixDepths(items: Range<Int>) {
     for index in items {
       let depth = min(flight.items[index].policy.limit, Int32(layout.recursionCount))
-      for row in flight.items[index].rows { flight.depths[row] = depth }
+      for row in flight.items[index].rows {
+        flight.depths[row] = depth
+        flight.limits[row] = depth
+      }
       narrowByDepth(index)
     }
   }
@@ -21,15 +24,15 @@ extension ForwardPass {
       for recursion in 0..<layout.recursionCount {
         workspace.beginRows()
         for index in flight.items.indices where flight.items[index].activeCount > 0 {
-          workspace.append(flight, item: index, recursion: recursion) { flight.depths[$0] > recursion }
+          workspace.append(flight, item: index, recursion: recursion) { flight.limits[$0] > recursion }
         }
         guard workspace.rows.count > 0 else { continue }
         let stream = workspace.block(workspace.rows.count)
         gather(workspace.resident, at: workspace.places, into: stream)
-        workspace.rows.locate(in: flight.caches, layout, .block, isCausal: description.kind != .rater)
+        locateRows(.block)
         try run(weights.block[recursion][layer], .block, layer, on: stream)
         scatter(stream, to: workspace.places, of: workspace.resident)
-        if layer + 1 == layout.blockLayerCount { workspace.rows.extend(flight.caches, layout, .block) }
+        if layer + 1 == layout.blockLayerCount { workspace.rows.extend(flight.caches, .block) }
       }
     }
     for index in flight.items.indices { flight.narrow(index) { _ in false } }

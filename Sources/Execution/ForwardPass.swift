@@ -21,9 +21,12 @@ package final class ForwardPass {
   let attentionScratch: FloatStorage
   let attentionScratchCount: Int
   var flight = Flight()
+  /// How far attention reaches in layers with a sliding window; nil in models without one.
+  let window: Int?
   /// All recursions run the same layers.
   private let sharesBlock: Bool
-  private var ropeTable: RopeTable?
+  /// Rotations of all positions so far reserved, one for each table; empty without RoPE.
+  private(set) var ropeTables: [RopeTable] = []
   private var leaverCount = 0
 
   /// What one item brought out of the model.
@@ -47,6 +50,7 @@ package final class ForwardPass {
     self.weights = weights
     self.workers = workers
     layout = CacheLayout(weights.description)
+    window = weights.description.storedLayers.lazy.compactMap(\.slidingWindow).first
     sharesBlock = weights.block.dropFirst().allSatisfy { zip($0, weights.block[0]).allSatisfy { $0.isSame(as: $1) } }
     workspace = try Workspace(description: weights.description)
     matMul = try MatMul(pool: workers)
@@ -67,10 +71,26 @@ package final class ForwardPass {
     flight.reserve(rowCount)
     depths.reserveCapacity(rowCount)
     departures.reserveCapacity(rowCount)
-    guard case .rope(let theta) = description.positions else { return }
-    guard positionCount > ropeTable?.positionCount ?? 0 else { return }
-    ropeTable = try RopeTable(
-      positionCount: positionCount, headWidth: description.headWidth, theta: Float(theta))
+    guard case .rope(let tables) = description.positions, positionCount > ropeTables.first?.positionCount ?? 0
+    else { return }
+    var longer: [RopeTable] = []
+    for (index, table) in tables.enumerated() {
+      longer.append(try makeTable(table, index, positionCount: positionCount))
+    }
+    ropeTables = longer
+  }
+
+  private func makeTable(
+    _ table: ModelDescription.RotaryTable, _ index: Int, positionCount: Int
+  ) throws(RallyError) -> RopeTable {
+    switch table.frequencies {
+    case .theta(let theta):
+      try RopeTable(positionCount: positionCount, headWidth: description.headWidth, theta: Float(theta))
+    case .stored:
+      try RopeTable(
+        positionCount: positionCount, frequencies: weights.ropeFrequencies[index],
+        factor: Float(table.attentionFactor))
+    }
   }
 
   /// Whether a step may not cut rows: a selection that ranks the whole row, attention to tokens
@@ -80,9 +100,6 @@ package final class ForwardPass {
     if case .expert = description.routing { return selection == .topK }
     return false
   }
-
-  /// Rotations of all positions so far reserved; nil without RoPE.
-  var rope: RopeTable? { ropeTable }
 }
 
 // MARK: The way of a token
@@ -116,6 +133,7 @@ extension ForwardPass {
     embed(step.tokens, into: stream)
     try runEdge(weights.first, .first, on: stream)
     scatter(stream, to: workspace.places, of: workspace.resident)
+    enterLoop(stream)
     switch description.routing {
     case .expert(let routing): try route(routing, recursion: 0)
     case .token(let routing): try chooseDepths(routing, items: first..<flight.items.count, stream)
@@ -132,6 +150,7 @@ extension ForwardPass {
       for recursion in 0..<layout.recursionCount { try advance(recursions: recursion..<recursion + 1) }
     }
     flight.advance()
+    if description.loop?.exit != nil { try fillSkipped() }
     switch description.routing {
     case .expert(let routing):
       for recursion in 1...layout.recursionCount { try route(routing, recursion: recursion) }
@@ -202,8 +221,9 @@ extension LayerWeights {
 
   /// Whether both are the same objects in memory.
   fileprivate func isSame(as other: LayerWeights) -> Bool {
-    inputNorm.gain === other.inputNorm.gain && postNorm.gain === other.postNorm.gain
-      && inputNorm.bias === other.inputNorm.bias && postNorm.bias === other.postNorm.bias
+    inputNorm.isSame(as: other.inputNorm) && inputBranchNorm.isSame(as: other.inputBranchNorm)
+      && postNorm.isSame(as: other.postNorm) && postBranchNorm.isSame(as: other.postBranchNorm)
+      && headNorms?.query === other.headNorms?.query && headNorms?.key === other.headNorms?.key
       && attentionInput.matrix === other.attentionInput.matrix && attentionInput.bias === other.attentionInput.bias
       && attentionOutput.matrix === other.attentionOutput.matrix && attentionOutput.bias === other.attentionOutput.bias
       && feedForwardInput.matrix === other.feedForwardInput.matrix
@@ -211,6 +231,10 @@ extension LayerWeights {
       && feedForwardOutput.matrix === other.feedForwardOutput.matrix
       && feedForwardOutput.bias === other.feedForwardOutput.bias
   }
+}
+
+extension NormWeights? {
+  fileprivate func isSame(as other: NormWeights?) -> Bool { self?.gain === other?.gain && self?.bias === other?.bias }
 }
 
 // MARK: Parts of the way
@@ -222,12 +246,18 @@ extension ForwardPass {
     for index in items { workspace.append(flight, item: index) }
   }
 
+  /// Sets which entries the workspace's rows store and see in the layers of `place`.
+  func locateRows(_ place: Place) {
+    workspace.rows.locate(
+      in: flight.caches, place, isCausal: description.attention.isCausal, window: window)
+  }
+
   /// The layers before or behind the block, on the workspace's rows.
   private func runEdge(_ layers: [LayerWeights], _ place: Place, on stream: FloatRows) throws(RallyError) {
     guard !layers.isEmpty, stream.rowCount > 0 else { return }
-    workspace.rows.locate(in: flight.caches, layout, place)
+    locateRows(place)
     for (index, layer) in layers.enumerated() { try run(layer, place, index, on: stream) }
-    workspace.rows.extend(flight.caches, layout, place)
+    workspace.rows.extend(flight.caches, place)
   }
 
   /// The whole block on the active tokens at some recursions, whose weights are the same.
@@ -235,13 +265,13 @@ extension ForwardPass {
     workspace.beginRows()
     for recursion in recursions { workspace.appendActive(flight, at: recursion) }
     guard workspace.rows.count > 0 else { return }
-    let stream = workspace.block(workspace.rows.count)
-    gather(workspace.resident, at: workspace.places, into: stream)
-    workspace.rows.locate(in: flight.caches, layout, .block, isCausal: description.kind != .rater)
+    let stream = try injected()
+    locateRows(.block)
     for (index, layer) in weights.block[recursions.lowerBound].enumerated() {
       try run(layer, .block, index, on: stream)
     }
-    workspace.rows.extend(flight.caches, layout, .block)
+    workspace.rows.extend(flight.caches, .block)
+    if description.loop?.normalizes == true { normalize(stream, weights.finalNorm) }
     take(stream)
   }
 
@@ -250,14 +280,17 @@ extension ForwardPass {
     switch description.routing {
     case .expert(let routing): addGated(stream, routing.router.gating)
     case .token(let routing): replace(by: stream, routing.router.gating)
-    case .none: scatter(stream, to: workspace.places, of: workspace.resident)
+    case .none:
+      if let exit = description.loop?.exit { decideExits(exit, stream) }
+      scatter(stream, to: workspace.places, of: workspace.resident)
+      if description.loop?.exit != nil { readWhereTheyLeft() }
     }
   }
 
-  /// A token of the item is active while its depth exceeds the recursions behind it.
+  /// A token of the item is active while it runs more recursions than are behind it.
   func narrowByDepth(_ index: Int) {
-    let depths = flight.depths
+    let limits = flight.limits
     let recursion = flight.items[index].recursion
-    flight.narrow(index) { row in Int(depths[row]) > recursion }
+    flight.narrow(index) { row in Int(limits[row]) > recursion }
   }
 }

@@ -2,21 +2,21 @@ import Kernels
 package import Models
 package import Tensors
 
-/// From the residual stream to logits: final norm, then the head, a tile of rows at a time.
+/// From the residual stream to logits: final norm, where no recursion has applied it, then the head, a tile of rows at a time.
 package final class LanguageHead {
   /// Rows that are computed together: one tile of the matrix product. Bounds the logits that exist
   /// at a time to [64, V].
   package static let tileRowCount = 64
 
   private let forward: ForwardPass
-  private let norm: NormWeights
+  private let norm: NormWeights?
   private let projection: Projection
   private let hidden: FloatStorage
   private var logits: FloatStorage
   private var capacity = 0
 
   /// - Throws: `outOfMemory`.
-  package init(forward: ForwardPass, norm: NormWeights, projection: Projection) throws(RallyError) {
+  package init(forward: ForwardPass, norm: NormWeights?, projection: Projection) throws(RallyError) {
     self.forward = forward
     self.norm = norm
     self.projection = projection
@@ -37,7 +37,7 @@ package final class LanguageHead {
   package func normalized(_ stream: FloatRows, at rows: [Int32]) -> FloatRows {
     let result = hidden.rows(rows.count, width: stream.width)
     forward.gather(stream, at: rows, into: result)
-    forward.normalize(result, norm, into: result)
+    forward.normalize(result, norm)
     return result
   }
 

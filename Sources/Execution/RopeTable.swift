@@ -13,6 +13,14 @@ final class RopeTable: Sendable {
     rope = try Rope(positionCount: positionCount, headWidth: headWidth, theta: theta)
   }
 
+  /// - Parameters:
+  ///   - frequencies: ω [K/2].
+  ///   - factor: of cosines and sines.
+  /// - Throws: `outOfMemory`.
+  init(positionCount: Int, frequencies: FloatStorage, factor: Float) throws(RallyError) {
+    rope = try Rope(positionCount: positionCount, frequencies: frequencies, factor: factor)
+  }
+
   /// Turns `heads` heads of each row by the row's position.
   func rotate(_ x: FloatRows, positions: UnsafePointer<Int32>, heads: Int) {
     unsafe rope.rotate(

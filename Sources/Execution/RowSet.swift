@@ -26,6 +26,9 @@ struct RowSet {
   private(set) var tiles: [Run] = []
   /// Entries that each row attends to, [N]: the first so many of its sequence in the stage at hand.
   private(set) var visible: [Int32] = []
+  /// The entries that each row attends to under the model's sliding window, [N] each; empty without one.
+  private(set) var windowFirsts: [Int32] = []
+  private(set) var windowEnds: [Int32] = []
   /// Index of the entry that each row stores or, in a step's scratch, replaces, [N].
   private(set) var entries: [Int32] = []
 
@@ -36,6 +39,8 @@ struct RowSet {
     runs.reserveCapacity(rows)
     tiles.reserveCapacity(rows)
     visible.reserveCapacity(rows)
+    windowFirsts.reserveCapacity(rows)
+    windowEnds.reserveCapacity(rows)
     entries.reserveCapacity(rows)
   }
 
@@ -65,6 +70,14 @@ struct RowSet {
   }
 }
 
+extension RowSet {
+  /// The stretch that a row belongs to.
+  func run(of row: Int) -> Run {
+    guard let run = runs.last(where: { $0.start <= row }) else { preconditionFailure("no such row") }
+    return run
+  }
+}
+
 // MARK: What rows store and see
 
 extension RowSet {
@@ -73,15 +86,33 @@ extension RowSet {
   /// A row that stores keys stands behind the entries of its sequence and attends to all up to its own, or, without
   /// causality, to all rows of its sequence. One that reads the keys of recursion 0 attends to the entries of all tokens up
   /// to its own position, which are stored already.
-  mutating func locate(in caches: [SequenceCache], _ layout: CacheLayout, _ place: Place, isCausal: Bool = true) {
+  mutating func locate(
+    in caches: [SequenceCache], _ place: Place, isCausal: Bool = true, window: Int? = nil
+  ) {
     for run in runs {
-      let stores = layout.keyUse(place, recursion: run.recursion) == .store
+      let layout = caches[run.sequence].layout
+      // A token of a sequence that keeps all of them has its entry at its position.
+      let stores = layout.keyUse(place, recursion: run.recursion) == .store && !layout.keepsEveryToken
       let length = Int32(caches[run.sequence].blocks.lengths[layout.stage(place, recursion: run.recursion)])
       for offset in 0..<run.count {
         let row = run.start + offset
         entries[row] = stores ? length + Int32(offset) : positions[row]
         visible[row] = isCausal ? entries[row] + 1 : Int32(run.count)
       }
+    }
+    if let window { locateWindows(isCausal: isCausal, window) }
+  }
+
+  /// A causal window ends with the token itself; another reaches half its width, rounded down, both ways. Models with
+  /// windows have no router, so that an entry's index is its token's position.
+  private mutating func locateWindows(isCausal: Bool, _ window: Int) {
+    windowFirsts.removeAll(keepingCapacity: true)
+    windowEnds.removeAll(keepingCapacity: true)
+    let (back, ahead) = isCausal ? (window - 1, 0) : (window / 2, window / 2)
+    for row in 0..<count {
+      let entry = Int(entries[row])
+      windowFirsts.append(Int32(max(0, entry - back)))
+      windowEnds.append(Int32(min(Int(visible[row]), entry + ahead + 1)))
     }
   }
 
@@ -93,8 +124,13 @@ extension RowSet {
   }
 
   /// Counts the entries that the layers of `place` stored.
-  func extend(_ caches: [SequenceCache], _ layout: CacheLayout, _ place: Place) {
-    for run in runs where layout.keyUse(place, recursion: run.recursion) == .store {
+  ///
+  /// A block in which every recursion has an entry for every token is counted when the tokens leave (`BlockTable.finish`).
+  func extend(_ caches: [SequenceCache], _ place: Place) {
+    for run in runs {
+      let layout = caches[run.sequence].layout
+      guard layout.keyUse(place, recursion: run.recursion) == .store, place != .block || !layout.keepsEveryToken
+      else { continue }
       caches[run.sequence].blocks.extend(stage: layout.stage(place, recursion: run.recursion), by: run.count)
     }
   }

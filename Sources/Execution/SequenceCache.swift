@@ -66,6 +66,13 @@ package final class SequenceCache {
     return unsafe (UnsafeMutablePointer(mutating: page), place)
   }
 
+  /// Makes one slot's entry that of another.
+  func copyEntry(_ entry: Int, from source: Int, to target: Int, _ shape: AttentionShape) {
+    let (from, place) = unsafe page(slot: source, entry: entry)
+    let (to, _) = unsafe page(slot: target, entry: entry)
+    unsafe KeyValuePages.copy(from: UnsafePointer(from), to: to, place: place, shape: shape)
+  }
+
   /// Copies the entries of `slot` to the scratch slot.
   func copyToScratch(slot: Int) {
     let count = min(blocks.blocks(slot: slot).count, blocks.blocks(slot: layout.scratchSlot).count)

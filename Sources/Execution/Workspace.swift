@@ -8,6 +8,8 @@ package final class Workspace {
 
   private var residentStorage: FloatStorage
   private var originStorage: FloatStorage
+  private var readOutStorage: FloatStorage
+  private var joinedStorage: FloatStorage
   private var edgeStorage: FloatStorage
   private var blockStorage: FloatStorage
   private var normedStorage: FloatStorage
@@ -35,6 +37,8 @@ package final class Workspace {
     let empty = try FloatStorage(count: 0)
     residentStorage = empty
     originStorage = empty
+    readOutStorage = empty
+    joinedStorage = empty
     edgeStorage = empty
     blockStorage = empty
     normedStorage = empty
@@ -52,6 +56,8 @@ package final class Workspace {
     capacity = 0
     residentStorage = try FloatStorage(count: rowCount * widths.hidden)
     originStorage = try FloatStorage(count: rowCount * widths.origin)
+    readOutStorage = try FloatStorage(count: rowCount * widths.readOut)
+    joinedStorage = try FloatStorage(count: rowCount * widths.joined)
     edgeStorage = try FloatStorage(count: rowCount * widths.hidden)
     blockStorage = try FloatStorage(count: rowCount * widths.hidden)
     normedStorage = try FloatStorage(count: rowCount * widths.hidden)
@@ -83,8 +89,12 @@ package final class Workspace {
 extension Workspace {
   /// The residual streams of the tokens on their way, each at its place, [capacity, D].
   var resident: FloatRows { residentStorage.rows(capacity, width: widths.hidden) }
-  /// What the router saw of them, under token-choice, [capacity, D].
+  /// What the router saw of them, under token-choice, or what each recursion takes in again, [capacity, D].
   var origin: FloatRows { originStorage.rows(capacity, width: widths.origin) }
+  /// The states that are read of tokens that run on, [capacity, D].
+  var readOut: FloatRows { readOutStorage.rows(capacity, width: widths.readOut) }
+  /// State and injected state side by side, [n, 2D].
+  func joined(_ count: Int) -> FloatRows { joinedStorage.rows(count, width: widths.joined) }
   /// The stream of the tokens that enter or leave, [n, D].
   func edge(_ count: Int) -> FloatRows { edgeStorage.rows(count, width: widths.hidden) }
   /// The stream of the tokens inside the block, [n, D].
@@ -135,11 +145,14 @@ extension Workspace {
 
 /// Floats per token of each buffer.
 private struct Widths {
-  let hidden, origin, qkv, query, inner, router, routerOutputs: Int
+  let hidden, origin, readOut, joined, qkv, query, inner, router, routerOutputs: Int
 
   init(_ description: ModelDescription) {
     hidden = description.hiddenSize
-    if case .token = description.routing { origin = hidden } else { origin = 0 }
+    let isInjected = description.loop.map { $0.injection != .none } ?? false
+    if case .token = description.routing { origin = hidden } else { origin = isInjected ? hidden : 0 }
+    readOut = description.loop?.exit == nil ? 0 : hidden
+    joined = isInjected ? 2 * hidden : 0
     query = description.headCount * description.headWidth
     qkv = query + 2 * description.keyValueHeadCount * description.headWidth
     inner = description.feedForwardSize * (description.feedForward.isGated ? 2 : 1)
@@ -147,5 +160,5 @@ private struct Widths {
     routerOutputs = description.layers.recursionCount
   }
 
-  var total: Int { 5 * hidden + origin + qkv + query + inner + router }
+  var total: Int { 5 * hidden + origin + readOut + joined + qkv + query + inner + router }
 }

@@ -48,6 +48,13 @@ public struct AttentionShape: Sendable, Equatable {
     unsafe rk_attention_store(page, place, key, value, shape.groupCount, shape.headWidth)
   }
 
+  /// Copies entry `place` of a page to the same place of another.
+  public static func copy(
+    from source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, place: Int, shape: AttentionShape
+  ) {
+    unsafe rk_attention_copy(source, target, place, shape.groupCount, shape.headWidth)
+  }
+
   /// Reads them back.
   public static func load(
     key: UnsafeMutablePointer<Float>, value: UnsafeMutablePointer<Float>, from page: UnsafePointer<Float>, place: Int,
@@ -62,27 +69,28 @@ public enum Attention {
   /// Rows of one sequence that share the reading of keys and values, from a further cache for the first of them only.
   public static let tileRows = 32
 
-  /// out[h] = Σ_t softmax_t(scale · q[h]·k_t) · v_t over the entries 0 ≤ t < lengths[row].
+  /// out[h] = Σ_t softmax_t(scale · q[h]·k_t) · v_t over the entries firsts[row] ≤ t < lengths[row].
   ///
   /// Causal attention gives row i its position + 1 (or its rank among the selected tokens + 1), bidirectional
-  /// attention gives every row the same length. A row's result is the same bits whatever the other rows, the
+  /// attention gives every row the same length, and a sliding window moves the first. A row's result is the same bits whatever the other rows, the
   /// pages and the groups of the call. A NaN among what a row sees makes its result NaN.
   ///
   /// - Parameters:
   ///   - q: [rows, H·K] f32, `qStride` floats from row to row, already rotated.
-  ///   - lengths: [rows], each ≥ 0 and within the pages; 0 gives a row of zeros.
+  ///   - firsts: [rows], each ≥ 0; nil for 0 everywhere.
+  ///   - lengths: [rows], each ≥ 0 and within the pages; no entry gives a row of zeros.
   ///   - groups: the key/value heads to compute; only their query heads are written. nil: all.
   ///   - scratch: `shape.scratchCount(rows:)` floats, one per worker.
   ///   - out: [rows, H·K]; may not overlap q.
-  /// - Complexity: 4 · Σ lengths · H · K operations; allocates nothing.
+  /// - Complexity: 4 · Σ (lengths − firsts) · H · K operations; allocates nothing.
   public static func attend(
-    _ q: UnsafePointer<Float>, stride qStride: Int, rows: Int, lengths: UnsafePointer<Int32>,
-    over cache: KeyValuePages, shape: AttentionShape, groups: Range<Int>? = nil,
+    _ q: UnsafePointer<Float>, stride qStride: Int, rows: Int, firsts: UnsafePointer<Int32>? = nil,
+    lengths: UnsafePointer<Int32>, over cache: KeyValuePages, shape: AttentionShape, groups: Range<Int>? = nil,
     scratch: UnsafeMutablePointer<Float>, into out: UnsafeMutablePointer<Float>, stride outStride: Int
   ) {
     let groups = groups ?? 0..<shape.groupCount
     unsafe rk_attention(
-      q, qStride, out, outStride, rows, lengths, cache.pages, shape.headCount,
-      shape.groupCount, shape.headWidth, groups.lowerBound, groups.count, shape.scale, scratch)
+      q, qStride, out, outStride, rows, firsts, lengths, cache.pages, shape.headCount, shape.groupCount,
+      shape.headWidth, groups.lowerBound, groups.count, shape.scale, scratch)
   }
 }

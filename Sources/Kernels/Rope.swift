@@ -23,16 +23,32 @@ public struct Rope: ~Copyable, Sendable {
         .invalidValue, "rotary embedding", expected: "an even head width and a positive theta",
         found: "width \(headWidth), theta \(theta)")
     }
+    try self.init(positionCount: positionCount, headWidth: headWidth, factor: 1) { i in
+      1 / powf(theta, Float(2 * i) / Float(headWidth))
+    }
+  }
+
+  /// - Parameters:
+  ///   - frequencies: ω [K/2]; angle = position · ω.
+  ///   - factor: multiplies cosines and sines, and so attention scores by its square (yarn).
+  /// - Throws: `outOfMemory`.
+  public init(positionCount: Int, frequencies: FloatStorage, factor: Float) throws(RallyError) {
+    try self.init(positionCount: positionCount, headWidth: 2 * frequencies.count, factor: factor) { frequencies[$0] }
+  }
+
+  private init(
+    positionCount: Int, headWidth: Int, factor: Float, frequency: (Int) -> Float
+  ) throws(RallyError) {
     let half = headWidth / 2
     let (count, overflow) = positionCount.multipliedReportingOverflow(by: half)
     let cosines = try AlignedStorage<Float>(count: overflow ? .max : count)
     let sines = try AlignedStorage<Float>(count: overflow ? .max : count)
     for i in 0..<half {
-      let frequency = 1 / powf(theta, Float(2 * i) / Float(headWidth))
+      let frequency = frequency(i)
       for position in 0..<positionCount {
         let angle = Float(position) * frequency
-        unsafe cosines.base[position * half + i] = cosf(angle)
-        unsafe sines.base[position * half + i] = sinf(angle)
+        unsafe cosines.base[position * half + i] = cosf(angle) * factor
+        unsafe sines.base[position * half + i] = sinf(angle) * factor
       }
     }
     self.cosines = cosines

@@ -9,7 +9,7 @@ extension Engine {
   /// - Throws: `invalidArgument` for a number that is unknown or finished.
   public func savedByteCount(_ request: Int) throws(RallyError) -> Int {
     let sequence = try unfinished(request)
-    return byteCount(saved(sequence))
+    return byteCount(saved(sequence), sequence.layout)
   }
 
   /// Writes the tokens, depths, keys and values of an unfinished request, which goes on.
@@ -17,13 +17,14 @@ extension Engine {
   public func save(_ request: Int, into bytes: UnsafeMutableRawBufferPointer) throws(RallyError) {
     let sequence = try unfinished(request)
     let saved = saved(sequence)
-    guard bytes.count == byteCount(saved) else {
+    let byteCount = byteCount(saved, sequence.layout)
+    guard bytes.count == byteCount else {
       throw RallyError(
-        .bufferTooSmall, "bytes", expected: "\(byteCount(saved))", found: "\(bytes.count)")
+        .bufferTooSmall, "bytes", expected: "\(byteCount)", found: "\(bytes.count)")
     }
     unsafe saved.write(to: bytes)
     var offset = saved.byteCount
-    forEachSlot(saved.depths) { slot, entries in
+    forEachSlot(saved.depths, sequence.layout) { slot, entries in
       guard entries > 0, let cache = sequence.cache else { return }
       // Through a buffer of our own: the caller's bytes may not be aligned for floats.
       let count = cache.floatCount(entries: entries)
@@ -57,15 +58,16 @@ extension Engine {
       throw RallyError(
         .wrongModel, "saved sequence", expected: "one that this model computed, in the same type", found: "another's")
     }
-    guard saved.depths.allSatisfy({ Int($0) <= model.info.recursionCount }), bytes.count == byteCount(saved) else {
-      throw .corruptState("entries for \(saved.depths.count) tokens", "another number of bytes")
-    }
+    // Where every recursion keeps every token, the size depends on the request's depth as well.
+    if !forward.layout.keepsEveryToken { try check(saved, forward.layout, byteCount: bytes.count) }
     let submission = try inbox.continuation(of: saved, request)
     let sequence = try EngineSequence(submission, model: model, pages: pages, layout: forward.layout)
-    guard sequence.scheduled.prefixKey == saved.prefixKey else {
+    guard sequence.savedKey == saved.prefixKey else {
       throw RallyError(
-        .wrongModel, "saved sequence", expected: "the max_depth and target_depth that it was computed with", found: "others")
+        .wrongModel, "saved sequence",
+        expected: "the depths and, of a looped model, the exits that it was computed with", found: "others")
     }
+    try check(saved, sequence.layout, byteCount: bytes.count)
     for token in saved.tokens[saved.promptCount...] {
       scheduler.append(token, to: sequence.scheduled)
       sequence.retake(token)
@@ -75,6 +77,12 @@ extension Engine {
     tally.submittedCount += 1
     publishCounters()
     return submission.number
+  }
+
+  private func check(_ saved: SavedSequence, _ layout: CacheLayout, byteCount: Int) throws(RallyError) {
+    guard saved.depths.allSatisfy({ Int($0) <= layout.recursionCount }), byteCount == self.byteCount(saved, layout) else {
+      throw .corruptState("entries for \(saved.depths.count) tokens", "another number of bytes")
+    }
   }
 
   private func fill(
@@ -94,7 +102,7 @@ extension Engine {
     }
     cache.locate()
     var offset = saved.byteCount
-    forEachSlot(saved.depths) { slot, entries in
+    forEachSlot(saved.depths, sequence.layout) { slot, entries in
       guard entries > 0 else { return }
       let count = cache.floatCount(entries: entries)
       unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { floats in
@@ -120,24 +128,26 @@ extension Engine {
   private func saved(_ sequence: EngineSequence) -> SavedSequence {
     let scheduled = sequence.scheduled
     return SavedSequence(
-      fingerprint: model.fingerprint, prefixKey: scheduled.prefixKey, promptCount: scheduled.promptCount,
+      fingerprint: model.fingerprint, prefixKey: sequence.savedKey, promptCount: scheduled.promptCount,
       tokens: scheduled.tokens, depths: scheduled.depths)
   }
 
-  private func byteCount(_ saved: SavedSequence) -> Int {
+  private func byteCount(_ saved: SavedSequence, _ layout: CacheLayout) -> Int {
     var entryCount = 0
-    forEachSlot(saved.depths) { _, entries in entryCount += entries }
-    let floats = 2 * entryCount * forward.layout.entryWidth
+    forEachSlot(saved.depths, layout) { _, entries in entryCount += entries }
+    let floats = 2 * entryCount * layout.entryWidth
     // An odd number of floats would leave half a word: keys and values are as many.
     return saved.byteCount + floats * MemoryLayout<Float>.stride + 8
   }
 
   /// Calls `body` with every slot and the entries that tokens of these depths have there.
-  private func forEachSlot(_ depths: [UInt8], _ body: (_ slot: Int, _ entries: Int) -> Void) {
-    var lengths = Array(repeating: 0, count: forward.layout.stageCount)
-    forward.layout.lengths(of: depths[...], into: &lengths)
-    for stage in 0..<forward.layout.stageCount {
-      for slot in forward.layout.slots(of: stage) { body(slot, lengths[stage]) }
+  private func forEachSlot(
+    _ depths: [UInt8], _ layout: CacheLayout, _ body: (_ slot: Int, _ entries: Int) -> Void
+  ) {
+    var lengths = Array(repeating: 0, count: layout.stageCount)
+    layout.lengths(of: depths[...], into: &lengths)
+    for stage in 0..<layout.stageCount {
+      for slot in layout.slots(of: stage) { body(slot, lengths[stage]) }
     }
   }
 }

@@ -154,7 +154,7 @@ extension Engine {
     let pick = sequence.pick
     let stopString = sequence.take(pick.token)
     let reason = sequence.finishReason(
-      after: pick.token, endOfSequence: model.info.endOfSequence, stopString: stopString)
+      after: pick.token, endTokens: model.info.endTokens, stopString: stopString)
     if reason != nil, stopString == nil { sequence.finishText(withToken: true) }
     let event = TokenEvent(
       request: sequence.number, index: sequence.scheduled.generatedCount, token: pick.token, depth: pick.depth,

@@ -118,7 +118,8 @@ extension Engine {
 extension LanguageHead {
   /// nil for a rater.
   convenience init?(_ forward: ForwardPass) throws(RallyError) {
-    guard let norm = forward.weights.finalNorm, let projection = forward.weights.languageHead else { return nil }
-    try self.init(forward: forward, norm: norm, projection: projection)
+    guard let projection = forward.weights.languageHead else { return nil }
+    let isNormalized = forward.weights.description.loop?.normalizes == true
+    try self.init(forward: forward, norm: isNormalized ? nil : forward.weights.finalNorm, projection: projection)
   }
 }

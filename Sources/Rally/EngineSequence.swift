@@ -1,5 +1,6 @@
 import Execution
 import Kernels
+import Models
 import Scheduling
 import Tensors
 import Tokenization
@@ -18,6 +19,7 @@ final class EngineSequence {
   /// The prediction at hand.
   var pick = Pick()
   private var policy: DepthPolicy
+  private let rule: ModelDescription.Exit.Rule?
   private let initialSteering: DepthSteering?
   private var steering: DepthSteering?
   /// nil where the model has no tokenizer.
@@ -29,13 +31,18 @@ final class EngineSequence {
     request = submission.request
     limit = submission.limit
     policy = DepthPolicy(limit: try model.info.depthLimit(request.maximumDepth))
-    initialSteering = try model.info.depthSteering(request.targetDepth)
+    policy.exit = try model.info.exitPolicy(request.exit, limit: policy.limit)
+    policy.exit?.firstPosition = request.exitFrom ?? request.tokens.count
+    rule = model.info.exit?.rule
+    initialSteering = try model.info.depthSteering(request.targetDepth, request.exit)
     steering = initialSteering
     let tokenLimit = request.tokens.count + limit
     scheduled = ScheduledRequest(
       id: UInt64(number), prompt: request.tokens, tokenLimit: tokenLimit, priority: request.priority,
-      window: steering == nil ? 0 : DepthSteering.window, prefixKey: request.prefixKey(policy.limit),
-      blocks: BlockTable(layout: layout, pool: pages.blocks, maximumTokenCount: tokenLimit - 1))
+      window: steering == nil ? 0 : DepthSteering.window, prefixKey: request.prefixKey(policy),
+      exitFrom: policy.exit?.firstPosition ?? 0,
+      blocks: BlockTable(
+        layout: layout.limited(to: Int(policy.limit)), pool: pages.blocks, maximumTokenCount: tokenLimit - 1))
     text = model.tokenizer.map { GeneratedText(request, tokenizer: $0) }
     if request.penalties.isActive { history = TokenHistory(request.tokens, limit: limit) }
     pick.top.reserveCapacity(request.topTokenCount)
@@ -45,7 +52,7 @@ final class EngineSequence {
   /// - Throws: `outOfMemory`.
   func prepare(pages: PagePool) throws(RallyError) -> (SequenceCache, DepthPolicy) {
     catchUpSteering()
-    policy.threshold = steering?.threshold ?? 0
+    let policy = policy.steered(by: steering, rule)
     if let cache { return (cache, policy) }
     let cache = try SequenceCache(
       blocks: scheduled.blocks, pool: pages, maximumTokenCount: scheduled.tokenLimit - 1)
@@ -57,8 +64,20 @@ final class EngineSequence {
   private func catchUpSteering() {
     guard let current = steering else { return }
     var next = current.count <= scheduled.depths.count ? current : initialSteering ?? current
-    for depth in scheduled.depths[next.count...] { next.observe(Int32(depth)) }
+    let first = policy.exit?.firstPosition ?? 0
+    for depth in scheduled.depths[next.count...] { next.observe(Int32(depth), counts: next.count >= first) }
     steering = next
+  }
+
+  var layout: CacheLayout { scheduled.blocks.layout }
+
+  /// What keys and values depend on besides the tokens.
+  var savedKey: UInt64 {
+    guard policy.exit != nil else { return scheduled.prefixKey }
+    var digest = Digest()
+    digest.absorb(Int(truncatingIfNeeded: scheduled.prefixKey))
+    digest.absorb(scheduled.exitFrom)
+    return digest.value
   }
 
   /// Takes in a generated token: the index of the stop string that it completes.
@@ -80,9 +99,9 @@ final class EngineSequence {
   }
 
   /// Why the text ends with the next token; nil when it goes on.
-  func finishReason(after token: Int32, endOfSequence: Int32?, stopString: Int?) -> FinishReason? {
+  func finishReason(after token: Int32, endTokens: [Int32], stopString: Int?) -> FinishReason? {
     if stopString != nil || request.stopTokens.contains(token) { return .stop }
-    if request.stopsAtEndOfSequence, token == endOfSequence { return .stop }
+    if request.stopsAtEndOfSequence, endTokens.contains(token) { return .stop }
     guard scheduled.generatedCount + 1 == limit else { return nil }
     return limit == request.maximumTokenCount ? .limit : .contextFull
   }
@@ -90,8 +109,17 @@ final class EngineSequence {
 
 extension GenerationRequest {
   /// Requests with the same key have the same keys and values for the same tokens.
-  fileprivate func prefixKey(_ depth: Int32) -> UInt64 {
-    UInt64(depth) << 32 | UInt64(Float(targetDepth ?? 0).bitPattern)
+  ///
+  /// Where the first token that may leave stands is not part of it: tokens before it are the same, whoever follows.
+  fileprivate func prefixKey(_ policy: DepthPolicy) -> UInt64 {
+    let budget = UInt64(policy.limit) << 32 | UInt64(Float(targetDepth ?? 0).bitPattern)
+    guard let exit = policy.exit else { return budget }
+    var digest = Digest()
+    digest.absorb(Int(truncatingIfNeeded: budget))
+    digest.absorb(Int(exit.threshold.bitPattern))
+    digest.absorb(Int(exit.minimum))
+    digest.absorb(exit.keyValues.rawValue)
+    return digest.value
   }
 }
 

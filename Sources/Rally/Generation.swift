@@ -25,6 +25,11 @@ public struct GenerationRequest: Sendable {
   public var maximumDepth: Int?
   /// Mean depth that the router is steered to; nil for what it does by itself. See `RunOptions.targetDepth`.
   public var targetDepth: Double?
+  /// Of looped models.
+  public var exit = ExitOptions()
+  /// Index among prompt and text of the first token that may leave a looped model early; nil for the first generated one,
+  /// so that prompts run at full depth.
+  public var exitFrom: Int?
   /// Most probable tokens to report beside each generated one, at most `Self.topTokenLimit`.
   public var topTokenCount = 0
   /// Higher goes first; equal ones in the order of submission.

@@ -74,8 +74,15 @@ extension GenerationRequest {
         throw RallyError(.invalidArgument, "stop_strings", expected: "texts of at least one byte", found: "an empty one")
       }
     }
-    _ = try info.depthSteering(targetDepth)
-    _ = try info.depthLimit(maximumDepth)
+    _ = try info.depthSteering(targetDepth, exit)
+    _ = try info.exitPolicy(exit, limit: info.depthLimit(maximumDepth))
+    if let exitFrom {
+      guard exitFrom >= 0 else {
+        throw RallyError(
+          .invalidArgument, "exit_from", expected: "at least 0, or -1 for the prompt's length", found: "\(exitFrom)")
+      }
+      try info.requireExit("exit_from")
+    }
   }
 }
 

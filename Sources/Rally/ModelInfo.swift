@@ -26,6 +26,8 @@ public struct ModelInfo: Sendable {
   public let recursionCount: Int
   public let beginningOfSequence: Int32?
   public let endOfSequence: Int32?
+  /// All tokens that end a text, `endOfSequence` first.
+  public let endTokens: [Int32]
   public let hasTokenizer: Bool
   /// Parameters in the file.
   public let parameterCount: Int
@@ -36,8 +38,13 @@ public struct ModelInfo: Sendable {
   /// Keys and values that a token of full depth stores; 0 for raters.
   public let keyValueByteCountPerToken: Int
 
-  /// Mean depth that the capacities stand for; R without a router.
+  /// How tokens leave a looped model before its last recursion; nil for models without such a rule.
+  public let exit: ModelDescription.Exit?
+
+  /// Mean depth that the capacities stand for, or the file records; R where all tokens run all recursions.
   package let naturalDepth: Double
+  /// Recursions have layers of their own, or parts of layers.
+  package let hasUntiedLayers: Bool
 
   public enum Routing: Sendable { case none, expert, token }
 }
@@ -53,11 +60,14 @@ extension ModelInfo {
       case .expert: .expert
       case .token: .token
       }
+    exit = description.loop?.exit
+    hasUntiedLayers = file.hasUntiedLayers
+    let middle = Double(description.layers.recursionCount + 1) / 2
     naturalDepth =
       switch description.routing {
-      case .none: Double(description.layers.recursionCount)
+      case .none: exit.map { $0.naturalDepth ?? middle } ?? Double(description.layers.recursionCount)
       case .expert(let routing): routing.capacities.reduce(0, +)
-      case .token: Double(description.layers.recursionCount + 1) / 2
+      case .token: middle
       }
     dataType = weights.dataType
     vocabularySize = description.vocabularySize
@@ -72,6 +82,7 @@ extension ModelInfo {
     recursionCount = description.layers.recursionCount
     beginningOfSequence = description.tokenizer?.beginningOfSequence
     endOfSequence = description.tokenizer?.endOfSequence
+    endTokens = (endOfSequence.map { [$0] } ?? []) + description.furtherEndTokens
     hasTokenizer = description.tokenizer != nil
     parameterCount = file.parameterCount
     effectiveParameterCount = file.effectiveParameterCount

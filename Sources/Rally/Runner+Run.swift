@@ -1,4 +1,5 @@
 public import Execution
+import Models
 import Scheduling
 public import Tensors
 
@@ -13,6 +14,10 @@ public struct RunOptions: Sendable {
   /// Each row is steered by itself: behind every 64 of its tokens the score that lets a token go on is moved against the
   /// deviation of all depths so far. A row's result depends on its own tokens alone.
   public var targetDepth: Double?
+  /// Of looped models.
+  public var exit = ExitOptions()
+  /// Tokens of a row before this one run at full depth: one number for all rows, or one for each; empty for 0.
+  public var exitFrom: [Int] = []
   /// Seconds after which the call gives up; 0 for never.
   public var timeout = 0.0
 
@@ -53,12 +58,14 @@ extension Runner {
     try check(batch)
     try check(outputs, batch)
     let depth = try model.info.depthLimit(options.maximumDepth)
-    let steering = try model.info.depthSteering(options.targetDepth)
+    let steering = try model.info.depthSteering(options.targetDepth, options.exit)
+    let exit = try model.info.exitPolicy(options.exit, limit: depth)
+    let starts = try exitStarts(options.exitFrom, rowCount: batch.rowCount)
     if steering != nil, options.selection == .topK { throw .steeredTopK }
     let wholeRows = forward.needsWholeRows(under: options.selection)
     guard let head else { return }
     var writer = OutputWriter(batch, outputs, head: head)
-    let policy = RowPolicy(options.selection, limit: depth, steering)
+    let policy = RowPolicy(options.selection, limit: depth, exit, from: starts, steering)
     let plan = StepPlan(
       offsets: batch.offsets, stepTokenCount: stepTokenCount, wholeRows: wholeRows,
       window: steering == nil ? nil : DepthSteering.window)
@@ -83,7 +90,9 @@ extension Runner {
       step.removeAll()
       for piece in pieces {
         if current?.row != piece.row {
-          current = (piece.row, try makeCache(tokenCount: batch.length(of: piece.row)), rowPolicy)
+          let policy = rowPolicy.of(piece.row, model.info)
+          let cache = try makeCache(tokenCount: batch.length(of: piece.row), depth: policy.limit)
+          current = (piece.row, cache, policy)
         }
         guard let (_, cache, policy) = current else { continue }
         try cache.reserve(tokens: piece.tokens.count)
@@ -113,25 +122,41 @@ extension Runner {
 /// How far the tokens of a row may go, from its beginning to its end.
 struct RowPolicy {
   private var policy: DepthPolicy
+  /// First tokens that may leave a looped model, by row, or one for all.
+  private let starts: [Int]
+  private var rule: ModelDescription.Exit.Rule?
   private(set) var steering: DepthSteering?
 
-  init(_ selection: Selection = .threshold, limit: Int32, _ steering: DepthSteering? = nil) {
+  var limit: Int { Int(policy.limit) }
+
+  init(
+    _ selection: Selection = .threshold, limit: Int32, _ exit: ExitPolicy? = nil, from starts: [Int] = [],
+    _ steering: DepthSteering? = nil
+  ) {
     policy = DepthPolicy(limit: limit)
     policy.selection = selection
+    policy.exit = exit
+    self.starts = starts
     self.steering = steering
   }
 
-  /// Of the next piece.
-  var next: DepthPolicy {
-    var next = policy
-    next.threshold = steering?.threshold ?? 0
-    return next
+  /// That of one row, at its beginning.
+  func of(_ row: Int, _ info: ModelInfo) -> RowPolicy {
+    var result = self
+    result.policy.exit?.firstPosition = starts.count > 1 ? starts[row] : starts.first ?? 0
+    result.rule = info.exit?.rule
+    return result
   }
+
+  /// Of the next piece.
+  var next: DepthPolicy { policy.steered(by: steering, rule) }
 
   /// Takes in the depths of a piece; with steering a step is one piece.
   mutating func observe(_ depths: [Int32]) {
-    guard steering != nil else { return }
-    for depth in depths { steering?.observe(depth) }
+    guard var current = steering else { return }
+    let first = policy.exit?.firstPosition ?? 0
+    for depth in depths { current.observe(depth, counts: current.count >= first) }
+    steering = current
   }
 }
 
@@ -146,6 +171,20 @@ extension RallyError {
 // MARK: Checks
 
 extension Runner {
+  /// One start for all rows, or one for each.
+  private func exitStarts(_ starts: [Int], rowCount: Int) throws(RallyError) -> [Int] {
+    guard starts.count <= 1 || starts.count == rowCount else {
+      throw RallyError(
+        .invalidArgument, "exit_from", expected: "one number for all rows, or one for each of the \(rowCount)",
+        found: "\(starts.count)")
+    }
+    if let start = starts.first(where: { $0 < 0 }) {
+      throw RallyError(.invalidArgument, "exit_from", expected: "at least 0", found: "\(start)")
+    }
+    if starts.contains(where: { $0 > 0 }) { try model.info.requireExit("exit_from") }
+    return starts
+  }
+
   func check(_ batch: RowBatch) throws(RallyError) {
     try batch.check(
       vocabularySize: model.info.vocabularySize, contextLength: model.info.contextLength)

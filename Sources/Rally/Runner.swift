@@ -57,9 +57,9 @@ public final class Runner {
     }
   }
 
-  /// A cache for one sequence of at most `tokenCount` tokens.
-  func makeCache(tokenCount: Int) throws(RallyError) -> SequenceCache {
-    try SequenceCache(layout: forward.layout, pool: pages, maximumTokenCount: tokenCount)
+  /// A cache for one sequence of at most `tokenCount` tokens and `depth` recursions.
+  func makeCache(tokenCount: Int, depth: Int) throws(RallyError) -> SequenceCache {
+    try SequenceCache(layout: forward.layout.limited(to: depth), pool: pages, maximumTokenCount: tokenCount)
   }
 
 }

@@ -224,5 +224,13 @@ extension rally_model_info {
     effective_parameter_count = UInt64(info.effectiveParameterCount)
     weight_bytes = UInt64(info.weightByteCount)
     kv_bytes_per_token = UInt64(info.keyValueByteCountPerToken)
+    guard let exit = info.exit else { return }
+    self.exit =
+      switch exit.rule {
+      case .hazard: RALLY_EXIT_HAZARD
+      case .latentDifference: RALLY_EXIT_LATENT_DIFF
+      }
+    kv_policy = rally_kv_policy(exit.keyValues)
+    exit_threshold = exit.threshold
   }
 }

@@ -33,6 +33,9 @@ extension GenerationRequest {
     stopsAtEndOfSequence = try unsafe request.stop_at_eos.choice("\(name).stop_at_eos") ?? true
     maximumDepth = unsafe request.max_depth == 0 ? nil : Int(request.max_depth)
     targetDepth = unsafe request.target_depth == 0 ? nil : request.target_depth
+    exit = try unsafe ExitOptions(
+      threshold: request.exit_threshold, minimumDepth: request.min_depth, request.kv_policy, "\(name).kv_policy")
+    exitFrom = unsafe request.exit_from == -1 ? nil : Int(clamping: request.exit_from)
     topTokenCount = unsafe Int(request.top_logprobs)
     priority = unsafe Int(request.priority)
   }

@@ -57,8 +57,8 @@ public func rally_run(
 ) -> rally_status {
   unsafe status(error) { () throws(RallyError) in
     try unsafe RunnerHandle.table.object(runner).use { (runner) throws(RallyError) in
-      let options = try unsafe RunOptions(options)
       let batch = try unsafe rows(tokens, rowOffsets, rowCount)
+      let options = try unsafe RunOptions(options, rowCount: batch.rowCount)
       let outputs = try unsafe RunOutputs(outputs, tokenCount: batch.tokenCount)
       try runner.run(batch, options: options, outputs: outputs)
     }
@@ -116,19 +116,25 @@ func seconds(_ value: Double) throws(RallyError) -> Double {
 }
 
 extension RunOptions {
-  fileprivate init(_ options: UnsafePointer<rally_run_options>?) throws(RallyError) {
+  fileprivate init(_ options: UnsafePointer<rally_run_options>?, rowCount: Int) throws(RallyError) {
     let read = try unsafe rally_run_options.read(options, "options")
     self.init()
-    switch read.selection {
+    switch unsafe read.selection {
     case RALLY_SELECT_THRESHOLD: selection = .threshold
     case RALLY_SELECT_TOPK: selection = .topK
     default:
       throw RallyError(
-        .invalidArgument, "selection", expected: "a rally_selection", found: "\(read.selection.rawValue)")
+        .invalidArgument, "selection", expected: "a rally_selection", found: "\(unsafe read.selection.rawValue)")
     }
-    maximumDepth = read.max_depth == 0 ? nil : Int(read.max_depth)
-    timeout = try seconds(read.timeout_seconds)
-    targetDepth = read.target_depth == 0 ? nil : read.target_depth
+    maximumDepth = unsafe read.max_depth == 0 ? nil : Int(read.max_depth)
+    timeout = try unsafe seconds(read.timeout_seconds)
+    targetDepth = unsafe read.target_depth == 0 ? nil : read.target_depth
+    exit = try unsafe ExitOptions(
+      threshold: read.exit_threshold, minimumDepth: read.min_depth, read.kv_policy, "kv_policy")
+    if let starts = unsafe read.exit_from {
+      // Beyond any row is as good as at its end.
+      exitFrom = try unsafe copied(starts, rowCount, "exit_from").map { $0 < 0 ? .max : $0 }
+    }
   }
 }
 

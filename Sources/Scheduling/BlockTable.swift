@@ -71,6 +71,9 @@ public final class BlockTable {
   /// Counts `count` tokens that have left the model, and gives back the blocks that they did not need.
   public func finish(tokens count: Int) {
     tokenCount += count
+    if layout.keepsEveryToken {
+      for recursion in 0..<layout.recursionCount { lengths[layout.blockStage(recursion: recursion)] = tokenCount }
+    }
     trim()
   }
 

@@ -14,6 +14,9 @@ public struct CacheLayout: Sendable, Equatable {
   public var sharesKeys: Bool
   /// One more slot for keys and values that live for a step only (`kv_cache = hybrid`).
   public var hasScratchSlot: Bool
+  /// Every recursion has an entry for every token, also for those that did not run it; an entry's index is its token's
+  /// position.
+  public var keepsEveryToken = false
 
   public init(
     firstLayerCount: Int, blockLayerCount: Int, lastLayerCount: Int, recursionCount: Int, entryWidth: Int,
@@ -26,6 +29,15 @@ public struct CacheLayout: Sendable, Equatable {
     self.entryWidth = entryWidth
     self.sharesKeys = sharesKeys
     self.hasScratchSlot = hasScratchSlot
+  }
+}
+
+extension CacheLayout {
+  /// For a sequence whose tokens run at most `limit` recursions.
+  public func limited(to limit: Int) -> CacheLayout {
+    var layout = self
+    layout.recursionCount = min(limit, recursionCount)
+    return layout
   }
 }
 
@@ -81,7 +93,7 @@ extension CacheLayout {
     for depth in depths {
       lengths[firstStage] += 1
       lengths[lastStage] += 1
-      for recursion in 0..<storedRecursionCount where sharesKeys || Int(depth) > recursion {
+      for recursion in 0..<storedRecursionCount where sharesKeys || keepsEveryToken || Int(depth) > recursion {
         lengths[1 + recursion] += 1
       }
     }

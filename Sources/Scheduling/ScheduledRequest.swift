@@ -22,6 +22,8 @@ public final class ScheduledRequest {
   public let window: Int
   /// Sequences may share a prefix when this is equal: everything but the tokens that keys and values depend on.
   public let prefixKey: UInt64
+  /// Tokens before this one run at full depth, whatever the others do.
+  public let exitFrom: Int
   public let blocks: BlockTable
 
   /// The prompt and what was generated.
@@ -38,7 +40,7 @@ public final class ScheduledRequest {
   ///   - tokenLimit: at least as many; within it nothing is allocated.
   public init(
     id: UInt64, prompt: [Int32], tokenLimit: Int, priority: Int = 0, window: Int = 0, prefixKey: UInt64 = 0,
-    blocks: BlockTable
+    exitFrom: Int = 0, blocks: BlockTable
   ) {
     precondition(!prompt.isEmpty && tokenLimit >= prompt.count)
     self.id = id
@@ -46,6 +48,7 @@ public final class ScheduledRequest {
     self.tokenLimit = tokenLimit
     self.window = window
     self.prefixKey = prefixKey
+    self.exitFrom = exitFrom
     self.blocks = blocks
     promptCount = prompt.count
     tokens = prompt

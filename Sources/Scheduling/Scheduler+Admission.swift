@@ -154,7 +154,9 @@ extension Scheduler {
 
   /// Tokens at the beginning that `donor` has computed and `request` starts with, its last one excluded.
   private static func commonPrefix(_ donor: ScheduledRequest, _ request: ScheduledRequest) -> Int {
-    let most = min(donor.depths.count, request.tokens.count - 1)
+    var most = min(donor.depths.count, request.tokens.count - 1)
+    // From there on one of them may let tokens leave that run at full depth in the other.
+    if donor.exitFrom != request.exitFrom { most = min(most, donor.exitFrom, request.exitFrom) }
     var count = 0
     while count < most, donor.tokens[count] == request.tokens[count] { count += 1 }
     return request.window > 0 ? count - count % request.window : count

@@ -69,13 +69,13 @@ struct RowSetTests {
     rows.append(position: 7, sequence: 0, recursion: 0)
     rows.append(position: 8, sequence: 0, recursion: 0)
     rows.append(position: 3, sequence: 1, recursion: 1)
-    try rows.locate(in: caches(), layout, .block)
+    try rows.locate(in: caches(), .block)
     #expect(rows.entries == [7, 8, 3])
     #expect(rows.visible == [8, 9, 4])
     #expect(rows.storingCount(layout, .block) == 2)
 
     layout.sharesKeys = false
-    try rows.locate(in: caches(), layout, .block)
+    try rows.locate(in: caches(), .block)
     #expect(rows.entries == [7, 8, 0], "recursion 1 has a stage of its own")
     #expect(rows.storingCount(layout, .block) == 3)
   }

@@ -91,6 +91,11 @@ static void language_model(mutant *m, rally_runner *runner, const rally_model_in
     rally_run_options options;
     rally_run_options_init(&options, sizeof options);
     options.selection = (rally_selection)selection;
+    if (selection == 1 && info->exit != RALLY_EXIT_NONE) {
+      options.selection = RALLY_SELECT_THRESHOLD;
+      options.exit_threshold = 0.5;
+      options.kv_policy = m->flags & TWO_THREADS ? RALLY_KV_FULL : RALLY_KV_DEFAULT;
+    }
     if (passes(m, rally_run(runner, tokens, offsets, 2, &options, &outputs, error), error))
       for (size_t i = 0; i < length + 1; i++) REQUIRE(depths[i] >= 0 && depths[i] <= info->num_recursion);
   }
@@ -103,6 +108,7 @@ static void language_model(mutant *m, rally_runner *runner, const rally_model_in
     requests[i].token_count = i == 0 ? 1 : length;
     requests[i].max_tokens = 3;
     requests[i].temperature = (float)i;
+    if (info->exit != RALLY_EXIT_NONE && i == 1) requests[i].exit_from = 1;
   }
   int32_t generated[6];
   size_t counts[2];

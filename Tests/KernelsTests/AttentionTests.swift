@@ -13,7 +13,9 @@ import Testing
       values = (0..<tokens).map { _ in random.floats(width) }
     }
 
-    func attend(_ q: [Float], lengths: [Int32], shape: AttentionShape, groups: Range<Int>? = nil) -> [Float] {
+    func attend(
+      _ q: [Float], firsts: [Int32]? = nil, lengths: [Int32], shape: AttentionShape, groups: Range<Int>? = nil
+    ) -> [Float] {
       let pageSize = KeyValuePages.pageFloatCount(entryWidth: shape.entryWidth)
       let pageCount = max(1, (keys.count + KeyValuePages.pageEntries - 1) / KeyValuePages.pageEntries)
       var memory = [Float](repeating: .nan, count: pageCount * pageSize)
@@ -31,7 +33,8 @@ import Testing
         unsafe pages.withUnsafeBufferPointer { pages in
           guard let pointers = pages.baseAddress else { return }
           unsafe Attention.attend(
-            q, stride: queryWidth, rows: lengths.count, lengths: lengths, over: KeyValuePages(pages: pointers),
+            q, stride: queryWidth, rows: lengths.count, firsts: firsts, lengths: lengths,
+            over: KeyValuePages(pages: pointers),
             shape: shape, groups: groups, scratch: &scratch, into: &out, stride: queryWidth)
         }
       }
@@ -55,6 +58,52 @@ import Testing
         cache.values.map { Array($0[columns]) }, scale: shape.scale)
       #expect(excess(Array(out[head * K..<(head + 1) * K]), expected, absolute: 3e-6, relative: 0) <= 1)
     }
+  }
+
+  static let ranges: [Range<Int>] = [
+    0..<1, 1..<2, 31..<33, 5..<64, 63..<64, 63..<65, 64..<65, 1..<130, 65..<130, 96..<130, 127..<129, 129..<130,
+  ]
+
+  /// Entries before the first and after the last hold NaNs, which must not be seen.
+  @Test(arguments: [(3, 1, 6), (4, 2, 16), (6, 3, 34)], ranges)
+  func rangesMatchTwin(shape: (Int, Int, Int), range: Range<Int>) {
+    let shape = AttentionShape(headCount: shape.0, groupCount: shape.1, headWidth: shape.2)
+    var cache = Cache(tokens: 130, width: shape.entryWidth, seed: UInt64(range.lowerBound))
+    let (keys, values) = (cache.keys, cache.values)
+    let unseen = [Float](repeating: .nan, count: shape.entryWidth)
+    for token in 0..<130 where !range.contains(token) { (cache.keys[token], cache.values[token]) = (unseen, unseen) }
+    var random = Random(seed: 7)
+    let q = random.floats(shape.headCount * shape.headWidth, scale: 3)
+    let out = cache.attend(q, firsts: [Int32(range.lowerBound)], lengths: [Int32(range.upperBound)], shape: shape)
+    let K = shape.headWidth
+    for head in 0..<shape.headCount {
+      let group = head / (shape.headCount / shape.groupCount)
+      let columns = group * K..<(group + 1) * K
+      let expected = Twin.attention(
+        Array(q[head * K..<(head + 1) * K]), range.map { Array(keys[$0][columns]) },
+        range.map { Array(values[$0][columns]) }, scale: shape.scale)
+      #expect(excess(Array(out[head * K..<(head + 1) * K]), expected, absolute: 3e-6, relative: 0) <= 1)
+    }
+  }
+
+  /// Rows with other ranges, with none, and with the same, in one call.
+  @Test(arguments: [(5, 1, 20), (6, 3, 64)])
+  func companionsWithRangesDoNotChangeABit(shape: (Int, Int, Int)) {
+    let shape = AttentionShape(headCount: shape.0, groupCount: shape.1, headWidth: shape.2)
+    let cache = Cache(tokens: 150, width: shape.entryWidth, seed: 6)
+    let width = shape.headCount * shape.headWidth
+    var random = Random(seed: 7)
+    let firsts = Self.ranges.map { Int32($0.lowerBound) } + [140, 9, 0, 0]
+    let lengths = Self.ranges.map { Int32($0.upperBound) } + [140, 3, 150, 0]
+    let q = random.floats(lengths.count * width, scale: 3)
+    let alone = lengths.indices.flatMap {
+      cache.attend(
+        Array(q[$0 * width..<($0 + 1) * width]), firsts: [firsts[$0]], lengths: [lengths[$0]], shape: shape)
+    }
+    #expect(bits(cache.attend(q, firsts: firsts, lengths: lengths, shape: shape)) == bits(alone))
+    let whole = Self.ranges.count + 2
+    let row = Array(q[whole * width..<(whole + 1) * width])
+    #expect(bits(cache.attend(row, lengths: [150], shape: shape)) == bits(Array(alone[whole * width..<(whole + 1) * width])))
   }
 
   @Test(arguments: [(5, 1, 20), (6, 3, 64), (4, 4, 18)])

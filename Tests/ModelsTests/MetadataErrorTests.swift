@@ -59,6 +59,32 @@ import Testing
     (.vanilla, "num_recursion", ["0", "2"]),
     (.vanilla, "sharing", ["middle"]),
     (.vanilla, "routing", ["expert", "some"]),
+    (.layered, "norm_position", ["both"]),
+    (.layered, "layers_without_input_norm", ["2", "-1", "0,", "x"]),
+    (.layered, "attention_bias", ["", "q,,k", "q,q", "gate", "yes"]),
+    (.layered, "mlp_bias", ["q", "down,down"]),
+    (.layered, "qk_norm", ["true", "full"]),
+    (.layered, "attention", ["bidirectional", "both"]),
+    (.layered, "sliding_window", ["0", "-1", "2147483648"]),
+    (.layered, "layer_types", ["full_attention", "full_attention,chunked_attention", ""]),
+    (.layered, "rope_tables", ["0", "x", "65537"]),
+    (.layered, "rope_attention_factors", ["1.0", "1.0,0", "1.0,nan"]),
+    (.layered, "rope_layers", ["0", "0,2", "none,-1"]),
+    (.layered, "embed_scale", ["inf", "x", "1e60"]),
+    (.looped, "num_first_layers", ["-1", "65537"]),
+    (.looped, "num_recursion", ["0", "256", "1000000"]),
+    (.looped, "loop_norm", ["yes"]),
+    (.looped, "injection", ["add"]),
+    (.looped, "initial_state", ["random"]),
+    (.looped, "initial_state_std", ["0", "nan", "1e60"]),
+    (.looped, "initial_state_seed", ["-1", "1.5", "99999999999999999999"]),
+    (.looped, "exit", ["entropy"]),
+    (.looped, "exit_threshold", ["nan", "-0.1", "inf", "1e39", ""]),
+    (.looped, "exit_gates", ["0", "1", "4"]),
+    (.looped, "natural_depth", ["0.9", "3.1"]),
+    (.looped, "fixed_depth", ["0", "4"]),
+    (.looped, "kv_cache", ["shared", "propagated"]),
+    (.looped, "eos_token_ids", ["8", "1,", "none"]),
     (.expert, "num_recursion", ["65537"]),
     (.expert, "num_first_layers", ["0"]),
     (.expert, "router_type", ["deep"]),
@@ -101,6 +127,81 @@ import Testing
     }
   }
 
+  /// In a file of format 1 the keys of format 2 are unknown.
+  @Test(arguments: ["qk_norm", "attention", "sliding_window", "rope_tables", "rope_layers", "embed_scale"])
+  func laterKeys(_ key: String) throws {
+    var fixture = ModelFixture.vanilla
+    fixture[key] = ModelFixture.layered[key]
+    let error = try #require(failure(fixture.bytes))
+    #expect(error.code == .unknownKey && error.message.contains("rally." + key))
+  }
+
+  /// What belongs to exits is unknown without one, what belongs to loops under a router.
+  @Test(arguments: [
+    ("exit", ["exit_threshold", "exit_gates", "natural_depth", "fixed_depth", "kv_cache"]),
+    ("injection", ["injection_bias", "initial_state", "initial_state_std"]),
+  ])
+  func keysOfLoops(_ switch: String, _ keys: [String]) throws {
+    for key in keys {
+      var fixture = ModelFixture.looped
+      for other in keys where other != key { fixture[other] = nil }
+      fixture[`switch`] = nil
+      #expect(failure(fixture.bytes)?.code == .unknownKey, "\(key)")
+    }
+    var routed = ModelFixture.expert
+    routed["format"] = "2"
+    routed[`switch`] = ModelFixture.looped[`switch`]
+    #expect(failure(routed.bytes)?.code == .unknownKey)
+  }
+
+  @Test func exitWithoutThreshold() throws {
+    var fixture = ModelFixture.looped
+    fixture["exit_threshold"] = nil
+    #expect(failure(fixture.bytes)?.code == .missingKey)
+  }
+
+  /// Copies of the block that differ, and the policy that goes with them.
+  @Test func policiesAndCopies() throws {
+    var untied = ModelFixture.looped
+    untied.remove("block.0.mlp.up_proj.weight")
+    untied.tensors += (0..<3).map { TensorFixture("block.\($0).0.mlp.up_proj.weight", [6, 4]) }
+    let error = try #require(failure(untied.bytes))
+    #expect(error.code == .invalidValue && error.subject == "rally.kv_cache")
+    untied["kv_cache"] = "full"
+    #expect(failure(untied.bytes) == nil)
+    untied["kv_cache"] = "propagated"
+    #expect(failure(untied.bytes)?.subject == "rally.kv_cache", "with injection")
+    for key in ["injection", "injection_bias", "initial_state", "initial_state_std", "initial_state_seed"] { untied[key] = nil }
+    untied.remove("adapter.weight")
+    untied.remove("adapter.bias")
+    #expect(failure(untied.bytes) == nil)
+  }
+
+  /// Keys that say nothing without another one.
+  @Test(arguments: ["layer_types", "rope_attention_factors"])
+  func keysWithoutTheirCondition(_ key: String) throws {
+    var fixture = ModelFixture.vanilla
+    fixture["format"] = "2"
+    fixture[key] = ModelFixture.layered[key]
+    #expect(failure(fixture.bytes)?.code == .unknownKey)
+  }
+
+  @Test func thetaBesideTables() throws {
+    var fixture = ModelFixture.layered
+    fixture["rope_theta"] = "10000.0"
+    #expect(failure(fixture.bytes)?.code == .unknownKey)
+  }
+
+  /// Under a router entries are ranks, not positions.
+  @Test func windowWithRouter() throws {
+    var fixture = ModelFixture.expert
+    fixture["format"] = "2"
+    fixture["sliding_window"] = "4"
+    fixture["layer_types"] = "full_attention,sliding_attention,full_attention"
+    let error = try #require(failure(fixture.bytes))
+    #expect(error.code == .invalidValue && error.subject == "rally.sliding_window")
+  }
+
   @Test func otherModel() throws {
     var fixture = ModelFixture.vanilla
     fixture.metadata = [("author", "nobody")]
@@ -111,7 +212,7 @@ import Testing
 
   @Test func newerFormat() throws {
     var fixture = ModelFixture.vanilla
-    fixture["format"] = "2"
+    fixture["format"] = "3"
     #expect(failure(fixture.bytes)?.code == .unsupportedVersion)
   }
 

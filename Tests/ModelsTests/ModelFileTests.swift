@@ -10,7 +10,7 @@ import Testing
     try ModelFile.open(path: folder.write("model.onnx", fixture.bytes))
   }
 
-  @Test(arguments: [ModelFixture.vanilla, .expert, .token, .rater, .withTokenizer, .withWordPiece])
+  @Test(arguments: [ModelFixture.vanilla, .layered, .looped, .expert, .token, .rater, .withTokenizer, .withWordPiece])
   func everyKindOpens(_ fixture: ModelFixture) throws {
     #expect(failure(fixture.bytes) == nil)
   }
@@ -25,13 +25,52 @@ import Testing
     let description = try open(.expert).description
     #expect(description.kind == .languageModel)
     #expect(description.vocabularySize == 8)
-    #expect(description.positions == .rope(theta: 10000))
+    #expect(description.positions == .rope([.init(frequencies: .theta(10000))]))
     #expect(description.layers.effectiveCount == 4)
     #expect(description.layers.storedCount == 3)
     guard case .expert(let expert) = description.routing else { return #expect(Bool(false)) }
     #expect(expert.capacities == [1, 0.5])
     #expect(expert.router.alpha == 0.1)
     #expect(expert.router.keyValueCache == .recursion)
+  }
+
+  @Test func descriptionOfLayers() throws {
+    let description = try open(.layered).description
+    #expect(description.norm.position == .sandwich)
+    #expect(description.attention.biases == [.query, .key, .value] && description.feedForward.biases == .down)
+    #expect(description.attention.headNorm == .head && description.attention.isCausal)
+    #expect(description.storedLayers.map(\.hasInputNorm) == [false, true])
+    #expect(description.storedLayers.map(\.slidingWindow) == [nil, 3])
+    #expect(description.storedLayers.map(\.ropeTable) == [nil, 1])
+    #expect(description.positions == .rope([
+      .init(frequencies: .stored, attentionFactor: 1), .init(frequencies: .stored, attentionFactor: 1.25),
+    ]))
+    #expect(description.embeddingScale == 2)
+    let plain = try open(.vanilla).description
+    #expect(plain.storedLayers == [.init(hasInputNorm: true, slidingWindow: nil, ropeTable: 0)])
+  }
+
+  @Test func descriptionOfLoops() throws {
+    let file = try open(.looped)
+    let loop = try #require(file.description.loop)
+    #expect(loop.normalizes && loop.injection == .concat(hasBias: true, initial: .seeded(deviation: 0.02, seed: 7)))
+    #expect(loop.exit == .init(
+      rule: .hazard(gates: 3), threshold: 0.75, naturalDepth: 1.5, fixedDepth: 2, keyValues: .lastExited))
+    #expect(file.description.furtherEndTokens == [1, 2])
+    #expect(file.description.layers.effectiveCount == 5)
+    #expect(try open(.expert).description.loop == nil)
+  }
+
+  /// Gates and adapters that are missing or of another shape are named.
+  @Test(arguments: ["adapter.weight", "adapter.bias", "exit.1.weight", "exit.2.bias", "norm.weight"])
+  func tensorsOfLoops(_ name: String) throws {
+    var missing = ModelFixture.looped
+    missing.remove(name)
+    let error = try #require(failure(missing.bytes))
+    #expect(error.code == .missingTensor && error.message.contains(name))
+    var wrong = ModelFixture.looped
+    wrong.change(name) { $0 = TensorFixture(name, [4, 4]) }
+    #expect(failure(wrong.bytes)?.code == .invalidShape)
   }
 
   @Test func descriptionOfRater() throws {

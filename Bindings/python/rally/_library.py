@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ._c.codes import Batching, Dtype, Kind, Routing, Selection, Switch
+from ._c.codes import Batching, Dtype, Exit, Kind, KvPolicy, Routing, Selection, Switch
 from ._c.functions import FALLIBLE, PLAIN
 from ._c.structs import (
     STRUCTS,
@@ -44,6 +44,11 @@ DTYPES = _by_name(Dtype)
 DTYPE_NAMES = {value: name for name, value in DTYPES.items()}
 KIND_NAMES = {value: name for name, value in _by_name(Kind).items()}
 ROUTING_NAMES = {value: name for name, value in _by_name(Routing).items()}
+EXIT_NAMES = {value: name for name, value in _by_name(Exit).items()}
+KV_POLICIES: dict[str | None, int] = {
+    None if code is KvPolicy.DEFAULT else code.name.lower(): int(code) for code in KvPolicy
+}
+KV_POLICY_NAMES = {value: name for name, value in KV_POLICIES.items()}
 SELECTIONS = _by_name(Selection)
 SWITCHES = {None: int(Switch.DEFAULT), False: int(Switch.OFF), True: int(Switch.ON)}
 BATCHINGS = _by_name(Batching)

@@ -44,6 +44,12 @@ class ModelInfo:
     """Packed weights, in memory."""
     kv_bytes_per_token: int
     """Greatest, for a token of full depth; 0 for raters."""
+    exit: str
+    """How tokens leave a looped model early: "none", "hazard" or "latent_diff"."""
+    kv_policy: str | None
+    """What later tokens see of skipped recursions, as the file says; None without exits."""
+    exit_threshold: float | None
+    """The file's own; None without exits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,9 @@ def read_info(library: Library, model: int | None) -> ModelInfo:
     values["kind"] = _library.KIND_NAMES[raw.kind]
     values["routing"] = _library.ROUTING_NAMES[raw.routing]
     values["dtype"] = _library.DTYPE_NAMES[raw.dtype]
+    values["exit"] = _library.EXIT_NAMES[raw.exit]
+    values["kv_policy"] = _library.KV_POLICY_NAMES[raw.kv_policy]
+    values["exit_threshold"] = None if raw.exit_threshold < 0 else raw.exit_threshold
     values["has_tokenizer"] = bool(raw.has_tokenizer)
     for name in ("bos_token_id", "eos_token_id"):
         values[name] = None if values[name] < 0 else values[name]

@@ -9,12 +9,12 @@ from ctypes import byref
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from . import _handles, _library, documents, generation, info, tokenizer
+from . import _handles, _library, documents, generation, info, sampling, tokenizer
 from ._handles import Handle, Turn
 from .chat import Chat
 from .documents import DocumentScores
@@ -237,6 +237,10 @@ class Model(Chat):
         hidden: bool = False,
         positions: int | Sequence[Row] | None = None,
         target_depth: float | None = None,
+        min_depth: int | None = None,
+        exit_threshold: float | None = None,
+        exit_from: int | Sequence[int] | None = None,
+        kv_policy: str | None = None,
         timeout: float | None = None,
     ) -> list[Forward]:
         """Runs a language model over rows.
@@ -254,7 +258,17 @@ class Model(Chat):
         positions : int, or one sequence of int per row; optional
             Tokens whose logits and hidden states are wanted, -1 the last; one int holds for every row. None: all.
         target_depth : float, optional
-            Mean depth that the router is steered to, row by row, in [1, num_recursion]; needs ``"threshold"``.
+            Mean depth that the model is steered to, row by row, in [1, num_recursion]; needs ``"threshold"``, and a
+            router or exits.
+        min_depth : int, optional
+            Recursions a token of a looped model runs at least; None: 1.
+        exit_threshold : float, optional
+            What a looped model's rule for exits compares with, at least 0; None: the file's own. The hazard rule lets a
+            token leave where it is reached, 1 never and 0 always; the latent difference where it is not, 0 never.
+        exit_from : int, or one per row; optional
+            Tokens of a row before this one run at full depth; None: 0.
+        kv_policy : {"full", "last_exited", "propagated"}, optional
+            What later tokens see of the recursions that a token did not run; None: as the file says.
         timeout : float, optional
             Seconds after which the call fails with DEADLINE_EXCEEDED.
 
@@ -278,9 +292,9 @@ class Model(Chat):
             outputs.logits = all_logits.ctypes.data
         if all_hidden is not None:
             outputs.hidden = all_hidden.ctypes.data
-        self._run(
-            packed, selection, max_depth, target_depth, timeout, outputs, (wanted, all_logits, all_hidden, depths)
-        )
+        options = self._run_options(selection, max_depth, target_depth, timeout)
+        starts = _set_exits(options, min_depth, exit_threshold, exit_from, kv_policy, len(packed))
+        self._run(packed, options, outputs, (wanted, all_logits, all_hidden, depths, starts))
 
         none = [None] * len(packed)
         return [
@@ -301,13 +315,17 @@ class Model(Chat):
         *,
         targets: Rows | Sequence[Row] | None = None,
         target_depth: float | None = None,
+        min_depth: int | None = None,
+        exit_threshold: float | None = None,
+        exit_from: int | Sequence[int] | None = None,
+        kv_policy: str | None = None,
         timeout: float | None = None,
     ) -> list[Floats]:
         """Log-probabilities of each row's own next tokens, or of given ones; the logits are never held whole.
 
         Parameters
         ----------
-        rows, selection, max_depth, target_depth, timeout
+        rows, selection, max_depth, target_depth, min_depth, exit_threshold, exit_from, kv_policy, timeout
             As in `forward`.
         targets : list of rows, optional
             For every token the id whose log-probability is wanted after it, -1: none (a NaN is returned).
@@ -328,7 +346,9 @@ class Model(Chat):
         outputs.logprobs = values.ctypes.data
         if aims is not None:
             outputs.targets = aims.tokens.ctypes.data
-        self._run(packed, selection, max_depth, target_depth, timeout, outputs, (aims, values))
+        options = self._run_options(selection, max_depth, target_depth, timeout)
+        starts = _set_exits(options, min_depth, exit_threshold, exit_from, kv_policy, len(packed))
+        self._run(packed, options, outputs, (aims, values, starts))
         return split(values, lengths)
 
     def generate(
@@ -516,22 +536,17 @@ class Model(Chat):
             ]
         return Rows.pack(rows)
 
-    def _run(
-        self,
-        rows: Rows,
-        selection: str,
-        max_depth: int | None,
-        target_depth: float | None,
-        timeout: float | None,
-        outputs: Any,
-        keep: Any,
-    ) -> None:
+    def _run_options(
+        self, selection: str, max_depth: int | None, target_depth: float | None, timeout: float | None
+    ) -> Any:
         options = self._library.new("rally_run_options")
         options.selection = choice("selection", selection, _library.SELECTIONS)
         options.max_depth = integer("max_depth", max_depth or 0, 0, 2**32 - 1)
         options.target_depth = target_depth or 0.0
         options.timeout_seconds = timeout or 0.0
+        return options
 
+    def _run(self, rows: Rows, options: Any, outputs: Any, keep: Any) -> None:
         def run(keep: Any = keep) -> None:  # what `outputs` points to, alive as long as the call
             self._library.call("rally_run", self._runner(), *_arguments(rows), byref(options), byref(outputs))
 
@@ -558,6 +573,28 @@ class Model(Chat):
 
 def _arguments(rows: Rows) -> tuple[int, int, int]:
     return rows.tokens.ctypes.data, rows.offsets.ctypes.data, len(rows)
+
+
+def _set_exits(
+    options: Any,
+    min_depth: int | None,
+    exit_threshold: float | None,
+    exit_from: int | Sequence[int] | None,
+    kv_policy: str | None,
+    row_count: int,
+) -> npt.NDArray[np.uintp] | None:
+    """Sets the fields about a looped model's exits; what they point to."""
+    sampling.set_exits(options, min_depth, exit_threshold, kv_policy)
+    if exit_from is None:
+        return None
+    given = [exit_from] * row_count if is_integer(exit_from) else list(cast("Sequence[int]", exit_from))
+    if len(given) != row_count:
+        raise RallyError(
+            Status.INVALID_ARGUMENT, f"exit_from: expected an int or one per row, {row_count}, found {len(given)}"
+        )
+    starts = np.array([integer("exit_from", start, 0, 2**63 - 1) for start in given], np.uintp)
+    options.exit_from = starts.ctypes.data
+    return starts
 
 
 def _flatten(positions: Any, rows: Rows) -> tuple[npt.NDArray[np.uintp], npt.NDArray[np.int64]]:

@@ -49,8 +49,17 @@ class Sampling(TypedDict, total=False):
         How many most probable tokens are reported with each one, at most 64.
     max_depth : int, optional
         Recursions a token may run; None: the model's own number.
+    min_depth : int, optional
+        Recursions a token of a looped model runs at least; None: 1.
+    exit_threshold : float, optional
+        What a looped model's rule for exits compares with, at least 0; None: the file's own. The hazard rule lets a token
+        leave where it is reached, 1 never and 0 always; the latent difference where it is not reached, 0 never.
+    exit_from : int, optional
+        Tokens of prompt and text before this one run at full depth; None: those of the prompt.
+    kv_policy : {"full", "last_exited", "propagated"}, optional
+        What later tokens see of the recursions that a token did not run; None: as the file says.
     target_depth : float, optional
-        Mean depth that the router is steered to, in [1, num_recursion]; None: what it does by itself. Depends on the
+        Mean depth that the model is steered to, in [1, num_recursion]; None: what it does by itself. Depends on the
         text's own tokens alone; a long text comes close to it, a short one less so.
     """
 
@@ -67,10 +76,24 @@ class Sampling(TypedDict, total=False):
     logit_bias: Mapping[int, float]
     logprobs: int
     max_depth: int | None
+    min_depth: int | None
+    exit_threshold: float | None
+    exit_from: int | None
+    kv_policy: str | None
     target_depth: float | None
 
 
 _NUMBERS = ("temperature", "top_p", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty")
+
+
+def set_exits(struct: Any, min_depth: int | None, exit_threshold: float | None, kv_policy: str | None) -> None:
+    """Sets the fields about a looped model's exits that requests and runs have in common."""
+    struct.min_depth = 0 if min_depth is None else integer("min_depth", min_depth, 1, 2**32 - 1)
+    if exit_threshold is not None:
+        struct.exit_threshold = exit_threshold
+        if struct.exit_threshold == -1:  # would mean the model's own
+            raise RallyError(Status.INVALID_ARGUMENT, "exit_threshold: expected a finite number of at least 0, found -1")
+    struct.kv_policy = choice("kv_policy", kv_policy, _library.KV_POLICIES)
 
 
 class RequestTemplate:
@@ -93,6 +116,9 @@ class RequestTemplate:
         self._struct.top_logprobs = integer("logprobs", wishes.get("logprobs", 0), 0, 2**32 - 1)
         self._struct.max_depth = integer("max_depth", wishes.get("max_depth") or 0, 0, 2**32 - 1)
         self._struct.target_depth = wishes.get("target_depth") or 0.0
+        set_exits(self._struct, wishes.get("min_depth"), wishes.get("exit_threshold"), wishes.get("kv_policy"))
+        start = wishes.get("exit_from")
+        self._struct.exit_from = -1 if start is None else integer("exit_from", start, 0, 2**63 - 1)
         self._struct.stop_at_eos = choice("stop_at_eos", wishes.get("stop_at_eos"), _library.SWITCHES)
         self._struct.include_stop = choice("include_stop", wishes.get("include_stop", False), _library.SWITCHES)
         self._struct.skip_special = choice("skip_special", skip_special, _library.SWITCHES)

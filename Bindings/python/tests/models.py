@@ -77,6 +77,27 @@ LANGUAGE_MODELS = {
     "token shared": replace(MOR, routing=replace(TOKEN, kv_cache="shared")),
 }
 
+_LOOPED = replace(
+    MOR, routing=None, num_first_layers=0, num_last_layers=0, sharing="cycle", qk_norm="head", attention_bias=("q", "k", "v")
+)
+LOOPED = {
+    "looped": replace(_LOOPED, norm_position="sandwich", loop_norm=True, exit="hazard", exit_threshold=0.6),
+    "looped by difference": replace(
+        _LOOPED,
+        sharing="middle_cycle",
+        num_first_layers=2,
+        num_last_layers=1,
+        injection="concat",
+        exit="latent_diff",
+        exit_threshold=1.12,
+        sliding_window=40,
+        layer_types=("sliding_attention", "full_attention") * 2 + ("full_attention",),
+        rope_layers=(0, None, 0, 0, 0),
+    ),
+    "looped, untied": replace(_LOOPED, exit="hazard", exit_gates=3, exit_threshold=0.6, kv_cache="propagated"),
+}
+"""Whose tokens leave by a rule of the model; random gates spread their depths."""
+
 
 DTYPES = ("f32", "bf16", "int8")
 """Element types that a model can be computed in."""
@@ -92,19 +113,19 @@ CONVERTED: dict[str, dict[str, Any]] = {
 }
 """Settings of cases in `variants`, by name."""
 
-NAMES = (*LANGUAGE_MODELS, *CONVERTED, "rally-tiny")
+NAMES = (*LANGUAGE_MODELS, *LOOPED, *CONVERTED, "rally-tiny")
 """Of language models that can generate, for `path`."""
 
 
 def path(folder: Path, name: str) -> Path:
-    """The file of a model by its name: of `LANGUAGE_MODELS`, of `CONVERTED`, or "rally-tiny"; written once."""
+    """The file of a model by its name: of `LANGUAGE_MODELS`, `LOOPED` or `CONVERTED`, or "rally-tiny"; written once."""
     if name == "rally-tiny":
         return Path(__file__).resolve().parents[3] / "Examples" / "models" / "rally-tiny.onnx"
     place = folder / f"{name}.onnx"
     if place.exists():
         return place
-    if name in LANGUAGE_MODELS:
-        return write(place, LANGUAGE_MODELS[name])
+    if model := (LANGUAGE_MODELS | LOOPED).get(name):
+        return write(place, model)
     wanted = CONVERTED[name]
     case = next(
         case
@@ -130,6 +151,14 @@ def stored(name: str, values: np.ndarray, element: int) -> Tensor:
     return replace(tensor, element=element, load=lambda: array)
 
 
+def parts(model: Description) -> list[str]:
+    """Names of the stored layers, in their order."""
+    counts = {"first": 0, "block": model.num_block_layers, "last": 0}
+    if isinstance(model, LanguageModel):
+        counts |= {"first": model.num_first_layers, "last": model.num_last_layers}
+    return [f"{part}.{layer}" for part, count in counts.items() for layer in range(count)]
+
+
 def write(path: Path, model: Description, seed: int = 0, element: int = TensorProto.FLOAT) -> Path:
     """Write `model` with random weights of order one, so that every part of it matters to the result."""
     random = np.random.default_rng(seed)
@@ -139,22 +168,30 @@ def write(path: Path, model: Description, seed: int = 0, element: int = TensorPr
         return random.standard_normal(shape) * (1.5 / shape[-1] ** 0.5)
 
     weights = {"embed_tokens.weight": 0.4 * random.standard_normal((model.vocab_size, width))}
-    parts = {"first": 0, "block": model.num_block_layers, "last": 0}
-    if isinstance(model, LanguageModel):
-        parts |= {"first": model.num_first_layers, "last": model.num_last_layers}
-    for part, count in parts.items():
-        for layer in range(count):
-            for name, shape in layer_dims(model).items():
-                one = 1.0 if len(shape) == 1 and name.endswith("weight") else 0.0
-                weights[f"{part}.{layer}.{name}"] = one + (0.1 if len(shape) == 1 else 1.0) * normal(*shape)
+    for layer, part in enumerate(parts(model)):
+        for name, shape in layer_dims(model, layer).items():
+            one = 1.0 if len(shape) == 1 and name.endswith("weight") else 0.0
+            weights[f"{part}.{name}"] = one + (0.1 if len(shape) == 1 else 1.0) * normal(*shape)
+    if isinstance(model, LanguageModel) and model.kv_cache == "propagated":
+        # Untied: each recursion has a feed-forward of its own in layer 0, and so layers of its own.
+        shared = weights.pop("block.0.mlp.up_proj.weight")
+        for recursion in range(model.num_recursion):
+            weights[f"block.{recursion}.0.mlp.up_proj.weight"] = shared + 0.5 * normal(*shared.shape)
     weights["norm.weight"] = 1 + 0.1 * normal(width)
+    if model.norm_bias:
+        weights["norm.bias"] = 0.1 * normal(width)
     if isinstance(model, LanguageModel):
         if not model.tie_word_embeddings:
             weights["lm_head.weight"] = normal(model.vocab_size, width)
         if model.routing and model.routing.kind == "expert":
             for recursion in range(model.num_recursion):
                 weights[f"router.{recursion}.weight"] = normal(1, width)
-        elif model.routing:
+        elif model.exit == "hazard":
+            for gate in ["exit"] if model.exit_gates is None else [f"exit.{r}" for r in range(model.exit_gates)]:
+                weights |= {f"{gate}.weight": 2 * normal(1, width), f"{gate}.bias": normal(1)}
+        if model.injection == "concat":
+            weights["adapter.weight"] = normal(width, 2 * width)
+        if model.routing and model.routing.kind == "token":
             weights["router.0.weight"] = normal(model.num_recursion, width)
     else:
         weights |= {"head.weight": normal(1, width), "head.bias": normal(1)}

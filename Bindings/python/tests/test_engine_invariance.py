@@ -64,7 +64,7 @@ def case(request: pytest.FixtureRequest, folder: Path) -> Traffic:
 def test_the_requests_show_something(case: Traffic) -> None:
     depths = {depth for text in case.texts for depth in [*text.depth.tolist(), *text.prompt_depth.tolist()]}
     assert max(depths) == case.model.info.num_recursion
-    assert len(depths) > 1 or case.model.info.routing == "none"
+    assert len(depths) > 1 or case.model.info.routing == case.model.info.exit == "none"
     assert {text.finish_reason for text in case.texts} >= {"limit"}
 
 

@@ -16,9 +16,9 @@ LENGTHS = [1, 17, 2, 64, 33, 3, 5, 128, 1, 7]
 ROWS = models.rows(LENGTHS)
 
 
-@pytest.fixture(scope="module", params=models.LANGUAGE_MODELS)
+@pytest.fixture(scope="module", params=[*models.LANGUAGE_MODELS, *models.LOOPED])
 def path(request: pytest.FixtureRequest, folder: Path) -> Path:
-    return models.write(folder / f"invariance {request.param}.onnx", models.LANGUAGE_MODELS[request.param])
+    return models.path(folder, request.param)
 
 
 @pytest.fixture(scope="module", params=["f32", "bf16", "int8"])
@@ -56,7 +56,7 @@ def assert_same(found: list[rally.Forward], expected: list[rally.Forward]) -> No
 def test_depths_vary(alone: list[rally.Forward], model: rally.Model) -> None:
     """Else the tests below would show little."""
     depths = set(np.concatenate([row.depth for row in alone]).tolist())
-    if model.info.routing == "none":
+    if model.info.routing == model.info.exit == "none":
         assert depths == {model.info.num_recursion}
     else:
         assert depths == {1, 2, 3}
@@ -115,7 +115,8 @@ def test_logprobs_in_any_company(model: rally.Model, selection: str, alone: list
 @pytest.mark.parametrize("max_depth", [None, 1, 2])
 def test_generation_is_the_full_forward(model: rally.Model, max_depth: int | None) -> None:
     prompts = [ROWS[0], ROWS[1], ROWS[4], ROWS[2]]
-    results = model.generate(prompts, max_tokens=24, stop_at_eos=False, max_depth=max_depth)
+    exit_from = {"exit_from": 0} if model.info.exit != "none" else {}
+    results = model.generate(prompts, max_tokens=24, stop_at_eos=False, max_depth=max_depth, **exit_from)
     for prompt, result in zip(prompts, results, strict=True):
         assert len(result.tokens) == 24
         whole = prompt + result.tokens

@@ -32,7 +32,8 @@ class Wish:
     @property
     def depths(self) -> dict[str, Any]:
         """What the full forward needs to know."""
-        return {name: self.how[name] for name in ("max_depth", "target_depth") if name in self.how}
+        names = ("max_depth", "target_depth", "min_depth", "exit_threshold", "kv_policy", "exit_from")
+        return {name: self.how[name] for name in names if name in self.how}
 
 
 def wishes(model: rally.Model, count: int, seed: int, longest: int | None = None) -> list[Wish]:
@@ -62,7 +63,9 @@ def wishes(model: rally.Model, count: int, seed: int, longest: int | None = None
             how |= {"logit_bias": dict.fromkeys(banned, -np.inf)}
         if random.random() < 0.2:
             how |= {"max_depth": int(random.integers(1, info.num_recursion + 1))}
-        if info.routing != "none" and random.random() < 0.25:
+        if info.exit != "none":
+            how |= exits(info, random, len(prompt), how.get("max_depth", info.num_recursion))
+        if (info.routing != "none" or info.exit != "none") and random.random() < 0.25:
             how |= {"target_depth": float(random.choice([1.2, 1.7, 2.5]))}
         if random.random() < 0.2:
             how |= {"logprobs": 3}
@@ -78,13 +81,29 @@ def wishes(model: rally.Model, count: int, seed: int, longest: int | None = None
     return made
 
 
+def exits(info: rally.ModelInfo, random: np.random.Generator, length: int, deepest: int) -> dict[str, Any]:
+    """Some of the options that looped models have."""
+    how: dict[str, Any] = {}
+    if random.random() < 0.3:
+        how |= {"exit_threshold": float(random.choice([0.0, 0.3, 0.7, 1.0, 1.07, 1.17]))}
+    if random.random() < 0.3:
+        how |= {"exit_from": int(random.integers(0, 2 * length))}
+    if random.random() < 0.2:
+        how |= {"min_depth": int(random.integers(1, deepest + 1))}
+    if random.random() < 0.2:
+        how |= {"kv_policy": "full"}
+    return how
+
+
 def expected(model: rally.Model, wish: Wish) -> rally.Generation:
     """What the request gives alone, checked against one pass over the whole row."""
     alone: rally.Generation = model.generate(wish.prompt, wish.max_tokens, **wish.how)
     row, start = wish.prompt + alone.tokens, len(wish.prompt) - 1
     if len(row) <= model.info.max_position_embeddings:
-        (forward,) = model.forward([row], logits=False, **wish.depths)
-        (logprobs,) = model.logprobs([row], **wish.depths)
+        start_of_exits = {"exit_from": len(wish.prompt)} if model.info.exit != "none" else {}
+        depths = start_of_exits | wish.depths
+        (forward,) = model.forward([row], logits=False, **depths)
+        (logprobs,) = model.logprobs([row], **depths)
         assert alone.depth.tolist() == forward.depth[start:-1].tolist()
         assert alone.prompt_depth.tolist() == forward.depth[: start + 1].tolist()
         assert same_bits(alone.logprobs, logprobs[start:])

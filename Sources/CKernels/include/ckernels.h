@@ -71,22 +71,25 @@ enum { rk_attention_page = 32 };
 size_t rk_attention_scratch(size_t rows, size_t H, size_t G);
 
 /// Softmax attention of a few query rows of one sequence over its paged keys and values:
-/// out[h] = Σ_t softmax_t(scale · q[h]·k_t) · v_t over the entries 0 ≤ t < lengths[row].
+/// out[h] = Σ_t softmax_t(scale · q[h]·k_t) · v_t over the entries firsts[row] ≤ t < lengths[row].
 ///
-/// q, out [rows, H·K]; query head h reads key/value head h / (H/G); H is a multiple of G.
+/// firsts, lengths [rows]; firsts NULL for 0 everywhere. q, out [rows, H·K]; query head h reads key/value head h / (H/G); H is a multiple of G.
 /// pages: one pointer per `rk_attention_page` entries, each page [G, 2, …] f32: for every head its keys
 /// [K, entries], so that lanes are keys, then its values [entries, K]. What stands behind the last entry is
-/// read and has no effect. Only heads of groups first_group ..< first_group + group_count are computed
-/// and written. A length of 0 gives zeros. scratch: `rk_attention_scratch` floats.
+/// read and has no effect, and so are entries before the first. Only heads of groups first_group ..< first_group + group_count are computed
+/// and written. A range without entries gives zeros. scratch: `rk_attention_scratch` floats.
 /// out may not alias q. Online softmax (Milakov & Gimelshein 2018) over blocks of two pages, so
 /// companions do not change a bit.
 void rk_attention(const float *q, size_t q_stride, float *out, size_t out_stride, size_t rows,
-                  const int32_t *lengths, const float *const *pages, size_t H, size_t G, size_t K,
-                  size_t first_group, size_t group_count, float scale, float *scratch);
+                  const int32_t *firsts, const int32_t *lengths, const float *const *pages, size_t H, size_t G,
+                  size_t K, size_t first_group, size_t group_count, float scale, float *scratch);
 
 /// Writes key and value [G·K] of one token as entry `place` of a page.
 void rk_attention_store(float *page, size_t place, const float *key, const float *value, size_t G,
                         size_t K);
+
+/// Copies entry `place` of a page to the same place of another.
+void rk_attention_copy(const float *from, float *to, size_t place, size_t G, size_t K);
 
 /// Reads them back.
 void rk_attention_load(const float *page, size_t place, float *key, float *value, size_t G, size_t K);

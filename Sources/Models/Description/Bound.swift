@@ -14,4 +14,6 @@ enum Bound {
   static let feedForward = 1 << 22
   /// Unrolled layers, and so each of their factors.
   static let layers = 1 << 16
+  /// R: depths are kept in a byte.
+  static let recursions = 255
 }

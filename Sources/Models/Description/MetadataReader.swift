@@ -7,8 +7,10 @@ struct MetadataReader {
   private static let prefix = "rally."
   private let order: [String]
   private var values: [String: String]
+  /// `rally.format`: 2 for files that have any of the keys that came later.
+  let format: Int
 
-  /// - Throws: `notARallyModel` when no key has the prefix; `duplicateKey`.
+  /// - Throws: `notARallyModel` when no key has the prefix; `duplicateKey`; `unsupportedVersion`.
   init(_ pairs: [MetadataPair]) throws(RallyError) {
     var order: [String] = []
     var values: [String: String] = [:]
@@ -24,7 +26,16 @@ struct MetadataReader {
         remedy: "convert the model with python -m rally.convert")
     }
     self.order = order
+    guard let text = values.removeValue(forKey: Self.prefix + "format") else {
+      throw RallyError(.missingKey, Self.prefix + "format", expected: "a value", found: "no such key")
+    }
     self.values = values
+    guard let format = Self.integer(text), 1...2 ~= format else {
+      throw RallyError(
+        .unsupportedVersion, "rally.format", expected: "1 or 2", found: text.quoted,
+        remedy: "use a version of the library that is as new as the file")
+    }
+    self.format = format
   }
 
   /// - Throws: `unknownKey` for the first key that nobody asked for.
@@ -36,6 +47,14 @@ struct MetadataReader {
   }
 
   func contains(_ key: String) -> Bool { values[Self.prefix + key] != nil }
+
+  /// A key that only format 2 has: read by `body` when it is there, else nil. In a file of format 1 it is left, and so unknown.
+  mutating func ifPresent<Value>(
+    _ key: String, _ body: (inout Self) throws(RallyError) -> Value
+  ) throws(RallyError) -> Value? {
+    guard format > 1, contains(key) else { return nil }
+    return try body(&self)
+  }
 
   mutating func text(_ key: String) throws(RallyError) -> String {
     guard let value = values.removeValue(forKey: Self.prefix + key) else {
@@ -92,12 +111,12 @@ struct MetadataReader {
 
   /// `count` decimals between commas.
   mutating func decimals(
-    _ key: String, count: Int, _ expected: String, where condition: (Double) -> Bool
+    _ key: String, count: Int, per unit: String = "recursion", _ expected: String, where condition: (Double) -> Bool
   ) throws(RallyError) -> [Double] {
     let value = try text(key)
     let parts = value.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
     guard parts.count == count else {
-      throw invalid(key, "\(count) numbers, one per recursion", "\(parts.count)")
+      throw invalid(key, "\(count) numbers, one per \(unit)", "\(parts.count)")
     }
     var numbers: [Double] = []
     for part in parts {
@@ -107,6 +126,42 @@ struct MetadataReader {
       numbers.append(number)
     }
     return numbers
+  }
+
+  /// What stands between commas; an empty text is an empty list.
+  ///
+  /// - Parameter count: how many there must be, one per `unit`; nil for any number.
+  mutating func list<Value>(
+    _ key: String, count: Int? = nil, per unit: String = "",
+    of element: (borrowing Self, String) throws(RallyError) -> Value
+  ) throws(RallyError) -> [Value] {
+    let value = try text(key)
+    let parts = value.isEmpty ? [] : value.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+    guard parts.count == count ?? parts.count else {
+      throw invalid(key, "\(count ?? 0) entries, one per \(unit)", "\(parts.count)")
+    }
+    var list: [Value] = []
+    for part in parts { list.append(try element(self, String(Substring(part)))) }
+    return list
+  }
+
+  /// `true` for all of the names, `false` for none, or in format 2 those that have one, between commas.
+  mutating func biases<Biases: OptionSet>(
+    _ key: String, _ names: KeyValuePairs<String, Biases>
+  ) throws(RallyError) -> Biases where Biases.Element == Biases {
+    var all = Biases()
+    for (_, bias) in names { all.formUnion(bias) }
+    let value = try text(key)
+    if value == "true" || value == "false" { return value == "true" ? all : [] }
+    guard format > 1, !value.isEmpty else { throw invalid(key, "true or false", value) }
+    var biases = Biases()
+    for part in value.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+      guard let bias = names.first(where: { $0.key.utf8.elementsEqual(part) })?.value, !biases.isSuperset(of: bias) else {
+        throw invalid(key, "true, false, or some of \(names.map(\.key).joined(separator: ","))", value)
+      }
+      biases.formUnion(bias)
+    }
+    return biases
   }
 
   /// A token id below `vocabularySize`, or `none`.
@@ -126,7 +181,7 @@ struct MetadataReader {
 
 extension MetadataReader {
   /// Digits without a sign or leading zeros.
-  private static func integer(_ text: String) -> Int? {
+  static func integer(_ text: String) -> Int? {
     let digits = text.utf8
     guard !digits.isEmpty, digits.count <= 18, digits.allSatisfy({ (48...57).contains($0) }),
       digits.count == 1 || digits.first != UInt8(ascii: "0")

@@ -8,18 +8,8 @@ extension ModelDescription {
   ///   `missingKey`, `unknownKey`, `duplicateKey` and `invalidValue`, which name the key.
   public init(metadata: [MetadataPair]) throws(RallyError) {
     var reader = try MetadataReader(metadata)
-    try Self.checkFormat(&reader)
     self = try Self(&reader)
     try reader.finish()
-  }
-
-  private static func checkFormat(_ reader: inout MetadataReader) throws(RallyError) {
-    let format = try reader.text("format")
-    guard format == "1" else {
-      throw RallyError(
-        .unsupportedVersion, "rally.format", expected: "1", found: format.quoted,
-        remedy: "use a version of the library that is as new as the file")
-    }
   }
 
   private init(_ reader: inout MetadataReader) throws(RallyError) {
@@ -38,20 +28,42 @@ extension ModelDescription {
     maximumTokenCount = try reader.integer("max_position_embeddings", 1...Bound.tokens)
     norm = try Norm(&reader, kind: kind)
     feedForward = try FeedForward(&reader)
-    attentionHasBias = try reader.boolean("attention_bias")
+    attention = try Attention(&reader, kind: kind)
     positions = try Positions(&reader, headWidth: headWidth)
+    embeddingScale = try reader.ifPresent("embed_scale") { reader throws(RallyError) in
+      try reader.decimal("embed_scale", "a number") { Float($0).isFinite }
+    }
     tokenizer = try Tokenizer.read(&reader, vocabularySize: vocabularySize, kind: kind)
     switch kind {
     case .languageModel:
       tiesEmbeddings = try reader.boolean("tie_word_embeddings")
       layers = try Layers(languageModel: &reader)
       routing = try Routing(&reader, layers: layers)
+      loop = try Loop.read(&reader, layers: layers, routing: routing)
+      furtherEndTokens = try Self.endTokens(&reader, below: vocabularySize)
+      // For the hosts: the engine does not read it.
+      _ = try reader.ifPresent("chat_template") { reader throws(RallyError) in try reader.text("chat_template") }
     case .rater:
       tiesEmbeddings = false
       layers = try Layers(rater: &reader)
       routing = .none
       rater = try Rater(&reader)
     }
+    storedLayers = try Layer.list(&reader, count: layers.storedCount, norm: norm, positions: positions)
+    try checkWindows(reader)
+  }
+
+  private static func endTokens(
+    _ reader: inout MetadataReader, below vocabularySize: Int
+  ) throws(RallyError) -> [Int32] {
+    try reader.ifPresent("eos_token_ids") { reader throws(RallyError) in
+      try reader.list("eos_token_ids") { (reader, text) throws(RallyError) -> Int32 in
+        guard let number = MetadataReader.integer(text), number < vocabularySize, let token = Int32(exactly: number) else {
+          throw reader.invalid("eos_token_ids", "token ids below \(vocabularySize)", text)
+        }
+        return token
+      }
+    } ?? []
   }
 }
 
@@ -61,35 +73,13 @@ extension ModelDescription.Norm {
     epsilon = try reader.decimal("norm_eps", "a number above 0") { Float($0) > 0 && Float($0).isFinite }
     position = try reader.choice("norm_position")
     hasBias = try reader.boolean("norm_bias")
-    guard position == .pre || model == .rater else {
-      throw reader.invalid("norm_position", "pre in a language model", position.rawValue)
+    // Format 1 knows two positions, the second for raters.
+    guard reader.format > 1 || position == .pre || (position == .post && model == .rater) else {
+      throw reader.invalid(
+        "norm_position", model == .rater ? "pre, post" : "pre in a language model", position.rawValue)
     }
     guard !hasBias || kind == .layer else {
       throw reader.invalid("norm_bias", "false with \(kind.rawValue)", "true")
-    }
-  }
-}
-
-extension ModelDescription.FeedForward {
-  private enum Form: String, CaseIterable { case gated, plain }
-
-  fileprivate init(_ reader: inout MetadataReader) throws(RallyError) {
-    activation = try reader.choice("hidden_act")
-    isGated = try reader.choice("mlp", of: Form.self) == .gated
-    hasBias = try reader.boolean("mlp_bias")
-  }
-}
-
-extension ModelDescription.Positions {
-  private enum Name: String, CaseIterable { case rope, learned, none }
-
-  fileprivate init(_ reader: inout MetadataReader, headWidth: Int) throws(RallyError) {
-    switch try reader.choice("positions", of: Name.self) {
-    case .learned: self = .learned
-    case .none: self = .none
-    case .rope:
-      guard headWidth % 2 == 0 else { throw reader.invalid("head_dim", "an even number with rope", "\(headWidth)") }
-      self = .rope(theta: try reader.decimal("rope_theta", "a number above 0") { $0 > 0 })
     }
   }
 }
@@ -98,14 +88,16 @@ extension ModelDescription.Layers {
   fileprivate init(languageModel reader: inout MetadataReader) throws(RallyError) {
     sharing = try reader.choice("sharing")
     let hasEnds = sharing == .middleCycle || sharing == .middleSequence
-    firstCount = try reader.integer("num_first_layers", 0...1)
-    lastCount = try reader.integer("num_last_layers", 0...1)
+    // Format 1 knows one layer at each end.
+    let isFree = reader.format > 1 && sharing == .middleCycle
+    firstCount = try reader.integer("num_first_layers", 0...(isFree ? Bound.layers : 1))
+    lastCount = try reader.integer("num_last_layers", 0...(isFree ? Bound.layers : 1))
     for (key, count) in [("num_first_layers", firstCount), ("num_last_layers", lastCount)]
-    where count != (hasEnds ? 1 : 0) {
+    where !isFree && count != (hasEnds ? 1 : 0) {
       throw reader.invalid(key, "\(hasEnds ? 1 : 0) with sharing \(sharing.rawValue)", "\(count)")
     }
     blockCount = try reader.integer("num_block_layers", 1...Bound.layers)
-    let greatest = sharing == .none ? 1 : Bound.layers / blockCount
+    let greatest = sharing == .none ? 1 : min(Bound.recursions, Bound.layers / blockCount)
     recursionCount = try reader.integer("num_recursion", 1...greatest)
   }
 

@@ -1,6 +1,6 @@
 extension ModelDescription {
-  /// The tensors of one layer, in the order of `docs/format.md`.
-  var layerRequirements: [LayerRequirement] {
+  /// The tensors of a stored layer, in the order of `docs/format.md`.
+  func requirements(of layer: Layer) -> [LayerRequirement] {
     let (width, inner) = (hiddenSize, feedForwardSize)
     let queries = headCount * headWidth
     let keys = keyValueHeadCount * headWidth
@@ -13,16 +13,31 @@ extension ModelDescription {
       list.append(.init(suffix: "\(name).weight", extents: [out, from]))
       if bias { list.append(.init(suffix: "\(name).bias", extents: [out])) }
     }
-    addNorm("input_layernorm")
-    addLinear("self_attn.q_proj", queries, width, bias: attentionHasBias)
-    addLinear("self_attn.k_proj", keys, width, bias: attentionHasBias)
-    addLinear("self_attn.v_proj", keys, width, bias: attentionHasBias)
-    addLinear("self_attn.o_proj", width, queries, bias: attentionHasBias)
-    addNorm("post_attention_layernorm")
-    if feedForward.isGated { addLinear("mlp.gate_proj", inner, width, bias: feedForward.hasBias) }
-    addLinear("mlp.up_proj", inner, width, bias: feedForward.hasBias)
-    addLinear("mlp.down_proj", width, inner, bias: feedForward.hasBias)
+    if norm.hasLayerNorms, layer.hasInputNorm { addNorm("input_layernorm") }
+    if norm.hasBranchNorms { addNorm("input_layernorm_2") }
+    let biases = attention.biases
+    addLinear("self_attn.q_proj", queries, width, bias: biases.contains(.query))
+    addLinear("self_attn.k_proj", keys, width, bias: biases.contains(.key))
+    addLinear("self_attn.v_proj", keys, width, bias: biases.contains(.value))
+    if attention.headNorm == .head {
+      list.append(.init(suffix: "self_attn.q_norm.weight", extents: [headWidth]))
+      list.append(.init(suffix: "self_attn.k_norm.weight", extents: [headWidth]))
+    }
+    addLinear("self_attn.o_proj", width, queries, bias: biases.contains(.output))
+    if norm.hasLayerNorms { addNorm("post_attention_layernorm") }
+    if norm.hasBranchNorms { addNorm("post_attention_layernorm_2") }
+    let inside = feedForward.biases
+    if feedForward.isGated { addLinear("mlp.gate_proj", inner, width, bias: inside.contains(.gate)) }
+    addLinear("mlp.up_proj", inner, width, bias: inside.contains(.up))
+    addLinear("mlp.down_proj", width, inner, bias: inside.contains(.down))
     return list
+  }
+
+  /// Whether recursions have layers of their own, or parts of layers, among the tensors that `contains` knows by name.
+  func hasUntiedLayers(_ contains: (_ name: String) -> Bool) -> Bool {
+    storedGroups.block.enumerated().contains { index, layer in
+      requirements(of: layer).contains { contains("block.0.\(index).\($0.suffix)") }
+    }
   }
 
   /// A norm follows the last layer, or the pooling.
@@ -33,6 +48,11 @@ extension ModelDescription {
     var list = [TensorRequirement(name: "embed_tokens.weight", extents: [vocabularySize, hiddenSize])]
     if positions == .learned {
       list.append(.init(name: "embed_positions.weight", extents: [maximumTokenCount, hiddenSize]))
+    }
+    if case .rope(let tables) = positions {
+      for (index, table) in tables.enumerated() where table.frequencies == .stored {
+        list.append(.init(name: "rope.\(index).inv_freq", extents: [headWidth / 2]))
+      }
     }
     if rater?.normalizesEmbeddings == true { list += normRequirements("embed_norm") }
     return list
@@ -45,7 +65,7 @@ extension ModelDescription {
     if kind == .languageModel, !tiesEmbeddings {
       list.append(.init(name: "lm_head.weight", extents: [vocabularySize, hiddenSize]))
     }
-    list += routerRequirements
+    list += routerRequirements + loopRequirements
     if rater?.head == .linear {
       list.append(.init(name: "head.weight", extents: [1, hiddenSize]))
       list.append(.init(name: "head.bias", extents: [1]))
@@ -57,6 +77,20 @@ extension ModelDescription {
     let weight = TensorRequirement(name: "\(name).weight", extents: [hiddenSize])
     guard norm.hasBias else { return [weight] }
     return [weight, .init(name: "\(name).bias", extents: [hiddenSize])]
+  }
+
+  private var loopRequirements: [TensorRequirement] {
+    guard let loop else { return [] }
+    var list: [TensorRequirement] = []
+    if case .concat(let hasBias, _) = loop.injection {
+      list.append(.init(name: "adapter.weight", extents: [hiddenSize, 2 * hiddenSize]))
+      if hasBias { list.append(.init(name: "adapter.bias", extents: [hiddenSize])) }
+    }
+    for name in loop.exit?.gateNames ?? [] {
+      list.append(.init(name: "\(name).weight", extents: [1, hiddenSize]))
+      list.append(.init(name: "\(name).bias", extents: [1]))
+    }
+    return list
   }
 
   private var routerRequirements: [TensorRequirement] {
@@ -89,4 +123,19 @@ extension ModelDescription {
       ]
     }
   }
+}
+
+extension ModelDescription.Exit {
+  /// Of the gates of the hazard rule: one for all recursions, or one for each.
+  var gateNames: [String] {
+    guard case .hazard(let gates) = rule else { return [] }
+    return gates == 1 ? ["exit"] : (0..<gates).map { "exit.\($0)" }
+  }
+}
+
+extension ModelDescription.Norm {
+  /// `input_layernorm` and `post_attention_layernorm`, before a sublayer or after its sum.
+  var hasLayerNorms: Bool { position != .branch }
+  /// `input_layernorm_2` and `post_attention_layernorm_2`, on what a sublayer adds.
+  var hasBranchNorms: Bool { position == .sandwich || position == .branch }
 }

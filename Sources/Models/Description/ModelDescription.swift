@@ -28,11 +28,18 @@ public struct ModelDescription: Sendable, Equatable {
   public var maximumTokenCount: Int
   public var norm: Norm
   public var feedForward: FeedForward
-  /// q, k, v and o projections have biases.
-  public var attentionHasBias: Bool
+  public var attention: Attention
   public var positions: Positions
+  /// Multiplies the embeddings; nil for nothing.
+  public var embeddingScale: Double?
   public var layers: Layers
+  /// What differs from layer to layer, [layers.storedCount]: first layers, then those of the block, then last layers.
+  public var storedLayers: [Layer]
   public var routing: Routing
+  /// What happens between the recursions of a model without a router; nil for nothing.
+  public var loop: Loop?
+  /// Tokens that end a text besides the tokenizer's `endOfSequence`.
+  public var furtherEndTokens: [Int32] = []
   /// The head is the embedding; never for raters.
   public var tiesEmbeddings: Bool
   /// Raters only.
@@ -47,9 +54,14 @@ extension ModelDescription {
       case layer = "layernorm"
     }
     public enum Position: String, Sendable, CaseIterable {
+      /// x += f(norm(x)).
       case pre
-      /// After each residual sum; raters only.
+      /// x = norm(x + f(x)).
       case post
+      /// x += norm₂(f(norm(x))).
+      case sandwich
+      /// x += norm₂(f(x)).
+      case branch
     }
     public var kind: Kind
     public var epsilon: Double
@@ -69,14 +81,7 @@ extension ModelDescription {
     public var activation: Activation
     /// down(act(gate x) · up x) instead of down(act(up x)).
     public var isGated: Bool
-    public var hasBias: Bool
-  }
-
-  public enum Positions: Sendable, Equatable {
-    case rope(theta: Double)
-    /// A table `embed_positions.weight`.
-    case learned
-    case none
+    public var biases: Biases
   }
 
   /// How the stored layers make up the unrolled ones.

@@ -54,6 +54,9 @@ public final class ModelFile: Sendable {
     return tensor(named: "block.\(recursion).\(layer).\(suffix)").map { ($0, false) }
   }
 
+  /// Recursions have layers of their own, or parts of layers.
+  package var hasUntiedLayers: Bool { description.hasUntiedLayers { indices[$0] != nil } }
+
   /// Elements of all weights; scales of int8 matrices do not count.
   public var parameterCount: Int {
     tensors.reduce(0) { $0 + $1.shape.elementCount }

@@ -38,6 +38,7 @@ struct ModelImporter {
     var model = ImportedModel(description: description, metadata: metadata)
     var table = try TensorTable(onnx, limits: limits, file: file)
     try table.readWeights(into: &model, from: onnx, external: &external)
+    try model.description.check(untied: description.hasUntiedLayers { model.indices[$0] != nil })
     try table.readQuantiles(into: &model, from: onnx, external: &external)
     try table.readTokenizer(into: &model, from: onnx, external: &external)
     try table.finish()

@@ -9,14 +9,14 @@ extension TensorTable {
   ) throws(RallyError) {
     let description = model.description
     try read(description.leadingRequirements, into: &model, from: onnx, external: &external)
-    let layer = description.layerRequirements
-    try readLayers("first", count: description.layers.firstCount, layer, into: &model, from: onnx, external: &external)
-    for index in 0..<description.layers.blockCount {
-      for tensor in layer {
+    let groups = description.storedGroups
+    try readLayers("first", groups.first, into: &model, from: onnx, external: &external)
+    for (index, layer) in groups.block.enumerated() {
+      for tensor in description.requirements(of: layer) {
         try readBlock(index, tensor, into: &model, from: onnx, external: &external)
       }
     }
-    try readLayers("last", count: description.layers.lastCount, layer, into: &model, from: onnx, external: &external)
+    try readLayers("last", groups.last, into: &model, from: onnx, external: &external)
     try read(description.trailingRequirements, into: &model, from: onnx, external: &external)
     if case .mlp = description.rater?.head {
       try readHead(into: &model, from: onnx, external: &external)
@@ -24,11 +24,11 @@ extension TensorTable {
   }
 
   private mutating func readLayers(
-    _ group: String, count: Int, _ layer: [LayerRequirement],
+    _ group: String, _ layers: ArraySlice<ModelDescription.Layer>,
     into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
   ) throws(RallyError) {
-    for index in 0..<count {
-      for tensor in layer {
+    for (index, layer) in layers.enumerated() {
+      for tensor in model.description.requirements(of: layer) {
         try read(
           TensorRequirement(name: "\(group).\(index).\(tensor.suffix)", extents: tensor.extents),
           into: &model, from: onnx, external: &external)

@@ -20,14 +20,18 @@ extension ModelWeights {
     embedding = try loader.table("embed_tokens.weight")
     positions = description.positions == .learned ? try loader.table("embed_positions.weight") : nil
     embeddingNorm = description.rater?.normalizesEmbeddings == true ? try loader.norm("embed_norm") : nil
-    first = try loader.layers("first", count: description.layers.firstCount)
-    block = try loader.block()
-    last = try loader.layers("last", count: description.layers.lastCount)
+    ropeFrequencies = try loader.ropeFrequencies()
+    let groups = description.storedGroups
+    first = try loader.layers("first", groups.first)
+    block = try loader.block(groups.block)
+    last = try loader.layers("last", groups.last)
     finalNorm = description.hasFinalNorm ? try loader.norm("norm") : nil
     languageHead =
       description.kind == .languageModel
-      ? try loader.projection([description.tiesEmbeddings ? "embed_tokens" : "lm_head"], hasBias: false) : nil
+      ? try loader.projection([(description.tiesEmbeddings ? "embed_tokens" : "lm_head", false)]) : nil
     (routers, auxiliaryRouters, routerBias) = try loader.routers()
+    adapter = try loader.adapter()
+    exitGates = try loader.exitGates()
     raterHead = if let rater = description.rater { try loader.head(rater) } else { nil }
   }
 
@@ -47,6 +51,7 @@ extension ModelWeights {
     }
     for router in routers + auxiliaryRouters { add(router.hidden?.matrix) }
     add(languageHead?.matrix)
+    add(adapter?.matrix)
     add(raterHead?.hidden?.matrix)
     return count
   }
@@ -61,21 +66,34 @@ extension WeightLoader {
     return table
   }
 
-  mutating func layers(_ place: String, count: Int) throws(RallyError) -> [LayerWeights] {
+  mutating func ropeFrequencies() throws(RallyError) -> [FloatStorage] {
+    guard case .rope(let tables) = description.positions else { return [] }
+    var list: [FloatStorage] = []
+    for (index, table) in tables.enumerated() where table.frequencies == .stored {
+      list.append(try vector("rope.\(index).inv_freq"))
+    }
+    return list
+  }
+
+  mutating func layers(
+    _ place: String, _ described: ArraySlice<ModelDescription.Layer>
+  ) throws(RallyError) -> [LayerWeights] {
     var layers: [LayerWeights] = []
-    for index in 0..<count { layers.append(try layer { "\(place).\(index).\($0)" }) }
+    for (index, layer) in described.enumerated() {
+      layers.append(try self.layer(layer) { "\(place).\(index).\($0)" })
+    }
     return layers
   }
 
   /// The layers of each recursion; a tensor is shared by all of them or has a copy for each.
-  mutating func block() throws(RallyError) -> [[LayerWeights]] {
+  mutating func block(_ described: ArraySlice<ModelDescription.Layer>) throws(RallyError) -> [[LayerWeights]] {
     var recursions: [[LayerWeights]] = []
     let file = file
     for recursion in 0..<(description.layers.recursionCount) {
       var layers: [LayerWeights] = []
-      for index in 0..<description.layers.blockCount {
+      for (index, layer) in described.enumerated() {
         layers.append(
-          try layer { suffix in
+          try self.layer(layer) { suffix in
             file.blockTensor(recursion: recursion, layer: index, suffix: suffix)?.entry.name
               ?? "block.\(index).\(suffix)"
           })
@@ -110,6 +128,19 @@ extension WeightLoader {
     }
   }
 
+  mutating func adapter() throws(RallyError) -> Projection? {
+    guard case .concat(let hasBias, _) = description.loop?.injection else { return nil }
+    return try projection([("adapter", hasBias)])
+  }
+
+  mutating func exitGates() throws(RallyError) -> [ExitGate] {
+    var gates: [ExitGate] = []
+    for name in description.loop?.exit?.gateNames ?? [] {
+      gates.append(ExitGate(weight: try vector(name + ".weight"), bias: try scalar(name + ".bias")))
+    }
+    return gates
+  }
+
   private mutating func router(
     _ stem: String, _ router: ModelDescription.Router, outputs: Int
   ) throws(RallyError) -> RouterWeights {
@@ -118,7 +149,7 @@ extension WeightLoader {
       return RouterWeights(hidden: nil, output: try vector(stem + ".weight"), outputCount: outputs)
     case .mlp:
       return RouterWeights(
-        hidden: try projection([stem + ".0"], hasBias: false, dataType: .f32),
+        hidden: try projection([(stem + ".0", false)], dataType: .f32),
         output: try vector(stem + ".2.weight"), outputCount: outputs)
     }
   }
@@ -130,7 +161,7 @@ extension WeightLoader {
         hidden: nil, output: try vector("head.weight"), bias: try scalar("head.bias"))
     case .mlp:
       return RaterHeadWeights(
-        hidden: try projection(["head.0"], hasBias: true, dataType: .f32), output: try vector("head.1.weight"),
+        hidden: try projection([("head.0", true)], dataType: .f32), output: try vector("head.1.weight"),
         bias: try scalar("head.1.bias"))
     }
   }

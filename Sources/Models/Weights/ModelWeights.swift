@@ -9,6 +9,8 @@ package struct ModelWeights: Sendable {
   package let embedding: EmbeddingTable
   /// [maximumPositionCount, D], with learned positions.
   package let positions: EmbeddingTable?
+  /// ω [K/2] of each rotary table that the file holds; empty where theta gives them.
+  package let ropeFrequencies: [FloatStorage]
   package let embeddingNorm: NormWeights?
   package let first: [LayerWeights]
   /// One list of layers per recursion. What the recursions share is the same object in each.
@@ -22,6 +24,10 @@ package struct ModelWeights: Sendable {
   package let auxiliaryRouters: [RouterWeights]
   /// [R], token-choice with loss-free balancing; empty without.
   package let routerBias: [Float]
+  /// A [D, 2D] with its bias, of a looped model that takes in the first layers' state again.
+  package let adapter: Projection?
+  /// Of a looped model with the hazard rule: one, or one per recursion.
+  package let exitGates: [ExitGate]
   package let raterHead: RaterHeadWeights?
 }
 
@@ -43,12 +49,21 @@ package struct Projection: Sendable {
 
 /// One transformer layer.
 package struct LayerWeights: Sendable {
-  package let inputNorm: NormWeights
+  package let layer: ModelDescription.Layer
+  /// Before the attention, or after its sum; nil where there is none.
+  package let inputNorm: NormWeights?
+  /// On what the attention adds.
+  package let inputBranchNorm: NormWeights?
   /// Parts q [H·K, D], k and v [G·K, D].
   package let attentionInput: Projection
+  /// Gains [K] of the heads of q and of k.
+  package let headNorms: (query: FloatStorage, key: FloatStorage)?
   /// [D, H·K].
   package let attentionOutput: Projection
-  package let postNorm: NormWeights
+  /// Before the feed-forward, or after its sum.
+  package let postNorm: NormWeights?
+  /// On what the feed-forward adds.
+  package let postBranchNorm: NormWeights?
   /// Parts gate and up [F, D], or up alone.
   package let feedForwardInput: Projection
   /// [D, F].
@@ -62,6 +77,13 @@ package struct RouterWeights: Sendable {
   /// W [outputs, D] or W₂ [outputs, 2D], row-major.
   package let output: FloatStorage
   package let outputCount: Int
+}
+
+/// z = w · x + b.
+package struct ExitGate: Sendable {
+  /// [D]
+  package let weight: FloatStorage
+  package let bias: Float
 }
 
 /// score = w · x + b, or w · act(W x + c) + b.

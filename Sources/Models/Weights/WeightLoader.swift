@@ -11,6 +11,7 @@ struct WeightLoader {
   let progress: ((_ done: UInt64) -> Bool)?
 
   private var norms: [String: NormWeights] = [:]
+  private var vectors: [String: FloatStorage] = [:]
   private var projections: [String: Projection] = [:]
   private var bytesDone: UInt64 = 0
 
@@ -26,19 +27,34 @@ struct WeightLoader {
   // MARK: Layers
 
   /// The layer whose tensors `name` finds by their suffix, such as `mlp.up_proj.weight`.
-  mutating func layer(_ name: (String) -> String) throws(RallyError) -> LayerWeights {
-    let isGated = description.feedForward.isGated
-    let up = isGated ? ["mlp.gate_proj", "mlp.up_proj"] : ["mlp.up_proj"]
-    let hasAttentionBias = description.attentionHasBias
-    let hasMLPBias = description.feedForward.hasBias
+  mutating func layer(
+    _ layer: ModelDescription.Layer, _ name: (String) -> String
+  ) throws(RallyError) -> LayerWeights {
+    let (norms, attention, feedForward) = (description.norm, description.attention.biases, description.feedForward)
+    let query = [("self_attn.q_proj", attention.contains(.query)), ("self_attn.k_proj", attention.contains(.key))]
+    let gate = [("mlp.gate_proj", feedForward.biases.contains(.gate))]
+    let up = [("mlp.up_proj", feedForward.biases.contains(.up))]
     return LayerWeights(
-      inputNorm: try norm("input_layernorm", in: name),
-      attentionInput: try projection(
-        ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"], hasBias: hasAttentionBias, in: name),
-      attentionOutput: try projection(["self_attn.o_proj"], hasBias: hasAttentionBias, in: name),
-      postNorm: try norm("post_attention_layernorm", in: name),
-      feedForwardInput: try projection(up, hasBias: hasMLPBias, in: name),
-      feedForwardOutput: try projection(["mlp.down_proj"], hasBias: hasMLPBias, in: name))
+      layer: layer,
+      inputNorm: norms.hasLayerNorms && layer.hasInputNorm ? try norm("input_layernorm", in: name) : nil,
+      inputBranchNorm: norms.hasBranchNorms ? try norm("input_layernorm_2", in: name) : nil,
+      attentionInput: try projection(query + [("self_attn.v_proj", attention.contains(.value))], in: name),
+      headNorms: description.attention.headNorm == .head
+        ? (try gain("self_attn.q_norm", in: name), try gain("self_attn.k_norm", in: name)) : nil,
+      attentionOutput: try projection([("self_attn.o_proj", attention.contains(.output))], in: name),
+      postNorm: norms.hasLayerNorms ? try norm("post_attention_layernorm", in: name) : nil,
+      postBranchNorm: norms.hasBranchNorms ? try norm("post_attention_layernorm_2", in: name) : nil,
+      feedForwardInput: try projection(feedForward.isGated ? gate + up : up, in: name),
+      feedForwardOutput: try projection([("mlp.down_proj", feedForward.biases.contains(.down))], in: name))
+  }
+
+  /// Gains of the norm of heads, [K].
+  private mutating func gain(_ stem: String, in name: (String) -> String) throws(RallyError) -> FloatStorage {
+    let full = name(stem + ".weight")
+    if let known = vectors[full] { return known }
+    let loaded = try vector(full)
+    vectors[full] = loaded
+    return loaded
   }
 
   mutating func norm(
@@ -54,23 +70,24 @@ struct WeightLoader {
     return loaded
   }
 
-  /// Stacks the matrices `stem.weight`, and their biases.
+  /// Stacks the matrices `stem.weight`, and their biases: zeros where only others have one.
   ///
   /// - Parameter dataType: what they are packed in; nil for the model's own.
   mutating func projection(
-    _ stems: [String], hasBias: Bool, dataType: DataType? = nil, in name: (String) -> String = { $0 }
+    _ parts: [(stem: String, hasBias: Bool)], dataType: DataType? = nil, in name: (String) -> String = { $0 }
   ) throws(RallyError) -> Projection {
     let dataType = dataType ?? self.dataType
-    let names = stems.map { name($0 + ".weight") }
-    let biasNames = hasBias ? stems.map { name($0 + ".bias") } : []
-    let key = (names + biasNames).joined(separator: "|")
+    let names = parts.map { name($0.stem + ".weight") }
+    let biasNames = parts.map { $0.hasBias ? name($0.stem + ".bias") : nil }
+    let key = (names + biasNames.map { $0 ?? "" }).joined(separator: "|")
     if let known = projections[key] { return known }
     var entries: [TensorEntry] = []
     for name in names { entries.append(try file.required(name)) }
     let matrix = try PackedMatrix(
       inputs: entries[0].shape.extents[1], sources: entries.map { $0.rows(as: dataType) }, dataType: dataType,
       pool: pool)
-    let loaded = Projection(matrix: matrix, bias: hasBias ? try stacked(biasNames) : nil)
+    let heights = entries.map { $0.shape.extents[0] }
+    let loaded = Projection(matrix: matrix, bias: try stackedBiases(biasNames, heights))
     projections[key] = loaded
     try count(entries)
     return loaded
@@ -80,6 +97,24 @@ struct WeightLoader {
 
   /// All values of a tensor as f32, row-major.
   mutating func vector(_ name: String) throws(RallyError) -> FloatStorage { try stacked([name]) }
+
+  /// The biases of stacked matrices, zeros for those without one; nil where none has.
+  private mutating func stackedBiases(_ names: [String?], _ heights: [Int]) throws(RallyError) -> FloatStorage? {
+    guard names.contains(where: { $0 != nil }) else { return nil }
+    let storage = try FloatStorage(count: heights.reduce(0, +))
+    var start = 0
+    for (name, height) in zip(names, heights) {
+      if let name {
+        let entry = try file.required(name)
+        unsafe entry.copyFloats(rows: 0..<height, into: storage.base + start)
+        try count([entry])
+      } else {
+        unsafe (storage.base + start).update(repeating: 0, count: height)
+      }
+      start += height
+    }
+    return storage
+  }
 
   private mutating func stacked(_ names: [String]) throws(RallyError) -> FloatStorage {
     var entries: [TensorEntry] = []

@@ -49,6 +49,9 @@ func layoutLines() -> [String] {
     ("effective_parameter_count", \rally_model_info.effective_parameter_count),
     ("weight_bytes", \rally_model_info.weight_bytes),
     ("kv_bytes_per_token", \rally_model_info.kv_bytes_per_token),
+    ("exit", \rally_model_info.exit),
+    ("kv_policy", \rally_model_info.kv_policy),
+    ("exit_threshold", \rally_model_info.exit_threshold),
   ] as [(String, PartialKeyPath<rally_model_info>)])
   unsafe lines += layout("rally_tensor_info", [
     ("struct_size", \rally_tensor_info.struct_size),
@@ -72,12 +75,16 @@ func layoutLines() -> [String] {
     ("progress", \rally_runner_options.progress),
     ("progress_user", \rally_runner_options.progress_user),
   ] as [(String, PartialKeyPath<rally_runner_options>)])
-  lines += layout("rally_run_options", [
+  unsafe lines += layout("rally_run_options", [
     ("struct_size", \rally_run_options.struct_size),
     ("selection", \rally_run_options.selection),
     ("max_depth", \rally_run_options.max_depth),
     ("timeout_seconds", \rally_run_options.timeout_seconds),
     ("target_depth", \rally_run_options.target_depth),
+    ("exit_threshold", \rally_run_options.exit_threshold),
+    ("exit_from", \rally_run_options.exit_from),
+    ("min_depth", \rally_run_options.min_depth),
+    ("kv_policy", \rally_run_options.kv_policy),
   ] as [(String, PartialKeyPath<rally_run_options>)])
   unsafe lines += layout("rally_outputs", [
     ("struct_size", \rally_outputs.struct_size),
@@ -147,6 +154,10 @@ func layoutLines() -> [String] {
     ("priority", \rally_request.priority),
     ("include_stop", \rally_request.include_stop),
     ("skip_special", \rally_request.skip_special),
+    ("exit_threshold", \rally_request.exit_threshold),
+    ("exit_from", \rally_request.exit_from),
+    ("min_depth", \rally_request.min_depth),
+    ("kv_policy", \rally_request.kv_policy),
   ] as [(String, PartialKeyPath<rally_request>)])
   unsafe lines += layout("rally_event", [
     ("struct_size", \rally_event.struct_size),

@@ -23,7 +23,11 @@ extension rally_quantize_options: SizedStruct {
 }
 
 extension rally_model_info: SizedStruct {
-  static var defaults: Self { Self() }
+  static var defaults: Self {
+    var value = Self()
+    value.exit_threshold = -1
+    return value
+  }
   static var structName: String { "rally_model_info" }
 }
 
@@ -50,7 +54,11 @@ extension rally_runner_options: SizedStruct {
 }
 
 extension rally_run_options: SizedStruct {
-  static var defaults: Self { Self() }
+  static var defaults: Self {
+    var value = unsafe Self()
+    unsafe value.exit_threshold = -1
+    return unsafe value
+  }
   static var structName: String { "rally_run_options" }
 }
 
@@ -95,6 +103,8 @@ extension rally_request: SizedStruct {
     unsafe value.repetition_penalty = 1
     unsafe value.include_stop = RALLY_DEFAULT
     unsafe value.skip_special = RALLY_DEFAULT
+    unsafe value.exit_threshold = -1
+    unsafe value.exit_from = -1
     return unsafe value
   }
   static var structName: String { "rally_request" }

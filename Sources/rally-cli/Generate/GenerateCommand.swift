@@ -29,11 +29,7 @@ struct GenerateCommand: ParsableCommand {
 
   @OptionGroup(title: "Sampling") var sampling: SamplingArguments
 
-  @Option(help: "Recursions that a token may run. (default: the model's own number)")
-  var maxDepth: Int?
-
-  @Option(help: "Mean depth that the router is steered to. (default: what it does by itself)")
-  var targetDepth: Double?
+  @OptionGroup(title: "Depth") var depth: DepthArguments
 
   @Option(parsing: .unconditionalSingleValue, help: "A text that ends the generation and is not written; may be repeated.")
   var stop: [String] = []
@@ -55,7 +51,6 @@ struct GenerateCommand: ParsableCommand {
 
   func validate() throws {
     guard count == -1 || count > 0 else { throw ValidationError("-n: expected at least 1, or -1, found \(count)") }
-    if let maxDepth, maxDepth < 1 { throw ValidationError("--max-depth: expected at least 1, found \(maxDepth)") }
     if stop.contains("") { throw ValidationError("--stop: expected a text, found an empty one") }
     try sampling.validateRanges()
   }
@@ -88,8 +83,10 @@ struct GenerateCommand: ParsableCommand {
       // With depths every token is to be seen.
       request.skipsSpecialTokens = !showDepth
       request.stopsAtEndOfSequence = !ignoreEos
-      request.maximumDepth = maxDepth
-      request.targetDepth = targetDepth
+      request.maximumDepth = depth.maxDepth
+      request.targetDepth = depth.targetDepth
+      request.exit = depth.exit
+      request.exitFrom = depth.exitFrom
       return request
     }
     let interruption = runner.interruption

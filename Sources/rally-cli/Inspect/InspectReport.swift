@@ -16,7 +16,7 @@ enum InspectReport {
       (
         "attention",
         "\(counted(info.headCount, "head")) of \(info.headWidth), \(info.keyValueHeadCount) for keys and values"
-          + (description.attentionHasBias ? ", with biases" : "")
+          + attention(description)
       ),
       ("norm", norm(description.norm)),
       ("positions", positions(description.positions)),
@@ -77,7 +77,20 @@ enum InspectReport {
   }
 
   private static func feedForward(_ feedForward: ModelDescription.FeedForward) -> String {
-    "\(feedForward.activation.rawValue), \(feedForward.isGated ? "gated" : "plain")\(feedForward.hasBias ? ", with biases" : "")"
+    "\(feedForward.activation.rawValue), \(feedForward.isGated ? "gated" : "plain")\(biases(feedForward.biases == (feedForward.isGated ? .all : [.up, .down]), feedForward.biases.isEmpty))"
+  }
+
+  private static func biases(_ all: Bool, _ none: Bool) -> String { all ? ", with biases" : none ? "" : ", with some biases" }
+
+  /// What the attention has that a plain layer has not.
+  private static func attention(_ description: ModelDescription) -> String {
+    let attention = description.attention
+    var text = biases(attention.biases == .all, attention.biases.isEmpty)
+    if attention.headNorm == .head { text += ", q and k normalised" }
+    if attention.isCausal != (description.kind == .languageModel) { text += attention.isCausal ? ", causal" : ", both ways" }
+    let windows = description.storedLayers.compactMap(\.slidingWindow)
+    if let window = windows.first { text += ", window of \(window) in \(windows.count) of \(counted(description.storedLayers.count, "layer"))" }
+    return text
   }
 
   private static func norm(_ norm: ModelDescription.Norm) -> String {
@@ -86,7 +99,13 @@ enum InspectReport {
 
   private static func positions(_ positions: ModelDescription.Positions) -> String {
     switch positions {
-    case .rope(let theta): "rope, theta \(setting(theta))"
+    case .rope(let tables):
+      tables.map { table in
+        switch table.frequencies {
+        case .theta(let theta): "rope, theta \(setting(theta))"
+        case .stored: "rope, frequencies in the file"
+        }
+      }.joined(separator: "; ")
     case .learned: "learned"
     case .none: "none"
     }

@@ -26,11 +26,7 @@ struct PerplexityCommand: ParsableCommand {
   @Option(help: "How expert-choice models select tokens: by their threshold, as in generation, or the best of a window, as in training.")
   var selection = SelectionName.threshold
 
-  @Option(help: "Recursions that a token may run. (default: the model's own number)")
-  var maxDepth: Int?
-
-  @Option(help: "Mean depth that the router is steered to. (default: what it does by itself)")
-  var targetDepth: Double?
+  @OptionGroup(title: "Depth") var depth: DepthArguments
 
   @Flag(help: "Write one JSON object.")
   var json = false
@@ -46,7 +42,6 @@ struct PerplexityCommand: ParsableCommand {
     if let contextSize, let stride, stride >= contextSize {
       throw ValidationError("--stride: expected less than --ctx-size, \(contextSize), found \(stride)")
     }
-    if let maxDepth, maxDepth < 1 { throw ValidationError("--max-depth: expected at least 1, found \(maxDepth)") }
   }
 
   func run() throws {
@@ -61,8 +56,10 @@ struct PerplexityCommand: ParsableCommand {
       tokenCount: tokens.count, length: windowLength(model), stride: strideLength(model))
     var options = RunOptions()
     options.selection = selection == .topk ? .topK : .threshold
-    options.maximumDepth = maxDepth
-    options.targetDepth = targetDepth
+    options.maximumDepth = depth.maxDepth
+    options.targetDepth = depth.targetDepth
+    options.exit = depth.exit
+    if let exitFrom = depth.exitFrom { options.exitFrom = [exitFrom] }
     let start = now()
     var measurement = Measurement(tokens: tokens, windows: windows, greatestDepth: model.info.recursionCount)
     try measurement.run(try self.model.computing.makeRunner(model), options)

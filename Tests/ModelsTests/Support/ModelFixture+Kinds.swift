@@ -39,6 +39,73 @@ extension ModelFixture {
     return model
   }
 
+  /// Every key of layers that format 2 has: two layers, sandwich norms, biases of some projections, norms of q and k, a
+  /// window in the second layer, two rotary tables.
+  static var layered: ModelFixture {
+    var model = vanilla
+    model["format"] = "2"
+    model["norm_position"] = "sandwich"
+    model["layers_without_input_norm"] = "0"
+    model["attention_bias"] = "q,k,v"
+    model["mlp_bias"] = "down"
+    model["qk_norm"] = "head"
+    model["attention"] = "causal"
+    model["sliding_window"] = "3"
+    model["layer_types"] = "full_attention,sliding_attention"
+    model["rope_theta"] = nil
+    model["rope_tables"] = "2"
+    model["rope_attention_factors"] = "1.0,1.25"
+    model["rope_layers"] = "none,1"
+    model["rope_scaling"] = "yarn factor 4"
+    model["embed_scale"] = "2.0"
+    model["num_block_layers"] = "2"
+    model.tensors += layer("block.1")
+    model.remove("block.0.input_layernorm.weight")
+    for index in 0..<2 {
+      model.tensors += [
+        TensorFixture("block.\(index).input_layernorm_2.weight", [4]),
+        TensorFixture("block.\(index).post_attention_layernorm_2.weight", [4]),
+        TensorFixture("block.\(index).self_attn.q_proj.bias", [4]),
+        TensorFixture("block.\(index).self_attn.k_proj.bias", [2]),
+        TensorFixture("block.\(index).self_attn.v_proj.bias", [2]),
+        TensorFixture("block.\(index).self_attn.q_norm.weight", [2]),
+        TensorFixture("block.\(index).self_attn.k_norm.weight", [2]),
+        TensorFixture("block.\(index).mlp.down_proj.bias", [4]),
+        TensorFixture("rope.\(index).inv_freq", [1]),
+      ]
+    }
+    return model
+  }
+
+  /// Two first layers, one of the block that runs three times, no last one; every key that stacks have in format 2.
+  static var looped: ModelFixture {
+    var model = vanilla
+    model["format"] = "2"
+    model["sharing"] = "middle_cycle"
+    model["num_first_layers"] = "2"
+    model["num_recursion"] = "3"
+    model["loop_norm"] = "true"
+    model["injection"] = "concat"
+    model["injection_bias"] = "true"
+    model["initial_state"] = "seeded"
+    model["initial_state_std"] = "0.02"
+    model["initial_state_seed"] = "7"
+    model["exit"] = "hazard"
+    model["exit_threshold"] = "0.75"
+    model["exit_gates"] = "3"
+    model["natural_depth"] = "1.5"
+    model["fixed_depth"] = "2"
+    model["kv_cache"] = "last_exited"
+    model["eos_token_ids"] = "1,2"
+    model["chat_template"] = "{{ messages }}"
+    model.tensors += layer("first.0") + layer("first.1")
+    model.tensors += [TensorFixture("adapter.weight", [4, 8]), TensorFixture("adapter.bias", [4])]
+    model.tensors += (0..<3).flatMap {
+      [TensorFixture("exit.\($0).weight", [1, 4]), TensorFixture("exit.\($0).bias", [1])]
+    }
+    return model
+  }
+
   /// Expert choice, middle-cycle, two recursions of one shared layer.
   static var expert: ModelFixture {
     var model = vanilla

@@ -134,6 +134,32 @@ class Routing(IntEnum):
 
 
 @unique
+class Exit(IntEnum):
+    """The rule by which a token leaves a looped model before its last recursion."""
+
+    NONE = 0
+    """There is none."""
+    HAZARD = 1
+    """Leaves where 1 - (product of 1 - sigmoid(gate)) has reached the threshold."""
+    LATENT_DIFF = 2
+    """Leaves where |x - x before| / |x| is below the threshold."""
+
+
+@unique
+class KvPolicy(IntEnum):
+    """What later tokens see of the recursions that a token did not run."""
+
+    DEFAULT = 0
+    """As the model file says."""
+    FULL = 1
+    """Its own: all recursions are computed, and the rule chooses which one is read."""
+    LAST_EXITED = 2
+    """Keys and values of the deepest recursion that it ran."""
+    PROPAGATED = 3
+    """Where recursions have layers of their own: what those that it skipped make of the state it left with."""
+
+
+@unique
 class Switch(IntEnum):
     """Three-valued switch: what the model file says, or what the caller asks for."""
 

@@ -97,6 +97,9 @@ class ModelInfo(Structure):
         ("effective_parameter_count", c_uint64),
         ("weight_bytes", c_uint64),
         ("kv_bytes_per_token", c_uint64),
+        ("exit", c_int),
+        ("kv_policy", c_int),
+        ("exit_threshold", c_double),
     ]
 
 
@@ -146,6 +149,10 @@ class RunOptions(Structure):
         ("max_depth", c_uint32),
         ("timeout_seconds", c_double),
         ("target_depth", c_double),
+        ("exit_threshold", c_double),
+        ("exit_from", Address),
+        ("min_depth", c_uint32),
+        ("kv_policy", c_int),
     ]
 
 
@@ -249,6 +256,10 @@ class Request(Structure):
         ("priority", c_int32),
         ("include_stop", c_int),
         ("skip_special", c_int),
+        ("exit_threshold", c_double),
+        ("exit_from", c_int64),
+        ("min_depth", c_uint32),
+        ("kv_policy", c_int),
     ]
 
 

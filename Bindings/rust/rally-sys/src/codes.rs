@@ -123,6 +123,26 @@ pub const RALLY_ROUTING_EXPERT: rally_routing = 1;
 /// `RALLY_ROUTING_TOKEN`.
 pub const RALLY_ROUTING_TOKEN: rally_routing = 2;
 
+/// The rule by which a token leaves a looped model before its last recursion.
+pub type rally_exit = i32;
+/// There is none.
+pub const RALLY_EXIT_NONE: rally_exit = 0;
+/// Leaves where 1 - (product of 1 - sigmoid(gate)) has reached the threshold.
+pub const RALLY_EXIT_HAZARD: rally_exit = 1;
+/// Leaves where |x - x before| / |x| is below the threshold.
+pub const RALLY_EXIT_LATENT_DIFF: rally_exit = 2;
+
+/// What later tokens see of the recursions that a token did not run.
+pub type rally_kv_policy = i32;
+/// As the model file says.
+pub const RALLY_KV_DEFAULT: rally_kv_policy = 0;
+/// Its own: all recursions are computed, and the rule chooses which one is read.
+pub const RALLY_KV_FULL: rally_kv_policy = 1;
+/// Keys and values of the deepest recursion that it ran.
+pub const RALLY_KV_LAST_EXITED: rally_kv_policy = 2;
+/// Where recursions have layers of their own: what those that it skipped make of the state it left with.
+pub const RALLY_KV_PROPAGATED: rally_kv_policy = 3;
+
 /// Three-valued switch: what the model file says, or what the caller asks for.
 pub type rally_switch = i32;
 /// `RALLY_DEFAULT`.

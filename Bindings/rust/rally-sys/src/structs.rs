@@ -102,6 +102,12 @@ pub struct rally_model_info {
     pub weight_bytes: u64,
     /// greatest: a token of full depth; 0 for raters.
     pub kv_bytes_per_token: u64,
+    /// How tokens leave a looped model early.
+    pub exit: rally_exit,
+    /// The file's own; RALLY_KV_DEFAULT (default) without exits.
+    pub kv_policy: rally_kv_policy,
+    /// The file's own; -1 (default) without exits.
+    pub exit_threshold: f64,
 }
 
 /// What a weight tensor is.
@@ -166,8 +172,16 @@ pub struct rally_run_options {
     pub max_depth: u32,
     /// 0 (default): none.
     pub timeout_seconds: f64,
-    /// Mean depth that the router is steered to, in \[1, num_recursion\]; 0 (default): none.
+    /// Mean depth that the model is steered to, in \[1, num_recursion\]; 0 (default): none.
     pub target_depth: f64,
+    /// Of a looped model's exits, at least 0; -1 (default): the model's own.
+    pub exit_threshold: f64,
+    /// \[row_count\] tokens of a row before this one run at full depth; NULL (default): 0 for all rows.
+    pub exit_from: *const usize,
+    /// Recursions a token of a looped model runs at least; 0 (default): 1.
+    pub min_depth: u32,
+    /// RALLY_KV_DEFAULT (default).
+    pub kv_policy: rally_kv_policy,
 }
 
 /// What rally_run shall compute: set the pointers that are wanted, leave the others NULL. N is the number of tokens of
@@ -295,7 +309,7 @@ pub struct rally_request {
     pub stop_at_eos: rally_switch,
     /// Recursions a token may run; 0 (default): the model's own number.
     pub max_depth: u32,
-    /// Mean depth that the router is steered to; 0 (default): none.
+    /// Mean depth that the model is steered to; 0 (default): none.
     pub target_depth: f64,
     /// 1 (default): none. Tokens of prompt and text: positive logits are divided by it, others multiplied.
     pub repetition_penalty: f32,
@@ -322,6 +336,14 @@ pub struct rally_request {
     pub include_stop: rally_switch,
     /// RALLY_DEFAULT (default) is OFF: special tokens appear in the text.
     pub skip_special: rally_switch,
+    /// Of a looped model's exits, at least 0; -1 (default): the model's own.
+    pub exit_threshold: f64,
+    /// Tokens of prompt and text before this one run at full depth; -1 (default): the prompt's length.
+    pub exit_from: i64,
+    /// Recursions a token of a looped model runs at least; 0 (default): 1.
+    pub min_depth: u32,
+    /// RALLY_KV_DEFAULT (default).
+    pub kv_policy: rally_kv_policy,
 }
 
 /// One generated token, or (token = -1) the end of a sequence that was cancelled between two tokens.

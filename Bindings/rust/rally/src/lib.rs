@@ -41,7 +41,7 @@ pub use exposure::Exposure;
 pub use generate::{Continuation, GenerateOptions};
 pub use lineage::{lineage, lineage_matrices, LineageMatch, LineageOptions, LineageReport, UnitMatrix, Verdict};
 pub use model::{quantize, Dtype, Info, Kind, Model, ModelOptions, Routing, Tensor};
-pub use request::Request;
+pub use request::{KvPolicy, Request};
 pub use rows::Rows;
 pub use runner::{
     Canceller, DocumentOptions, DocumentScore, Outputs, RateOptions, RunOptions, Runner, RunnerOptions, Selection,

@@ -32,7 +32,7 @@ pub struct Request {
     pub stop_at_eos: bool,
     /// Recursions a token may run; 0: the model's own number.
     pub max_depth: u32,
-    /// Mean depth that the router is steered to; 0: none.
+    /// Mean depth that the model is steered to; 0: none.
     pub target_depth: f64,
     /// 1: none. Tokens of prompt and text: positive logits are divided by it, others multiplied.
     pub repetition_penalty: f32,
@@ -46,6 +46,39 @@ pub struct Request {
     pub top_logprobs: u32,
     /// Engines: higher goes first, equal ones in the order of submission.
     pub priority: i32,
+    /// Of a looped model's exits, at least 0; `None`: the model's own.
+    pub exit_threshold: Option<f64>,
+    /// Tokens of prompt and text before this one run at full depth; `None`: those of the prompt.
+    pub exit_from: Option<usize>,
+    /// Recursions a token of a looped model runs at least; 0: 1.
+    pub min_depth: u32,
+    /// What later tokens see of the recursions that a token did not run.
+    pub kv_policy: KvPolicy,
+}
+
+/// What later tokens see of the recursions of a looped model that a token did not run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KvPolicy {
+    /// As the model file says.
+    #[default]
+    Model,
+    /// Its own: all recursions are computed, and the rule chooses which one is read.
+    Full,
+    /// Those of the deepest recursion that it ran.
+    LastExited,
+    /// What the layers that it skipped make of the state that it left with.
+    Propagated,
+}
+
+impl KvPolicy {
+    pub(crate) fn raw(self) -> sys::rally_kv_policy {
+        match self {
+            KvPolicy::Model => sys::RALLY_KV_DEFAULT,
+            KvPolicy::Full => sys::RALLY_KV_FULL,
+            KvPolicy::LastExited => sys::RALLY_KV_LAST_EXITED,
+            KvPolicy::Propagated => sys::RALLY_KV_PROPAGATED,
+        }
+    }
 }
 
 impl Default for Request {
@@ -71,6 +104,10 @@ impl Default for Request {
             bias: Vec::new(),
             top_logprobs: 0,
             priority: 0,
+            exit_threshold: None,
+            exit_from: None,
+            min_depth: 0,
+            kv_policy: KvPolicy::Model,
         }
     }
 }
@@ -126,6 +163,10 @@ impl Request {
         raw.bias_count = self.bias.len();
         raw.top_logprobs = self.top_logprobs;
         raw.priority = self.priority;
+        raw.exit_threshold = self.exit_threshold.unwrap_or(-1.0);
+        raw.exit_from = self.exit_from.map_or(-1, |start| i64::try_from(start).unwrap_or(i64::MAX));
+        raw.min_depth = self.min_depth;
+        raw.kv_policy = self.kv_policy.raw();
         raw
     }
 }

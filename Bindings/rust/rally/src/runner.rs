@@ -1,4 +1,5 @@
 use crate::error::{check, initialised, Result};
+use crate::request::KvPolicy;
 use crate::watch::{Progress, Watcher};
 use crate::{Model, Rows};
 use rally_sys as sys;
@@ -55,8 +56,16 @@ pub struct RunOptions {
     pub max_depth: u32,
     /// Give up after this long.
     pub timeout: Option<Duration>,
-    /// Mean depth that the router is steered to; 0: none.
+    /// Mean depth that the model is steered to; 0: none.
     pub target_depth: f64,
+    /// Of a looped model's exits, at least 0; `None`: the model's own.
+    pub exit_threshold: Option<f64>,
+    /// Tokens of each row before this one run at full depth.
+    pub exit_from: usize,
+    /// Recursions a token of a looped model runs at least; 0: 1.
+    pub min_depth: u32,
+    /// What later tokens see of the recursions that a token did not run.
+    pub kv_policy: KvPolicy,
 }
 
 /// How rows are rated.
@@ -198,6 +207,13 @@ impl Runner {
         raw_options.max_depth = options.max_depth;
         raw_options.timeout_seconds = seconds(options.timeout);
         raw_options.target_depth = options.target_depth;
+        raw_options.exit_threshold = options.exit_threshold.unwrap_or(-1.0);
+        raw_options.min_depth = options.min_depth;
+        raw_options.kv_policy = options.kv_policy.raw();
+        let starts = vec![options.exit_from; rows.len()];
+        if options.exit_from > 0 {
+            raw_options.exit_from = starts.as_ptr();
+        }
         let (tokens, offsets) = (rows.tokens().as_ptr(), rows.offsets().as_ptr());
         self.watched(|handle, error| unsafe {
             sys::rally_run(handle, tokens, offsets, rows.len(), &raw_options, &raw, error)

@@ -44,6 +44,9 @@ layout! {
         effective_parameter_count,
         weight_bytes,
         kv_bytes_per_token,
+        exit,
+        kv_policy,
+        exit_threshold,
     }
     rally_tensor_info {
         struct_size,
@@ -73,6 +76,10 @@ layout! {
         max_depth,
         timeout_seconds,
         target_depth,
+        exit_threshold,
+        exit_from,
+        min_depth,
+        kv_policy,
     }
     rally_outputs {
         struct_size,
@@ -142,6 +149,10 @@ layout! {
         priority,
         include_stop,
         skip_special,
+        exit_threshold,
+        exit_from,
+        min_depth,
+        kv_policy,
     }
     rally_event {
         struct_size,
