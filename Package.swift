@@ -62,6 +62,7 @@ let package = Package(
       cxxSettings: [.headerSearchPath("."), .unsafeFlags(["-O3"])]),
     .target(name: "CStatistics"),
     .target(name: "CPacking", linkerSettings: [.linkedLibrary("z"), .linkedLibrary("zstd")]),
+    .target(name: "CDigests"),
 
     // The engine, each target importing only what stands above it.
     .target(name: "Tensors", swiftSettings: swift),
@@ -70,7 +71,7 @@ let package = Package(
     .target(name: "Tokenization", dependencies: ["Tensors"], swiftSettings: swift),
     .target(name: "Models", dependencies: ["Tensors", "JSON", "Kernels", "Tokenization", "COnnx"], swiftSettings: swift),
     .target(name: "Scheduling", swiftSettings: swift),
-    .target(name: "Curation", dependencies: ["Tensors", "Kernels", "CStatistics"], swiftSettings: swift),
+    .target(name: "Curation", dependencies: ["Tensors", "Kernels", "CStatistics", "CDigests"], swiftSettings: swift),
     .target(name: "Execution", dependencies: ["Tensors", "Kernels", "Models", "Scheduling"], swiftSettings: swift),
     .target(
       name: "Rally", dependencies: ["Tensors", "Kernels", "Tokenization", "Models", "Execution", "Scheduling", "Curation"],
@@ -91,7 +92,7 @@ let package = Package(
       name: "KernelsTests", dependencies: ["Kernels", "Tensors", "CKernels"], swiftSettings: swift),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"], swiftSettings: swift),
     .testTarget(name: "ExecutionTests", dependencies: ["Tensors", "Models", "Scheduling", "Execution"], swiftSettings: swift),
-    .testTarget(name: "CurationTests", dependencies: ["Tensors", "Kernels", "Curation"], swiftSettings: swift),
+    .testTarget(name: "CurationTests", dependencies: ["Tensors", "Kernels", "Curation", "CDigests"], swiftSettings: swift),
     .testTarget(name: "RallyTests", dependencies: ["Rally"], swiftSettings: swift),
     .testTarget(name: "TokenizationTests", dependencies: ["Tensors", "Tokenization"], swiftSettings: swift),
   ],

@@ -576,6 +576,41 @@ rally_status rally_rate_documents(rally_runner *runner, const int32_t *tokens, c
  * --------------------------------------------------------------------------------------------------------------------- */
 
 /*
+ * Who made scores: 64 hexadecimal digits that stand for the content of the model's file, external data included, and for what changes
+ * its scores, dtype and (raters) squash. The same on every machine and for every name of the file; rally_decide takes it.
+ * Reads the whole file, the first time. squash: as in rally_rate_options.
+ * text: [capacity], NUL-terminated, or NULL with capacity 0 to learn the size. size: bytes needed or written, 65.
+ * Errors: RALLY_UNSUPPORTED for a model from memory, RALLY_BUFFER_TOO_SMALL, and what is wrong with a file.
+ */
+rally_status rally_score_fingerprint(const rally_model *model, rally_switch squash, char *text, size_t capacity, size_t *size,
+                                     rally_error *error);
+
+/* How documents are read that become scores. */
+typedef struct rally_label_options {
+  size_t struct_size;
+  rally_switch squash;  /* RALLY_DEFAULT (default): as in rally_rate_options */
+  size_t row_tokens;    /* of packed rows that are rated whole; 0 (default): documents, by the windows below */
+  size_t window_tokens; /* 0 (default): the model's longest row */
+  size_t stride_tokens; /* 0 (default): the window */
+  size_t max_windows;   /* 0 (default): all */
+  const char *more;     /* NULL (default); further `key=value` pairs with one space between, for whatever else parts scores */
+} rally_label_options;
+
+void rally_label_options_init(rally_label_options *options, size_t size);
+
+/*
+ * The label of a distribution of a model's scores, of a language model's perplexities: one line of `key=value` pairs, such as
+ *     version=1 model=8f3c... measure=score reading=documents window=512 stride=512
+ * Equal labels mean scores that belong together. Later versions append pairs for what is not at its default.
+ * text, capacity, size and errors as in rally_score_fingerprint; RALLY_INVALID_ARGUMENT for `more`.
+ */
+rally_status rally_score_label(const rally_model *model, const rally_label_options *options, char *text, size_t capacity,
+                               size_t *size, rally_error *error);
+
+/* same: 1 where both models read the same tokens: their tokenizers are equal, or neither has one and the ids are as many; else 0. */
+rally_status rally_same_tokens(const rally_model *model, const rally_model *other, int32_t *same, rally_error *error);
+
+/*
  * count: how many points to draw so that `keep` are left, B = ceil(keep / (1 - discard)), exact for the shortest decimal number
  * that `discard` stands for: keeping 1 point at a discard share of 0.9 takes 10 draws. discard: in [0, 1).
  * Errors: RALLY_INVALID_ARGUMENT; RALLY_LIMIT_EXCEEDED beyond 63 bits.

@@ -196,6 +196,17 @@ class Watch {
   std::exception_ptr thrown_;
 };
 
+/* A text of the library: its size first, then the text. */
+template <typename Fill>
+std::string text(Fill &&fill) {
+  size_t size = 0;
+  check([&](rally_error *error) { return fill(nullptr, 0, &size, error); });
+  std::string found(size, '\0');
+  check([&](rally_error *error) { return fill(&found[0], found.size(), &size, error); });
+  found.resize(size - 1); /* without its NUL */
+  return found;
+}
+
 /* A handle and the function that closes it; moved, not copied. */
 template <typename T, void (*Close)(T *)>
 class Handle {
@@ -226,6 +237,7 @@ inline rally_document_options document_options() {
   return detail::initialised<rally_document_options, rally_document_options_init>();
 }
 inline rally_engine_options engine_options() { return detail::initialised<rally_engine_options, rally_engine_options_init>(); }
+inline rally_label_options label_options() { return detail::initialised<rally_label_options, rally_label_options_init>(); }
 inline rally_tokenizer_options tokenizer_options() {
   return detail::initialised<rally_tokenizer_options, rally_tokenizer_options_init>();
 }
@@ -276,6 +288,26 @@ class Model {
     auto info = detail::initialised<rally_model_info, rally_model_info_init>();
     detail::check([&](rally_error *error) { return rally_model_get_info(get(), &info, error); });
     return info;
+  }
+
+  /* What rally_decide takes. Reads the whole file, the first time. */
+  std::string score_fingerprint(bool squash = false) const {
+    return detail::text([&](char *text, size_t capacity, size_t *size, rally_error *error) {
+      return rally_score_fingerprint(get(), squash ? RALLY_ON : RALLY_OFF, text, capacity, size, error);
+    });
+  }
+
+  /* What a distribution of this model's scores, or perplexities, is labelled with. */
+  std::string score_label(const rally_label_options &options = label_options()) const {
+    return detail::text([&](char *text, size_t capacity, size_t *size, rally_error *error) {
+      return rally_score_label(get(), &options, text, capacity, size, error);
+    });
+  }
+
+  bool reads_same_tokens(const Model &other) const {
+    int32_t same = 0;
+    detail::check([&](rally_error *error) { return rally_same_tokens(get(), other.get(), &same, error); });
+    return same != 0;
   }
 
   std::vector<std::pair<std::string, std::string>> metadata() const {

@@ -1,4 +1,5 @@
 import Kernels
+import Synchronization
 public import Models
 public import Tensors
 public import Tokenization
@@ -31,6 +32,8 @@ public final class Model: Sendable {
   /// Where the file was opened; nil from memory.
   let path: String?
   let externalLocations: [String]
+  /// Of the whole file, once it was asked for.
+  let knownContentDigest = Mutex<[UInt8]?>(nil)
   package let weights: ModelWeights
   /// Differs where the pairs, the weights or the type of the products differ: what one model computed must not go
   /// on in another. The same on every machine.

@@ -311,6 +311,16 @@ static void test_exposure(const rally::Model &model) {
   CHECK(code_of([&] { teacher.exposure(base, rows, {1}); }) == RALLY_INVALID_ARGUMENT);
 }
 
+static void test_who_made_scores(const rally::Model &model, const rally::Model &rater) {
+  const std::string fingerprint = rater.score_fingerprint();
+  CHECK(fingerprint.size() == 64 && fingerprint != rater.score_fingerprint(true) && fingerprint != model.score_fingerprint());
+  auto options = rally::label_options();
+  options.window_tokens = 40;
+  CHECK(rater.score_label(options) ==
+        "version=1 model=" + fingerprint + " measure=score reading=documents window=40 stride=40");
+  CHECK(rater.score_label().find(fingerprint) != std::string::npos && rater.reads_same_tokens(rater));
+}
+
 static void test_selection() {
   CHECK(rally::draw_count(1, 0.9) == 10 && code_of([] { rally::draw_count(1, 1); }) == RALLY_INVALID_ARGUMENT);
   CHECK((rally::select_top({1, 5, 5, 5}, 2) == std::vector<size_t>{1, 2}));
@@ -360,6 +370,7 @@ int main(int argc, char **argv) {
     test_engine(model);
     test_rate(rater);
     test_exposure(model);
+    test_who_made_scores(model, rater);
     test_selection();
     test_lineage(argv[1], argv[2]);
     test_quantize(argv[1]);

@@ -68,7 +68,11 @@ def test_a_distribution_is_saved_and_read(rater, tmp_path):
     found = rally.Distribution.load(path)
     with rally.Model(rater) as model:
         longest = model.info.max_position_embeddings
-    assert found.label == f"{rally.Scorer(rater).fingerprint}:document window {longest} stride {longest}"
+        assert found.label == model.label() == model.label(longest, longest)
+    fingerprint = rally.Scorer(rater).fingerprint
+    assert found.label == (
+        f"version=1 model={fingerprint} measure=score reading=documents window={longest} stride={longest}"
+    )
     scores = np.array([line["score"] for line in rated], np.float32)
     twin = rally.Distribution(found.label)
     twin.add(scores)
@@ -77,6 +81,16 @@ def test_a_distribution_is_saved_and_read(rater, tmp_path):
     again = objects(score("-m", rater, "--cdf", path, stdin=TEXTS))
     assert [line["quantile"] for line in again] == twin.cdf(scores).tolist()
     assert list(again[0]) == [*rated[0], "quantile"]
+
+    # As older versions wrote labels, and documents showed.
+    for label in (f"{fingerprint}:document", f"{fingerprint}:document window {longest} stride {longest}"):
+        older = rally.Distribution(label)
+        older.add(scores)
+        older.save(path)
+        assert [line["quantile"] for line in objects(score("-m", rater, "--cdf", path, stdin=TEXTS))] == [
+            line["quantile"] for line in again
+        ]
+        assert score("-m", rater, "--cdf", path, "--window", 20, stdin=TEXTS, code=2)
 
 
 def test_a_distribution_of_a_corpus_is_read(rater, tmp_path):
@@ -95,8 +109,8 @@ def test_the_label_covers_data_beside_the_file(rater, tmp_path):
     onnx.save(onnx.load(rater), path, save_as_external_data=True, location="beside.bin", size_threshold=0)
     score("-m", path, "--save-cdf", tmp_path / "scores.cdf", stdin=TEXTS)
     label = rally.Distribution.load(tmp_path / "scores.cdf").label
-    assert label.startswith(f"{rally.Scorer(path).fingerprint}:document ")
-    assert not label.startswith(rally.Scorer(rater).fingerprint)
+    assert f" model={rally.Scorer(path).fingerprint} " in label
+    assert rally.Scorer(rater).fingerprint not in label
 
 
 def test_a_distribution_of_something_else_is_refused(rater, tmp_path):

@@ -1,3 +1,4 @@
+import CDigests
 import Curation
 import Testing
 
@@ -43,6 +44,18 @@ struct SHA256Tests {
       first.update([1, 2, 3])
       second.update(message[cut...])
       #expect(second.finalize() == whole)
+    }
+  }
+
+  /// The processor's own instructions, where it has them, against plain code.
+  @Test func instructionsAgreeWithPlainCode() {
+    var random = SystemRandomNumberGenerator()
+    let blocks = (0..<64 * 33).map { _ in UInt8.random(in: 0...255, using: &random) }
+    for count in [0, 1, 2, 33] {
+      var (one, other) = ([UInt32](1...8), [UInt32](1...8))
+      unsafe rd_sha256(&one, blocks, count)
+      unsafe rd_sha256_portable(&other, blocks, count)
+      #expect(one == other, "\(blocks)")
     }
   }
 }

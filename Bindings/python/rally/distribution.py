@@ -27,8 +27,8 @@ class Distribution:
     Parameters
     ----------
     label : str
-        What the scores are of: ``f"{scorer.fingerprint}:document"`` or ``":packed"``, with window and stride where they
-        are the caller's own. Distributions of different labels are never merged.
+        What the scores are of, as `Scorer.label` and `Model.label` write it. Distributions of different labels are never
+        merged.
     capacity : int
         Scores that are kept of each doubling: even, 8 to 2**20.
 

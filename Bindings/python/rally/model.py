@@ -14,7 +14,7 @@ from typing import Any, TypeVar, Unpack, cast
 import numpy as np
 import numpy.typing as npt
 
-from . import _handles, _library, documents, generation, info, sampling, tokenizer
+from . import _handles, _library, documents, generation, identity, info, sampling, tokenizer
 from ._handles import Handle, Turn
 from .chat import Chat
 from .documents import DocumentScores
@@ -224,6 +224,56 @@ class Model(Chat):
         """The bytes of token ids; see `decode`."""
         wishes = tokenizer.options(self._library, skip_special=skip_special)
         return tokenizer.decode(self._library, self._handle.address, Rows.pack([ids]).tokens, wishes)
+
+    # Who makes scores
+
+    def fingerprint(self, squash: bool = False) -> str:
+        """64 hexadecimal digits that stand for the file's content and for what changes its scores.
+
+        The same on every machine and for every name of the file; what `select.decide` takes. Reads the whole file, the
+        first time.
+
+        Raises
+        ------
+        RallyError
+            UNSUPPORTED: the model was opened from memory.
+        """
+        return identity.fingerprint(self._library, self._handle.address, squash)
+
+    def label(
+        self,
+        window: int | None = None,
+        stride: int | None = None,
+        max_windows: int | None = None,
+        *,
+        packed: int | None = None,
+        squash: bool = False,
+        more: str = "",
+    ) -> str:
+        """What a `Distribution` of this model's scores, or perplexities, is labelled with.
+
+        Parameters
+        ----------
+        window, stride, max_windows : int, optional
+            As in `rate_documents`.
+        packed : int, optional
+            Tokens of rows that are rated whole; None: documents, window by window.
+        squash : bool
+            As in `rate`.
+        more : str
+            Further ``key=value`` pairs with one space between, for whatever else parts scores.
+
+        Returns
+        -------
+        str
+            Equal ones mean scores that belong together.
+        """
+        arguments = (squash, window, stride, max_windows, packed, more)
+        return identity.label(self._library, self._handle.address, *arguments)
+
+    def reads_same_tokens(self, other: Model) -> bool:
+        """Whether both models read the same tokens: equal tokenizers, or none and as many ids."""
+        return identity.same_tokens(self._library, self._handle.address, other._handle.address)
 
     # Language models
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Sequence
@@ -13,7 +12,6 @@ import numpy.typing as npt
 
 from .documents import DocumentScores
 from .errors import RallyError, Status
-from .fingerprint import file_digest
 from .model import Model
 from .rows import Row, Rows
 
@@ -92,9 +90,20 @@ class Scorer:
         The same on every machine and for every name of the file. Reads the whole file, once.
         """
         if self._fingerprint is None:
-            described = f"rally scorer 1\0{self.model.info.dtype}\0squash {bool(self._squash)}\0".encode()
-            self._fingerprint = hashlib.sha256(described + file_digest(self._path)).hexdigest()
+            self._fingerprint = self.model.fingerprint(self._squash)
         return self._fingerprint
+
+    def label(
+        self,
+        window: int | None = None,
+        stride: int | None = None,
+        max_windows: int | None = None,
+        *,
+        packed: int | None = None,
+        more: str = "",
+    ) -> str:
+        """What a distribution of this scorer's scores is labelled with; see `Model.label`."""
+        return self.model.label(window, stride, max_windows, packed=packed, squash=self._squash, more=more)
 
     def rate(self, rows: Rows | Sequence[Row] | Sequence[str]) -> npt.NDArray[np.float32]:
         """Scores rows of token ids, or texts; see `Model.rate`.

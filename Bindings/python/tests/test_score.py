@@ -64,7 +64,7 @@ def test_every_document_once_with_its_scores(
     np.testing.assert_allclose([row["quantile"] for row in rows], quantiles, atol=1e-12)
     scorer = rally.Scorer(rater_path)
     assert {row["rater"] for row in rows} == {scorer.fingerprint} == {report["fingerprint"]}
-    assert report["columns"]["score"]["label"] == f"{scorer.fingerprint}:document window 50 stride 30"
+    assert report["columns"]["score"]["label"] == scorer.label(50, 30)
     assert len(list((tmp_path / "out").glob(f"scores-*.{form}"))) >= 2
     assert list((tmp_path / "out" / "_journal").glob("*.journal")) == []
 

@@ -44,7 +44,7 @@ def test_sequences(packed_path: Path, tmp_path: Path) -> None:
         assert [row["documents"] for row in rows] == [1 + sequence[:-1].count(END) for sequence in sequences]
     assert rows[0]["id"] == "a0@0"
     assert len({row["id"] for row in rows}) == len(rows)
-    assert report["columns"]["score"]["label"].endswith(":packed 64")
+    assert report["columns"]["score"]["label"].endswith(" measure=score reading=rows tokens=64")
     assert report["all"]["rejected"] == corpus.bad == len(corpora.rejected(tmp_path / "out"))
 
 
@@ -53,5 +53,5 @@ def test_documents_by_a_rater_of_packed_sequences(packed_path: Path, tmp_path: P
     run = Run(settings(packed_path, tmp_path / "in.txt", tmp_path / "out", packed=None, id=None))
     assert run.warnings
     assert "trained on packed sequences" in run.warnings[0]
-    assert ":document" in run.finish()["columns"]["score"]["label"]
+    assert " reading=documents " in run.finish()["columns"]["score"]["label"]
     run.close()

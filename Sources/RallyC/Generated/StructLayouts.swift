@@ -118,6 +118,15 @@ func layoutLines() -> [String] {
     ("window_capacity", \rally_document_scores.window_capacity),
     ("window_offsets", \rally_document_scores.window_offsets),
   ] as [(String, PartialKeyPath<rally_document_scores>)])
+  unsafe lines += layout("rally_label_options", [
+    ("struct_size", \rally_label_options.struct_size),
+    ("squash", \rally_label_options.squash),
+    ("row_tokens", \rally_label_options.row_tokens),
+    ("window_tokens", \rally_label_options.window_tokens),
+    ("stride_tokens", \rally_label_options.stride_tokens),
+    ("max_windows", \rally_label_options.max_windows),
+    ("more", \rally_label_options.more),
+  ] as [(String, PartialKeyPath<rally_label_options>)])
   unsafe lines += layout("rally_distribution_info", [
     ("struct_size", \rally_distribution_info.struct_size),
     ("label", \rally_distribution_info.label),

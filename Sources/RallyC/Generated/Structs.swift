@@ -90,6 +90,15 @@ extension rally_document_scores: SizedStruct {
   static var structName: String { "rally_document_scores" }
 }
 
+extension rally_label_options: SizedStruct {
+  static var defaults: Self {
+    var value = unsafe Self()
+    unsafe value.squash = RALLY_DEFAULT
+    return unsafe value
+  }
+  static var structName: String { "rally_label_options" }
+}
+
 extension rally_distribution_info: SizedStruct {
   static var defaults: Self { unsafe Self() }
   static var structName: String { "rally_distribution_info" }
@@ -222,6 +231,11 @@ public func rally_document_options_init(_ options: UnsafeMutablePointer<rally_do
 @c @implementation
 public func rally_document_scores_init(_ scores: UnsafeMutablePointer<rally_document_scores>?, _ size: Int) {
   unsafe rally_document_scores.initialize(scores, size)
+}
+
+@c @implementation
+public func rally_label_options_init(_ options: UnsafeMutablePointer<rally_label_options>?, _ size: Int) {
+  unsafe rally_label_options.initialize(options, size)
 }
 
 @c @implementation

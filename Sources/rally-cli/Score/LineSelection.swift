@@ -18,19 +18,18 @@ struct LineSelection {
   var selects: Bool { arguments.keep != nil || arguments.accept != nil }
 
   /// - Parameter label: of the scores, as a distribution has it; nil where the rater is not known.
-  init(_ arguments: SelectionArguments, label: String?) throws(CommandFailure) {
+  init(_ arguments: SelectionArguments, label: ScoreLabel?) throws(CommandFailure) {
     self.arguments = arguments
     do throws(RallyError) {
       let loaded = try Self.load(arguments.cdf)
-      let label = label ?? loaded?.label
-      if let loaded, let label, loaded.label != label {
+      if let loaded, let label, !label.accepts(loaded.label) {
         throw RallyError(
-          .mismatch, "--cdf \(arguments.cdf ?? "")", expected: "a distribution of '\(label)'", found: "'\(loaded.label)'",
+          .mismatch, "--cdf \(arguments.cdf ?? "")", expected: "a distribution of '\(label.text)'", found: "'\(loaded.label)'",
           remedy: "scores of another rater, window or stride rank differently; make one with --save-cdf")
       }
       given = try loaded?.ranks()
-      distribution = try Distribution(label: label ?? "")
-      fingerprint = label.map { String($0.prefix { $0 != ":" }) }
+      distribution = try Distribution(label: label?.text ?? loaded?.label ?? "")
+      fingerprint = label?.fingerprint ?? loaded.map { ScoreLabel.fingerprint(in: $0.label) }
     } catch { throw CommandFailure(error) }
     guard fingerprint != nil || (arguments.accept == nil && arguments.saveCdf == nil) else {
       throw CommandFailure(.arguments, "--scored: expected --model or --cdf, to know whose scores they are, found neither")

@@ -107,15 +107,14 @@ struct ScoreCommand: ParsableCommand {
     return plain || names.contains { path.hasSuffix($0) } ? .text : .object
   }
 
-  /// What a distribution of the first rater's scores is labelled with; nil where nobody asks, for it reads the whole file.
-  private func label(_ model: Model?) throws -> String? {
+  /// What a distribution of the first rater's scores is labelled with; nil where it is not needed, for it reads the whole file.
+  private func label(_ model: Model?) throws -> ScoreLabel? {
     guard let model, selection.cdf != nil || selection.saveCdf != nil || selection.accept != nil else { return nil }
-    let window = windows.window ?? model.info.contextLength
-    let limit = windows.maxWindows.map { " max_windows \($0)" } ?? ""
-    do throws(RallyError) {
-      let fingerprint = try model.scorerFingerprint(squashes: squash)
-      return "\(fingerprint):document window \(window) stride \(windows.stride ?? window)\(limit)"
-    } catch { throw CommandFailure(error) }
+    var reading = ScoreReading()
+    reading.windowTokenCount = windows.window
+    reading.stride = windows.stride
+    reading.maximumWindowCount = windows.maxWindows
+    do throws(RallyError) { return try model.scoreLabel(reading, squashes: squash) } catch { throw CommandFailure(error) }
   }
 
   /// The raters, of `--model` and `--also`, which read the same tokens.

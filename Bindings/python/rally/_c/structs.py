@@ -212,6 +212,20 @@ class DocumentScores(Structure):
     ]
 
 
+class LabelOptions(Structure):
+    """How documents are read that become scores."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("squash", c_int),
+        ("row_tokens", c_size_t),
+        ("window_tokens", c_size_t),
+        ("stride_tokens", c_size_t),
+        ("max_windows", c_size_t),
+        ("more", c_char_p),
+    ]
+
+
 class DistributionInfo(Structure):
     """What a distribution is of, and how exact."""
 
@@ -405,6 +419,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "rally_rate_options": RateOptions,
     "rally_document_options": DocumentOptions,
     "rally_document_scores": DocumentScores,
+    "rally_label_options": LabelOptions,
     "rally_distribution_info": DistributionInfo,
     "rally_request": Request,
     "rally_event": Event,

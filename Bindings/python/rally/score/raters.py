@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +12,12 @@ import numpy.typing as npt
 
 from ..documents import DocumentScores
 from ..errors import RallyError, Status
-from ..fingerprint import file_digest, tokenizer_digest
 from ..model import Model
 from ..rows import Rows
 from ..scorer import Scorer
 from .documents import Document
 from .perplexity import perplexities
-from .settings import Settings, mode_label
+from .settings import Settings
 
 Floats = npt.NDArray[np.float32]
 
@@ -129,8 +127,7 @@ class Raters:
         """Of each model, whether it reads the first one's tokens. Others get the text."""
         settings = self._settings
         paths = [settings.rater, *settings.also, *([] if settings.perplexity is None else [settings.perplexity])]
-        digests = [tokenizer_digest(path, model.metadata) for path, model in zip(paths, self._models, strict=True)]
-        shares = [digest == digests[0] for digest in digests]
+        shares = [model.reads_same_tokens(self._models[0]) for model in self._models]
         for path, same in zip(paths, shares, strict=True):
             if not same and (settings.tokens is not None or settings.packed is not None):
                 what = "token ids" if settings.tokens is not None else "packed sequences"
@@ -156,14 +153,14 @@ class Raters:
     def _columns(self) -> list[Column]:
         settings = self._settings
         columns = []
+        how: Any = {name: getattr(settings, name) for name in ("window", "stride", "max_windows", "packed")}
         for index, scorer in enumerate(self._scorers):
             end = "" if index == 0 else f"_{Path(scorer.path).stem}"
-            label = f"{scorer.fingerprint}:{mode_label(settings, scorer.model.info.max_position_embeddings)}"
-            columns.append(Column(f"score{end}", f"quantile{end}", scorer.path, scorer.fingerprint, label))
+            columns.append(
+                Column(f"score{end}", f"quantile{end}", scorer.path, scorer.fingerprint, scorer.label(**how))
+            )
         if self._lm is not None and settings.perplexity is not None:
-            kind = f"rally perplexity 1\0{self._lm.info.dtype}\0".encode()
-            fingerprint = hashlib.sha256(kind + file_digest(settings.perplexity)).hexdigest()
-            label = f"{fingerprint}:perplexity {mode_label(settings, self._lm.info.max_position_embeddings)}"
+            fingerprint, label = self._lm.fingerprint(), self._lm.label(**how)
             columns.append(Column("perplexity", "quantile_perplexity", settings.perplexity, fingerprint, label))
         names = [column.name for column in columns]
         if len(set(names)) < len(names):

@@ -136,7 +136,7 @@ class Settings:
 
 
 def mode_label(settings: Settings, longest: int) -> str:
-    """What is rated, in words that part distributions which do not belong together; `rally score` says the same.
+    """What is rated, for people.
 
     `longest`: the model's longest row, in tokens.
     """

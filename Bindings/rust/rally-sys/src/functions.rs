@@ -272,6 +272,48 @@ extern "C" {
         scores: *const rally_document_scores,
         error: *mut rally_error,
     ) -> rally_status;
+    /// Who made scores: 64 hexadecimal digits that stand for the content of the model's file, external data included,
+    /// and for what changes its scores, dtype and (raters) squash. The same on every machine and for every name of the
+    /// file; rally_decide takes it. Reads the whole file, the first time. squash: as in rally_rate_options.
+    ///
+    /// text: \[capacity\], NUL-terminated, or NULL with capacity 0 to learn the size. size: bytes needed or written, 65.
+    ///
+    /// Errors: RALLY_UNSUPPORTED for a model from memory, RALLY_BUFFER_TOO_SMALL, and what is wrong with a file.
+    pub fn rally_score_fingerprint(
+        model: *const rally_model,
+        squash: rally_switch,
+        text: *mut c_char,
+        capacity: usize,
+        size: *mut usize,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// Sets every field of a `rally_label_options` to its default, as `rally_error_init` does.
+    pub fn rally_label_options_init(options: *mut rally_label_options, size: usize);
+    /// The label of a distribution of a model's scores, of a language model's perplexities: one line of `key=value`
+    /// pairs, such as
+    ///
+    /// ```text
+    /// version=1 model=8f3c... measure=score reading=documents window=512 stride=512
+    /// ```
+    ///
+    /// Equal labels mean scores that belong together. Later versions append pairs for what is not at its default. text,
+    /// capacity, size and errors as in rally_score_fingerprint; RALLY_INVALID_ARGUMENT for `more`.
+    pub fn rally_score_label(
+        model: *const rally_model,
+        options: *const rally_label_options,
+        text: *mut c_char,
+        capacity: usize,
+        size: *mut usize,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// same: 1 where both models read the same tokens: their tokenizers are equal, or neither has one and the ids are
+    /// as many; else 0.
+    pub fn rally_same_tokens(
+        model: *const rally_model,
+        other: *const rally_model,
+        same: *mut i32,
+        error: *mut rally_error,
+    ) -> rally_status;
     /// count: how many points to draw so that `keep` are left, B = ceil(keep / (1 - discard)), exact for the shortest
     /// decimal number that `discard` stands for: keeping 1 point at a discard share of 0.9 takes 10 draws. discard: in
     /// \[0, 1).

@@ -259,6 +259,26 @@ pub struct rally_document_scores {
     pub window_offsets: *mut usize,
 }
 
+/// How documents are read that become scores.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_label_options {
+    /// `sizeof` the struct, as its init function sets it.
+    pub struct_size: usize,
+    /// RALLY_DEFAULT (default): as in rally_rate_options.
+    pub squash: rally_switch,
+    /// Of packed rows that are rated whole; 0 (default): documents, by the windows below.
+    pub row_tokens: usize,
+    /// 0 (default): the model's longest row.
+    pub window_tokens: usize,
+    /// 0 (default): the window.
+    pub stride_tokens: usize,
+    /// 0 (default): all.
+    pub max_windows: usize,
+    /// NULL (default); further `key=value` pairs with one space between, for whatever else parts scores.
+    pub more: *const c_char,
+}
+
 /// What a distribution is of, and how exact.
 #[repr(C)]
 #[derive(Clone, Copy)]

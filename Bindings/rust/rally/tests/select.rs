@@ -2,7 +2,7 @@
 
 mod support;
 
-use rally::{select, Code, Distribution};
+use rally::{select, Code, Distribution, LabelOptions, Model, ModelOptions};
 use support::{assert_send, assert_sync};
 
 /// Of Python's hashlib: the first 53 bits of the digest of seed 0, "f" and "12" over 2^53.
@@ -77,4 +77,34 @@ fn distributions_are_merged_and_saved() {
     assert_eq!(stranger.cdf(&[0.0]).unwrap_err().code(), Code::EmptyInput);
     assert_send(&one);
     assert_sync(&one);
+}
+
+#[test]
+fn who_made_scores() {
+    let rater = Model::open(support::path("RALLY_TEST_RATER", "rally-rater-tiny.onnx")).unwrap();
+    let fingerprint = rater.score_fingerprint(false).unwrap();
+    assert_eq!(fingerprint.len(), 64);
+    assert_ne!(fingerprint, rater.score_fingerprint(true).unwrap());
+    let mut options = LabelOptions {
+        window_tokens: 40,
+        ..Default::default()
+    };
+    assert_eq!(
+        rater.score_label(&options).unwrap(),
+        format!("version=1 model={fingerprint} measure=score reading=documents window=40 stride=40")
+    );
+    options.more = "a=b c".into();
+    assert_eq!(rater.score_label(&options).unwrap_err().code(), Code::InvalidArgument);
+    assert!(rater.reads_same_tokens(&rater).unwrap());
+    assert_eq!(
+        Model::from_bytes(
+            &std::fs::read(support::path("RALLY_TEST_RATER", "rally-rater-tiny.onnx")).unwrap(),
+            &ModelOptions::default()
+        )
+        .unwrap()
+        .score_fingerprint(false)
+        .unwrap_err()
+        .code(),
+        Code::Unsupported
+    );
 }

@@ -113,6 +113,15 @@ layout! {
         window_capacity,
         window_offsets,
     }
+    rally_label_options {
+        struct_size,
+        squash,
+        row_tokens,
+        window_tokens,
+        stride_tokens,
+        max_windows,
+        more,
+    }
     rally_distribution_info {
         struct_size,
         label,
