@@ -52,8 +52,8 @@ class Sampling(TypedDict, total=False):
     min_depth : int, optional
         Recursions a token of a looped model runs at least; None: 1.
     exit_threshold : float, optional
-        What a looped model's rule for exits compares with, at least 0; None: the file's own. The hazard rule lets a token
-        leave where it is reached, 1 never and 0 always; the latent difference where it is not reached, 0 never.
+        What a looped model's rule for exits compares with, at least 0; None: the file's own. The hazard rule lets a
+        token leave where it is reached, 1 never and 0 always; the latent difference where it is not, 0 never.
     exit_from : int, optional
         Tokens of prompt and text before this one run at full depth; None: those of the prompt.
     kv_policy : {"full", "last_exited", "propagated"}, optional
@@ -92,7 +92,9 @@ def set_exits(struct: Any, min_depth: int | None, exit_threshold: float | None, 
     if exit_threshold is not None:
         struct.exit_threshold = exit_threshold
         if struct.exit_threshold == -1:  # would mean the model's own
-            raise RallyError(Status.INVALID_ARGUMENT, "exit_threshold: expected a finite number of at least 0, found -1")
+            raise RallyError(
+                Status.INVALID_ARGUMENT, "exit_threshold: expected a finite number of at least 0, found -1"
+            )
     struct.kv_policy = choice("kv_policy", kv_policy, _library.KV_POLICIES)
 
 

@@ -78,7 +78,13 @@ LANGUAGE_MODELS = {
 }
 
 _LOOPED = replace(
-    MOR, routing=None, num_first_layers=0, num_last_layers=0, sharing="cycle", qk_norm="head", attention_bias=("q", "k", "v")
+    MOR,
+    routing=None,
+    num_first_layers=0,
+    num_last_layers=0,
+    sharing="cycle",
+    qk_norm="head",
+    attention_bias=("q", "k", "v"),
 )
 LOOPED = {
     "looped": replace(_LOOPED, norm_position="sandwich", loop_norm=True, exit="hazard", exit_threshold=0.6),

@@ -153,7 +153,7 @@ def break_merges(model: onnx.ModelProto) -> None:
 
 
 BROKEN: dict[str, tuple[Status, str, Callable[[onnx.ModelProto], None]]] = {
-    "another format": (Status.UNSUPPORTED_VERSION, "rally.format", set_value("format", "2")),
+    "another format": (Status.UNSUPPORTED_VERSION, "rally.format", set_value("format", "3")),
     "missing key": (Status.MISSING_KEY, "rally.norm_eps", remove_key),
     "unknown key": (Status.UNKNOWN_KEY, "rally.colour", add_key),
     "repeated key": (Status.DUPLICATE_KEY, "rally.norm_eps", repeat_key),

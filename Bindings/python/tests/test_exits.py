@@ -89,7 +89,11 @@ def test_thresholds_that_are_never_or_always_reached(opened: Callable[[str], ral
     expected = golden("ouro")
     for threshold, depth in [(1.0, 4), (2.0, 4), (0.0, 1)]:
         check(
-            opened("ouro"), expected["input_ids"], expected["logits_per_loop"][depth - 1], depth, exit_threshold=threshold
+            opened("ouro"),
+            expected["input_ids"],
+            expected["logits_per_loop"][depth - 1],
+            depth,
+            exit_threshold=threshold,
         )
     expected = golden("retrofit")
     check(opened("retrofit"), expected["input_ids"], expected["logits_zero_state"], 5, exit_threshold=0.0)
@@ -109,7 +113,10 @@ LAYERS: dict[str, dict[str, Any]] = {
     },
     "a window of a page": {"sliding_window": 33, "layer_types": ("full_attention",) * 2 + ("sliding_attention",)},
     "tables": {
-        "rope_tables": (RopeTable((1.0, 0.5, 0.25, 0.1, 0.01, 0.001), 1.25), RopeTable((0.9, 0.3, 0.1, 0.03, 0.01, 0.0))),
+        "rope_tables": (
+            RopeTable((1.0, 0.5, 0.25, 0.1, 0.01, 0.001), 1.25),
+            RopeTable((0.9, 0.3, 0.1, 0.03, 0.01, 0.0)),
+        ),
         "rope_layers": (1, None, 0),
     },
     "scale, no first norm": {"embed_scale": 0.75, "layers_without_input_norm": (0, 2)},
@@ -118,7 +125,10 @@ LAYERS: dict[str, dict[str, Any]] = {
         "qk_norm": "head",
         "sliding_window": 9,
         "layer_types": ("full_attention", "sliding_attention", "full_attention"),
-        "rope_tables": (RopeTable((1.0, 0.5, 0.25, 0.1, 0.01, 0.001)), RopeTable((1.0, 0.2, 0.04, 0.008, 0.0016, 0.0003))),
+        "rope_tables": (
+            RopeTable((1.0, 0.5, 0.25, 0.1, 0.01, 0.001)),
+            RopeTable((1.0, 0.2, 0.04, 0.008, 0.0016, 0.0003)),
+        ),
         "rope_layers": (0, 1, 0),
         "head_dim": 12,
         "hidden_act": "gelu_tanh",
@@ -271,7 +281,9 @@ def test_wrong_options(how: dict[str, Any], message: str, folder: Path) -> None:
             assert caught.value.code == Status.INVALID_ARGUMENT
 
 
-@pytest.mark.parametrize("how", [{"exit_threshold": 0.5}, {"exit_from": 1}, {"min_depth": 2}, {"kv_policy": "full"}], ids=str)
+@pytest.mark.parametrize(
+    "how", [{"exit_threshold": 0.5}, {"exit_from": 1}, {"min_depth": 2}, {"kv_policy": "full"}], ids=str
+)
 def test_models_without_exits(how: dict[str, Any], lm: rally.Model) -> None:
     for call in (lambda: lm.forward([[1, 2]], **how), lambda: lm.generate([1, 2], 3, **how)):
         with pytest.raises(RallyError, match=next(iter(how))) as caught:
