@@ -272,6 +272,15 @@ typedef enum rally_kv_policy {
   RALLY_KV_PROPAGATED = 3   /* where recursions have layers of their own: what those that it skipped make of the state it left with */
 } rally_kv_policy;
 
+/* How one score comes from the outputs z of a rater, one per label. */
+typedef enum rally_score_rule {
+  RALLY_SCORE_NONE = 0,        /* none: the outputs are no probabilities either; and language models */
+  RALLY_SCORE_LOGIT = 1,       /* z of one label */
+  RALLY_SCORE_EXPECTATION = 2, /* the sum of value times softmax(z), with a value for each label */
+  RALLY_SCORE_SOFTMAX = 3,     /* softmax(z) of one label */
+  RALLY_SCORE_SIGMOID = 4      /* sigmoid(z) of one label */
+} rally_score_rule;
+
 /* What a model is. */
 typedef struct rally_model_info {
   size_t struct_size;
@@ -298,12 +307,19 @@ typedef struct rally_model_info {
   rally_exit exit;                /* how tokens leave a looped model early */
   rally_kv_policy kv_policy;      /* the file's own; RALLY_KV_DEFAULT (default) without exits */
   double exit_threshold;          /* the file's own; -1 (default) without exits */
+  int32_t num_labels;             /* outputs of a rater; 0 for language models */
+  rally_score_rule score_rule;
+  int32_t has_score;              /* 0 or 1: whether the rule makes one score of the outputs, which rally_rate gives */
+  int32_t score_index;            /* the label whose output is the score; -1: none, or all of them */
 } rally_model_info;
 
 void rally_model_info_init(rally_model_info *info, size_t size);
 
 /* Fills `info`, which must have been initialised. Any thread. */
 rally_status rally_model_get_info(const rally_model *model, rally_model_info *info, rally_error *error);
+
+/* The name of a rater's output, from 0 on; NULL where there is none. Lives as long as the model is open. Any thread. */
+const char *rally_model_label(const rally_model *model, size_t index);
 
 /* Number of metadata pairs, 0 for a closed handle. Any thread. */
 size_t rally_model_metadata_count(const rally_model *model);
@@ -503,16 +519,35 @@ typedef struct rally_rate_options {
   size_t struct_size;
   rally_switch squash;    /* RALLY_DEFAULT (default) is OFF: the raw score, which ranks without ties. ON: as the file says */
   double timeout_seconds; /* 0 (default): none */
+  rally_switch probabilities; /* rally_rate_outputs; RALLY_DEFAULT (default) is OFF: the outputs as they are.
+                               * ON: as the score rule makes them */
+  rally_switch normalize;     /* rally_pooled; RALLY_DEFAULT (default) is OFF: the states as they are. ON: each divided by its
+                               * length */
 } rally_rate_options;
 
 void rally_rate_options_init(rally_rate_options *options, size_t size);
 
 /*
  * Scores rows with a rater. Higher is better; the scale is the rater's own, so compare within one rater only.
- * tokens, row_offsets, row_count: as in rally_run. scores: [row_count] f32. Errors and thread as rally_run.
+ * tokens, row_offsets, row_count: as in rally_run. scores: [row_count] f32. Errors and thread as rally_run;
+ * RALLY_UNSUPPORTED, naming the labels, where a rater has several outputs and no rule that makes one score of them.
  */
 rally_status rally_rate(rally_runner *runner, const int32_t *tokens, const size_t *row_offsets, size_t row_count,
                         const rally_rate_options *options, float *scores, rally_error *error);
+
+/*
+ * All outputs of a rater. outputs: [row_count, num_labels] f32, row-major, in the order of rally_model_label.
+ * Errors and thread as rally_run; RALLY_UNSUPPORTED for probabilities where the score rule makes none.
+ */
+rally_status rally_rate_outputs(rally_runner *runner, const int32_t *tokens, const size_t *row_offsets, size_t row_count,
+                                const rally_rate_options *options, float *outputs, rally_error *error);
+
+/*
+ * What a rater's head sees of each row, its state after pooling and the final norm: an embedding, on which a head of one's own
+ * can be trained. states: [row_count, hidden_size] f32, row-major. Errors and thread as rally_run.
+ */
+rally_status rally_pooled(rally_runner *runner, const int32_t *tokens, const size_t *row_offsets, size_t row_count,
+                          const rally_rate_options *options, float *states, rally_error *error);
 
 /* ------------------------------------------------------------------------------------------------------------------------
  * Documents: rows that may be longer than the rater's longest row, scored window by window
@@ -522,16 +557,41 @@ rally_status rally_rate(rally_runner *runner, const int32_t *tokens, const size_
  * the tokenizer puts first (add_bos of the file), or ends with the one that it puts last, has it in every window and outside of
  * what the stride counts: every window is what the rater would get if it stood alone. A document that fits one window is one
  * row, as it is, and its mean is the very score of rally_rate.
+ *
+ * A rater's file may say that less of a document is read, as its makers do it, and what its windows make together; the options
+ * here come before the file. Tokens are chosen when a document is rated, characters when it is encoded: rally_encode_document.
  * --------------------------------------------------------------------------------------------------------------------- */
+
+/* Which part of a document is read. */
+typedef enum rally_reading {
+  RALLY_READING_DEFAULT = 0, /* what the file says, or all windows */
+  RALLY_READING_WINDOWS = 1, /* all of it, window after window */
+  RALLY_READING_FIRST = 2,   /* one window, of its beginning */
+  RALLY_READING_MIDDLE = 3,  /* one window, of the beginning of what `characters` leaves around the middle */
+  RALLY_READING_ENDS = 4     /* the first window and the one that ends with the document; one where both would be the same */
+} rally_reading;
+
+/* What the windows' scores make together. */
+typedef enum rally_join {
+  RALLY_JOIN_DEFAULT = 0, /* what the file says, or the mean */
+  RALLY_JOIN_MEAN = 1,    /* weighted by the windows' tokens */
+  RALLY_JOIN_MAX = 2,
+  RALLY_JOIN_MIN = 3
+} rally_join;
 
 /* How documents are cut into windows and scored. */
 typedef struct rally_document_options {
   size_t struct_size;
-  size_t window_tokens;   /* of a window, those that the tokenizer adds included; 0 (default): the rater's longest row */
+  size_t window_tokens;   /* of a window, with those that the tokenizer adds; 0 (default): as the file says, or the longest row */
   size_t stride_tokens;   /* 0 (default): one window after the other; where it exceeds the window, some tokens are in no window */
   size_t max_windows;     /* of a document; 0 (default): all */
   rally_switch squash;    /* RALLY_DEFAULT (default): as in rally_rate_options, window by window */
   double timeout_seconds; /* 0 (default): none */
+  rally_reading reading;  /* RALLY_READING_DEFAULT (default); but for windows, stride_tokens and max_windows must be 0 */
+  rally_join join;        /* RALLY_JOIN_DEFAULT (default) */
+  size_t characters;      /* rally_encode_document: Unicode scalars that are read of the beginning, to both sides of the middle, or
+                           * of each end; 0 (default): as the file says, or all */
+  rally_switch parse_special; /* rally_encode_document; RALLY_DEFAULT (default) is OFF: "[SEP]" in a text is these characters */
 } rally_document_options;
 
 void rally_document_options_init(rally_document_options *options, size_t size);
@@ -545,9 +605,25 @@ typedef struct rally_document_scores {
   float *window_scores;   /* [window_capacity] of every window, row after row */
   size_t window_capacity; /* at least window_offsets[row_count]; as many as there are tokens always suffice */
   size_t *window_offsets; /* [row_count + 1] what rally_document_windows gives */
+  float *score;           /* [row_count] what the join makes of the windows' scores: the document's score */
+  int32_t *int_score;     /* [row_count] that score within the file's bounds, rounded, ties to even; INT32_MIN without bounds */
+  float *outputs;         /* [row_count, num_labels] the join of the outputs, label by label, as probabilities where the score rule
+                           * makes some */
 } rally_document_scores;
 
 void rally_document_scores_init(rally_document_scores *scores, size_t size);
+
+/*
+ * Encodes a text as a document to be rated: what the reading leaves of its characters, with what the tokenizer adds, and with
+ * special tokens in the text as the characters that they are written with. Characters are Unicode scalars; of n of them and a
+ * count c: RALLY_READING_FIRST takes the first c; RALLY_READING_MIDDLE those from max(0, m - c) to min(m + c, n), m = n / 2 rounded
+ * down; RALLY_READING_ENDS the first c and the last c, put together, where n > 2 c. options, tokens, capacity, token_count as in
+ * rally_encode. Errors: RALLY_WRONG_KIND, RALLY_INVALID_ARGUMENT, RALLY_BUFFER_TOO_SMALL, RALLY_UNSUPPORTED without a tokenizer.
+ * Any thread.
+ */
+rally_status rally_encode_document(const rally_model *model, const char *text, size_t length,
+                                   const rally_document_options *options, int32_t *tokens, size_t capacity,
+                                   size_t *token_count, rally_error *error);
 
 /*
  * Says how documents will be cut, without computing anything. window_offsets: [row_count + 1], from 0.
@@ -560,7 +636,8 @@ rally_status rally_document_windows(const rally_model *model, const int32_t *tok
 
 /*
  * Scores documents. The windows of all of them run together, without padding; progress counts their tokens.
- * Errors: those of rally_document_windows and rally_rate; RALLY_BUFFER_TOO_SMALL for window_capacity. One caller.
+ * Errors: those of rally_document_windows and rally_rate; RALLY_BUFFER_TOO_SMALL for window_capacity. Where a rater's outputs make
+ * no score, coverage, window_offsets and outputs alone may be asked for. One caller.
  */
 rally_status rally_rate_documents(rally_runner *runner, const int32_t *tokens, const size_t *row_offsets, size_t row_count,
                                   const rally_document_options *options, const rally_document_scores *scores,

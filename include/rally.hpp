@@ -310,6 +310,13 @@ class Model {
     return same != 0;
   }
 
+  /* The names of a rater's outputs; none for a language model. */
+  std::vector<std::string> labels() const {
+    std::vector<std::string> names;
+    while (const char *name = rally_model_label(get(), names.size())) names.emplace_back(name);
+    return names;
+  }
+
   std::vector<std::pair<std::string, std::string>> metadata() const {
     std::vector<std::pair<std::string, std::string>> pairs(rally_model_metadata_count(get()));
     for (size_t i = 0; i < pairs.size(); i++) {
@@ -344,6 +351,21 @@ class Model {
     const auto encode_into = [&](rally_error *error) {
       return rally_encode(get(), bytes, text.size(), &options, tokens.empty() ? nullptr : tokens.data(), tokens.size(), &count,
                           error);
+    };
+    detail::check(encode_into);
+    tokens.resize(count);
+    if (count) detail::check(encode_into);
+    return tokens;
+  }
+
+  /* A text as a document to be rated: what the reading leaves of its characters, special tokens in it being letters. */
+  std::vector<int32_t> encode_document(std::string_view text, const rally_document_options &options = document_options()) const {
+    std::vector<int32_t> tokens;
+    size_t count = 0;
+    const char *bytes = text.empty() ? "" : text.data();
+    const auto encode_into = [&](rally_error *error) {
+      return rally_encode_document(get(), bytes, text.size(), &options, tokens.empty() ? nullptr : tokens.data(), tokens.size(),
+                                   &count, error);
     };
     detail::check(encode_into);
     tokens.resize(count);
@@ -601,6 +623,9 @@ struct DocumentScores {
   std::vector<float> coverage; /* [documents] share of the tokens that were in a window */
   std::vector<float> windows;
   std::vector<size_t> offsets; /* [documents + 1] */
+  std::vector<float> score;    /* [documents] what the reading makes of the windows; as mean, minimum and windows empty where the
+                                * rater's outputs make no score */
+  std::vector<float> outputs;  /* [documents, labels] the same of each output; empty for a rater of one */
 };
 
 /* What a teacher and a student's base predict along rows, in nats, one number each per row. */
@@ -674,20 +699,42 @@ class Runner {
     return scores;
   }
 
+  /* All outputs of each row, [rows, labels], in the order of Model::labels. */
+  std::vector<float> rate_outputs(const Rows &rows, const rally_rate_options &options = rate_options()) {
+    std::vector<float> outputs(rows.count() * static_cast<size_t>(info_.num_labels));
+    watch_->check([&](rally_error *error) {
+      return rally_rate_outputs(handle_.get(), rows.tokens(), rows.offsets(), rows.count(), &options, outputs.data(), error);
+    });
+    return outputs;
+  }
+
+  /* What the head sees of each row, [rows, hidden_size]: an embedding. */
+  std::vector<float> pooled(const Rows &rows, const rally_rate_options &options = rate_options()) {
+    std::vector<float> states(rows.count() * static_cast<size_t>(info_.hidden_size));
+    watch_->check([&](rally_error *error) {
+      return rally_pooled(handle_.get(), rows.tokens(), rows.offsets(), rows.count(), &options, states.data(), error);
+    });
+    return states;
+  }
+
   /* Scores documents of any length, window by window. */
   DocumentScores rate_documents(const Rows &rows, const rally_document_options &options = document_options()) {
     DocumentScores result;
     auto scores = detail::initialised<rally_document_scores, rally_document_scores_init>();
-    scores.mean = room(result.mean, rows.count());
-    scores.minimum = room(result.minimum, rows.count());
     scores.coverage = room(result.coverage, rows.count());
     scores.window_offsets = room(result.offsets, rows.count() + 1);
-    scores.window_capacity = rows.token_count(); /* there are no more windows than tokens */
-    scores.window_scores = room(result.windows, scores.window_capacity);
+    if (info_.num_labels > 1) scores.outputs = room(result.outputs, rows.count() * static_cast<size_t>(info_.num_labels));
+    if (info_.has_score || info_.num_labels <= 1) {
+      scores.mean = room(result.mean, rows.count());
+      scores.minimum = room(result.minimum, rows.count());
+      scores.score = room(result.score, rows.count());
+      scores.window_capacity = rows.token_count(); /* there are no more windows than tokens */
+      scores.window_scores = room(result.windows, scores.window_capacity);
+    }
     watch_->check([&](rally_error *error) {
       return rally_rate_documents(handle_.get(), rows.tokens(), rows.offsets(), rows.count(), &options, &scores, error);
     });
-    result.windows.resize(result.offsets.back());
+    if (!result.windows.empty()) result.windows.resize(result.offsets.back());
     return result;
   }
 

@@ -52,6 +52,11 @@ extension ForwardPass {
     // Rows that store keys come first; the others need queries only.
     let storing = 0..<workspace.rows.storingCount(layout, place)
     let reading = storing.count..<input.rowCount
+    if let tables = layer.distances {
+      try project(input, layer.attentionInput, into: qkv)
+      attendToDistances(qkv, tables, into: attended)
+      return try project(attended, layer.attentionOutput, into: output)
+    }
     let queries = layer.attentionInput.matrix.sources[0]
     try project(input.rows(storing), layer.attentionInput, into: qkv.rows(storing))
     try project(input.rows(reading), layer.attentionInput, outputs: queries, into: qkv.rows(reading))

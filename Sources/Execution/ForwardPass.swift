@@ -27,6 +27,8 @@ package final class ForwardPass {
   private let sharesBlock: Bool
   /// Rotations of all positions so far reserved, one for each table; empty without RoPE.
   private(set) var ropeTables: [RopeTable] = []
+  /// Of the rows so far reserved; nil without attention to distances.
+  private(set) var distances: DistanceAttention?
   private var leaverCount = 0
 
   /// What one item brought out of the model.
@@ -71,6 +73,10 @@ package final class ForwardPass {
     flight.reserve(rowCount)
     depths.reserveCapacity(rowCount)
     departures.reserveCapacity(rowCount)
+    if case .disentangled(let buckets) = description.positions, positionCount > distances?.tokenCount ?? 0 {
+      distances = try DistanceAttention(
+        buckets, headWidth: description.headWidth, tokenCount: positionCount, workerCount: workers.threadCount)
+    }
     guard case .rope(let tables) = description.positions, positionCount > ropeTables.first?.positionCount ?? 0
     else { return }
     var longer: [RopeTable] = []

@@ -3,13 +3,14 @@ import Kernels
 package import Models
 package import Tensors
 
-/// From the residual stream of whole rows to one raw score per row.
+/// From the residual stream of whole rows to the outputs of each row.
 package final class RaterHead {
   private let forward: ForwardPass
   private let rater: ModelDescription.Rater
   private let weights: RaterHeadWeights
   private let pooled: FloatStorage  // [D]
   private let hidden: FloatStorage  // [M], of an MLP head
+  private let outputs: FloatStorage  // [n]
 
   /// - Throws: `outOfMemory`.
   package init(
@@ -20,25 +21,45 @@ package final class RaterHead {
     self.weights = weights
     pooled = try FloatStorage(count: forward.description.hiddenSize)
     hidden = try FloatStorage(count: weights.hidden?.matrix.outputs ?? 0)
+    outputs = try FloatStorage(count: rater.outputCount)
   }
 
-  /// The score of the row whose stream is `stream` [T, D], which is overwritten.
-  /// - Throws: `outOfMemory`.
-  package func score(_ stream: FloatRows) throws(RallyError) -> Float {
+  /// What the head sees of a row, after pooling and the final norm, [1, D]. Valid until the next call.
+  ///
+  /// - Parameters:
+  ///   - stream: of the row, [T, D]; overwritten.
+  ///   - tokens: its ids, [T].
+  package func pool(_ stream: FloatRows, tokens: ArraySlice<Int32>) -> FloatRows {
     let norm = forward.weights.finalNorm
     if let norm, rater.finalNorm == .tokens { forward.normalize(stream, norm, into: stream) }
-    var vector = pool(stream)
+    let vector = reduce(stream, tokens)
     if let norm, rater.finalNorm == .pooled { forward.normalize(vector, norm, into: vector) }
-    if let projection = weights.hidden, case .mlp(let activation) = rater.head {
-      let inner = hidden.rows(1, width: hidden.count)
-      try forward.project(vector, projection, into: inner)
-      unsafe Activation(activation).apply(inner.base, stride: inner.stride, rows: 1, width: inner.width)
-      vector = inner
-    }
-    return unsafe Rows.dot(vector.base, weights.output.base, count: vector.width) + weights.bias
+    return vector
   }
 
-  private func pool(_ stream: FloatRows) -> FloatRows {
+  /// The outputs z of a pooled row, [1, n]. Valid until the next call.
+  /// - Throws: `outOfMemory`.
+  package func callAsFunction(_ pooled: FloatRows) throws(RallyError) -> FloatRows {
+    let inner = try innerState(pooled)
+    let result = outputs.rows(1, width: outputs.count)
+    for output in 0..<result.width {
+      let weight = unsafe weights.output.base + output * inner.width
+      unsafe result.base[output] = Rows.dot(inner.base, weight, count: inner.width) + weights.bias.base[output]
+    }
+    return result
+  }
+
+  /// What the last linear map reads, [1, D] or [1, M].
+  private func innerState(_ pooled: FloatRows) throws(RallyError) -> FloatRows {
+    guard let projection = weights.hidden, case .mlp(let activation) = rater.head else { return pooled }
+    let inner = hidden.rows(1, width: hidden.count)
+    try forward.project(pooled, projection, into: inner)
+    unsafe Activation(activation).apply(inner.base, stride: inner.stride, rows: 1, width: inner.width)
+    if let norm = weights.norm { forward.normalize(inner, norm, into: inner) }
+    return inner
+  }
+
+  private func reduce(_ stream: FloatRows, _ tokens: ArraySlice<Int32>) -> FloatRows {
     let result = pooled.rows(1, width: stream.width)
     switch rater.pooling {
     case .mean:
@@ -47,21 +68,15 @@ package final class RaterHead {
     case .first:
       unsafe result.base.update(from: stream.base, count: stream.width)
     case .last:
-      unsafe result.base.update(from: stream.pointer(row: stream.rowCount - 1), count: stream.width)
+      unsafe result.base.update(from: stream.pointer(row: lastRow(tokens)), count: stream.width)
     }
     return result
   }
-}
 
-extension ModelDescription.Rater.Squash {
-  /// The squashed score, as the file says.
-  package func callAsFunction(_ score: Float) -> Float {
-    switch self {
-    case .none: score
-    case .sigmoid(let temperature): logistic(score / Float(temperature))
-    case .clamp(let temperature, let minimum, let maximum):
-      min(max(logistic(score / Float(temperature)), Float(minimum)), Float(maximum))
-    }
+  /// The last token's that is no padding; the first one where all are, as in `transformers`.
+  private func lastRow(_ tokens: ArraySlice<Int32>) -> Int {
+    guard let pad = rater.padToken else { return tokens.count - 1 }
+    return (tokens.lastIndex { $0 != pad } ?? tokens.startIndex) - tokens.startIndex
   }
 }
 

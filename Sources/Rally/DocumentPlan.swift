@@ -1,14 +1,27 @@
 import Curation
+public import Models
 import Tensors
 
 /// How documents are cut into windows that a rater's row has room for.
 public struct DocumentOptions: Sendable {
-  /// Tokens of a window, those that the tokenizer adds included; nil for the rater's longest row.
+  /// Which part of a document is read, and what its windows make together; nil for what the file says.
+  public var reading: Reading?
+  public var join: Join?
+  /// Tokens of a window, those that the tokenizer adds included; nil for what the file says, or the rater's longest row.
   public var windowTokenCount: Int?
   /// Tokens from the beginning of a window to that of the next; nil for windows one behind the other.
   public var stride: Int?
   /// Windows of a document at most, spread evenly over it; nil for all.
   public var maximumWindowCount: Int?
+
+  /// `Model.encodeDocument`: Unicode scalars that are read of the beginning, to both sides of the middle, or of each end; nil for
+  /// what the file says.
+  public var characterCount: Int?
+  /// `Model.encodeDocument`: reads special tokens in a text as such; else they are the characters that they are written with.
+  public var parsesSpecialTokens = false
+
+  public typealias Reading = ModelDescription.Rater.Reading.Part
+  public typealias Join = ModelDescription.Rater.Reading.Join
 
   public init() {}
 }
@@ -23,6 +36,7 @@ public struct DocumentPlan: Sendable {
   /// Windows of document i are `windowOffsets[i] ..< windowOffsets[i + 1]`; [documents + 1], from 0.
   public let windowOffsets: [Int]
   private let cuts: [DocumentCut]
+  private let join: DocumentOptions.Join
 
   /// A gigabyte of ids, which is days of work for a small processor.
   private static let tokenLimit = 1 << 28
@@ -30,14 +44,17 @@ public struct DocumentPlan: Sendable {
   /// - Throws: `invalidArgument` for options that fit no window; `limitExceeded` where the windows have more tokens than a
   ///   call takes.
   init(
-    _ documents: RowBatch, frame: TextFrame, contextLength: Int, options: DocumentOptions
+    _ documents: RowBatch, frame: TextFrame, contextLength: Int, reading: ModelDescription.Rater.Reading,
+    options: DocumentOptions
   ) throws(RallyError) {
-    let length = try options.windowLength(contextLength: contextLength, frame: frame)
-    try DocumentOptions.checkPositive(options.stride, "stride_tokens")
-    try DocumentOptions.checkPositive(options.maximumWindowCount, "max_windows")
+    let length = try options.windowLength(contextLength: contextLength, frame: frame, reading: reading)
+    let part = options.reading ?? reading.part
+    try options.checkWindows(part)
     self.documents = documents
+    join = options.join ?? reading.join
     cuts = (0..<documents.rowCount).map { row in
-      DocumentCut(documents.range(of: row), in: documents.tokens, frame: frame, length: length, options: options)
+      DocumentCut(
+        documents.range(of: row), in: documents.tokens, frame: frame, length: length, part: part, options: options)
     }
     windowOffsets = cuts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1.windows.count) }
     var tokenCount = 0
@@ -69,14 +86,20 @@ public struct DocumentPlan: Sendable {
     }
   }
 
-  /// What the scores of all windows say about each document.
-  func scores(_ windows: [Float]) -> DocumentScores {
+  /// What the scores of all windows, [windows], and their outputs, [windows, n], say about each document.
+  func scores(_ windows: [Float], outputs: [Float] = []) -> DocumentScores {
     var result = DocumentScores(windows: windows, windowOffsets: windowOffsets)
+    let outputCount = windows.isEmpty ? 0 : outputs.count / windows.count
     for (row, cut) in cuts.enumerated() {
-      let scores = windows[windowOffsets[row]..<windowOffsets[row + 1]]
-      result.mean.append(cut.mean(scores))
-      result.minimum.append(scores.reduce(Float.infinity) { $1 < $0 || $1.isNaN ? $1 : $0 })
+      let range = windowOffsets[row]..<windowOffsets[row + 1]
+      result.mean.append(cut.joined(windows[range], .mean))
+      result.minimum.append(cut.joined(windows[range], .min))
+      result.score.append(cut.joined(windows[range], join))
       result.coverage.append(cut.coverage)
+      for output in 0..<outputCount {
+        let column = range.map { outputs[$0 * outputCount + output] }
+        result.outputs.append(cut.joined(column[...], join))
+      }
     }
     return result
   }
@@ -88,6 +111,10 @@ public struct DocumentScores: Sendable {
   public internal(set) var mean: [Float] = []
   /// The lowest score of a window, [documents].
   public internal(set) var minimum: [Float] = []
+  /// What the reading policy makes of the windows: their mean, or the highest or lowest of them, [documents].
+  public internal(set) var score: [Float] = []
+  /// The same of each output, as probabilities where the rater's rule has some, [documents, n]; empty where not asked for.
+  public internal(set) var outputs: [Float] = []
   /// Share of the tokens that were in a window, [documents]; 1 exactly where all were.
   public internal(set) var coverage: [Float] = []
   /// Of every window, document after document.
@@ -115,9 +142,14 @@ private struct DocumentCut {
   let last: Int32?
   /// Of the text's first token among all tokens.
   let start: Int
+  /// Tokens of the text, whether they are read or not.
+  let tokenCount: Int
   let windows: DocumentWindows
 
-  init(_ range: Range<Int>, in tokens: [Int32], frame: TextFrame, length: Int, options: DocumentOptions) {
+  init(
+    _ range: Range<Int>, in tokens: [Int32], frame: TextFrame, length: Int, part: DocumentOptions.Reading,
+    options: DocumentOptions
+  ) {
     let hasFirst = frame.first != nil && tokens[range].first == frame.first
     let hasLast = frame.last != nil && range.count > (hasFirst ? 1 : 0) && tokens[range].last == frame.last
     first = hasFirst ? frame.first : nil
@@ -125,9 +157,18 @@ private struct DocumentCut {
     let frameCount = (hasFirst ? 1 : 0) + (hasLast ? 1 : 0)
     start = range.lowerBound + (hasFirst ? 1 : 0)
     let room = length - frameCount
-    windows = DocumentWindows(
-      tokenCount: range.count - frameCount, length: room, stride: options.stride ?? room,
-      limit: options.maximumWindowCount)
+    tokenCount = range.count - frameCount
+    windows =
+      switch part {
+      case .windows:
+        DocumentWindows(
+          tokenCount: tokenCount, length: room, stride: options.stride ?? room, limit: options.maximumWindowCount)
+      case .first, .middle:
+        DocumentWindows(tokenCount: min(tokenCount, room), length: room, stride: room)
+      case .ends:
+        // The second window begins where the last `room` tokens do.
+        DocumentWindows(tokenCount: tokenCount, length: room, stride: max(1, tokenCount - room))
+      }
   }
 
   /// Tokens of all windows if each were full.
@@ -139,8 +180,8 @@ private struct DocumentCut {
 
   var coverage: Float {
     let seen = windows.seenCount
-    guard seen < windows.tokenCount else { return 1 }
-    return min(Float(Double(seen) / Double(windows.tokenCount)), Float(1).nextDown)
+    guard seen < tokenCount else { return 1 }
+    return min(Float(Double(seen) / Double(tokenCount)), Float(1).nextDown)
   }
 
   func append(window index: Int, of tokens: [Int32], to result: inout [Int32]) {
@@ -150,8 +191,17 @@ private struct DocumentCut {
     if let last { result.append(last) }
   }
 
+  /// What the windows' values make; a NaN among them remains.
+  func joined(_ values: ArraySlice<Float>, _ join: DocumentOptions.Join) -> Float {
+    switch join {
+    case .mean: mean(values)
+    case .min: values.reduce(Float.infinity) { $0.isNaN || $0 <= $1 ? $0 : $1 }
+    case .max: values.reduce(-Float.infinity) { $0.isNaN || $0 >= $1 ? $0 : $1 }
+    }
+  }
+
   /// The very score where there is one window: its product with a token count is exact in double precision.
-  func mean(_ scores: ArraySlice<Float>) -> Float {
+  private func mean(_ scores: ArraySlice<Float>) -> Float {
     var sum = 0.0
     var weight = 0.0
     for (index, score) in scores.enumerated() {
@@ -164,9 +214,11 @@ private struct DocumentCut {
 }
 
 extension DocumentOptions {
-  fileprivate func windowLength(contextLength: Int, frame: TextFrame) throws(RallyError) -> Int {
+  fileprivate func windowLength(
+    contextLength: Int, frame: TextFrame, reading: ModelDescription.Rater.Reading
+  ) throws(RallyError) -> Int {
     let least = frame.tokenCount + 1
-    let length = windowTokenCount ?? contextLength
+    let length = windowTokenCount ?? reading.tokenCount ?? contextLength
     guard length >= least, length <= contextLength else {
       throw RallyError(
         .invalidArgument, "window_tokens", expected: "\(least) to \(contextLength), the rater's longest row",
@@ -175,7 +227,18 @@ extension DocumentOptions {
     return length
   }
 
-  fileprivate static func checkPositive(_ value: Int?, _ name: String) throws(RallyError) {
+  /// - Throws: `invalidArgument` for numbers below 1, and for those of windows where a document is not read in windows.
+  fileprivate func checkWindows(_ part: Reading) throws(RallyError) {
+    for (value, name) in [(stride, "stride_tokens"), (maximumWindowCount, "max_windows")] {
+      try Self.checkPositive(value, name)
+      guard let value, part != .windows else { continue }
+      throw RallyError(
+        .invalidArgument, name, expected: "0 where the reading is \(part.rawValue)", found: "\(value)",
+        remedy: "ask for the reading windows")
+    }
+  }
+
+  private static func checkPositive(_ value: Int?, _ name: String) throws(RallyError) {
     guard let value, value < 1 else { return }
     throw RallyError(.invalidArgument, name, expected: "1 or more", found: "\(value)")
   }

@@ -26,7 +26,7 @@ extension Model {
     try reading.check()
     return ScoreLabel(
       fingerprint: try scoreFingerprint(squashes: squashes), isPerplexity: info.kind == .languageModel, reading: reading,
-      contextLength: info.contextLength)
+      contextLength: info.reading?.tokenCount ?? info.contextLength)
   }
 
   /// SHA-256 over the digests of the file and of its external data files, in the order they are first named.

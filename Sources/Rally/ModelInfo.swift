@@ -40,6 +40,16 @@ public struct ModelInfo: Sendable {
 
   /// How tokens leave a looped model before its last recursion; nil for models without such a rule.
   public let exit: ModelDescription.Exit?
+  /// Names of a rater's outputs, [n]; empty for language models.
+  public let labels: [String]
+  /// The score rule makes probabilities of a rater's outputs.
+  public let hasProbabilities: Bool
+  /// How one score comes from them; nil for language models.
+  public let scoreRule: ModelDescription.Rater.ScoreRule?
+  /// Bounds of the score that is reported as a whole number, too; nil without.
+  public let integerScoreBounds: ClosedRange<Double>?
+  /// Which part of a document a rater reads; nil for language models.
+  public let reading: ModelDescription.Rater.Reading?
 
   /// Mean depth that the capacities stand for, or the file records; R where all tokens run all recursions.
   package let naturalDepth: Double
@@ -84,6 +94,11 @@ extension ModelInfo {
     endOfSequence = description.tokenizer?.endOfSequence
     endTokens = (endOfSequence.map { [$0] } ?? []) + description.furtherEndTokens
     hasTokenizer = description.tokenizer != nil
+    labels = description.rater?.labels ?? []
+    hasProbabilities = description.rater?.hasProbabilities ?? false
+    scoreRule = description.rater?.score
+    integerScoreBounds = description.rater?.integerScore
+    reading = description.rater?.reading
     parameterCount = file.parameterCount
     effectiveParameterCount = file.effectiveParameterCount
     weightByteCount = weights.byteCount

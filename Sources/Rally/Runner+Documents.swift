@@ -10,7 +10,9 @@ extension Model {
   ) throws(RallyError) -> DocumentPlan {
     try require(.rater, for: "rate_documents")
     try documents.check(vocabularySize: info.vocabularySize, contextLength: .max)
-    return try DocumentPlan(documents, frame: textFrame, contextLength: info.contextLength, options: options)
+    return try DocumentPlan(
+      documents, frame: textFrame, contextLength: info.contextLength, reading: description.rater?.reading ?? .init(),
+      options: options)
   }
 
   private var textFrame: TextFrame {
@@ -27,11 +29,25 @@ extension Runner {
   /// - Parameters:
   ///   - plan: of this runner's own model.
   ///   - squash: applies the file's squash to every window's score.
+  ///   - outputs: fills `DocumentScores.outputs`; the scores are NaN where the rater's outputs make none.
   ///   - timeout: seconds after which the call gives up; 0 for never.
   /// - Throws: as `rate`.
   public func rate(
-    _ plan: DocumentPlan, squash: Bool = false, timeout: Double = 0
+    _ plan: DocumentPlan, squash: Bool = false, outputs: Bool = false, timeout: Double = 0
   ) throws(RallyError) -> DocumentScores {
-    plan.scores(try rate(plan.windows, squash: squash, timeout: timeout))
+    let windows = try plan.windows
+    guard outputs, let rater = model.description.rater else {
+      return plan.scores(try rate(windows, squash: squash, timeout: timeout))
+    }
+    var scores = Array(repeating: Float.nan, count: windows.rowCount)
+    let values = try rows(windows, width: rater.outputCount, for: "rate_documents", timeout: timeout) {
+      (row, pooled, head) throws(RallyError) in
+      let outputs = try head(pooled)
+      rater.makeProbabilities(outputs)
+      let score = rater.score(outputs)
+      scores[row] = squash ? rater.squash(score) : score
+      return outputs
+    }
+    return plan.scores(scores, outputs: values)
   }
 }

@@ -30,7 +30,8 @@ public final class Runner {
   /// What calls of given sizes will take.
   public var memory: RunnerMemory {
     RunnerMemory(
-      description: model.description, layout: forward.layout, batchTokenCount: stepTokenCount)
+      description: model.description, layout: forward.layout, batchTokenCount: stepTokenCount,
+      threadCount: forward.workers.threadCount)
   }
 
   /// 2048 rows keep every product at the arithmetic's ceiling and a 360M model's workspace at 100 MB.

@@ -8,6 +8,7 @@ public struct RunnerMemory: Sendable {
   let description: ModelDescription
   let layout: CacheLayout
   let batchTokenCount: Int
+  let threadCount: Int
 
   /// Greatest number of bytes for rows of these lengths.
   ///
@@ -33,7 +34,10 @@ public struct RunnerMemory: Sendable {
     let blockFloats = Int128(2 * CacheLayout.entriesPerBlock * layout.entryWidth)
     let tileRows = min(max(stepCount, lengths.count), LanguageHead.tileRowCount)
     let headFloats = description.kind == .rater ? 0 : Int128(tileRows) * Int128(description.vocabularySize)
-    let floats = blocks * blockFloats + Int128(stepCount) * Int128(Workspace.floatCount(description)) + headFloats
+    let distanceFloats =
+      Int128(threadCount) * Int128(DistanceAttention.floatCount(description, tokenCount: lengths.max() ?? 0))
+    let rowFloats = Int128(stepCount) * Int128(Workspace.floatCount(description))
+    let floats = blocks * blockFloats + rowFloats + headFloats + distanceFloats
     guard let bytes = Int(exactly: floats * Int128(MemoryLayout<Float>.stride)) else {
       throw RallyError(.limitExceeded, "memory", expected: "a number of bytes below 2⁶³", found: "more")
     }

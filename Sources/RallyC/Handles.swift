@@ -11,11 +11,13 @@ final class ModelHandle: Sendable {
   let model: Model
   let metadata: [(key: CText, value: CText)]
   let tensorNames: [CText]
+  let labels: [CText]
 
   init(_ model: Model) {
     self.model = model
     metadata = model.metadata.map { (CText($0.key), CText($0.value)) }
     tensorNames = model.tensors.map { CText($0.name) }
+    labels = model.info.labels.map { CText($0) }
   }
 }
 

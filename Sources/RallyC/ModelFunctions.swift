@@ -74,6 +74,16 @@ public func rally_model_get_info(
 }
 
 @c @implementation
+public func rally_model_label(_ model: OpaquePointer?, _ index: Int) -> UnsafePointer<CChar>? {
+  do throws(RallyError) {
+    let model = try unsafe ModelHandle.table.object(model)
+    return model.labels.indices.contains(index) ? unsafe model.labels[index].pointer : nil
+  } catch {
+    return nil
+  }
+}
+
+@c @implementation
 public func rally_model_metadata_count(_ model: OpaquePointer?) -> Int {
   unsafe count(of: model) { $0.metadata.count }
 }
@@ -224,6 +234,9 @@ extension rally_model_info {
     effective_parameter_count = UInt64(info.effectiveParameterCount)
     weight_bytes = UInt64(info.weightByteCount)
     kv_bytes_per_token = UInt64(info.keyValueByteCountPerToken)
+    num_labels = Int32(clamping: info.labels.count)
+    (score_rule, score_index) = Self.score(info.scoreRule)
+    has_score = info.scoreRule?.makesScore == true ? 1 : 0
     guard let exit = info.exit else { return }
     self.exit =
       switch exit.rule {
@@ -232,5 +245,15 @@ extension rally_model_info {
       }
     kv_policy = rally_kv_policy(exit.keyValues)
     exit_threshold = exit.threshold
+  }
+
+  private static func score(_ rule: ModelDescription.Rater.ScoreRule?) -> (rally_score_rule, Int32) {
+    switch rule {
+    case .logit(let index): (RALLY_SCORE_LOGIT, Int32(clamping: index))
+    case .expectation: (RALLY_SCORE_EXPECTATION, -1)
+    case .softmax(let index): (RALLY_SCORE_SOFTMAX, index.map { Int32(clamping: $0) } ?? -1)
+    case .sigmoid(let index): (RALLY_SCORE_SIGMOID, index.map { Int32(clamping: $0) } ?? -1)
+    case nil, .some(.none): (RALLY_SCORE_NONE, -1)
+    }
   }
 }

@@ -65,25 +65,6 @@ public func rally_run(
   }
 }
 
-@c @implementation
-public func rally_rate(
-  _ runner: OpaquePointer?, _ tokens: UnsafePointer<Int32>?, _ rowOffsets: UnsafePointer<Int>?,
-  _ rowCount: Int, _ options: UnsafePointer<rally_rate_options>?, _ scores: UnsafeMutablePointer<Float>?,
-  _ error: UnsafeMutablePointer<rally_error>?
-) -> rally_status {
-  unsafe status(error) { () throws(RallyError) in
-    try unsafe RunnerHandle.table.object(runner).use { (runner) throws(RallyError) in
-      let read = try unsafe rally_rate_options.read(options, "options")
-      let squash = try read.squash.choice("squash") ?? false
-      let timeout = try seconds(read.timeout_seconds)
-      let result = try unsafe required(scores, "scores")
-      let batch = try unsafe rows(tokens, rowOffsets, rowCount)
-      let rated = try runner.rate(batch, squash: squash, timeout: timeout)
-      unsafe result.update(from: rated, count: rated.count)
-    }
-  }
-}
-
 // MARK: Conversions
 
 /// The caller's rows, checked as far as memory goes; the engine checks ids and lengths.

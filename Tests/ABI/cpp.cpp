@@ -300,6 +300,19 @@ static void test_rate(const rally::Model &model) {
   CHECK(documents.mean[0] == alone[0] && documents.windows[0] == alone[0] && documents.coverage[1] == 1);
   CHECK(documents.windows[2] == runner.rate(std::vector<int32_t>{3})[0]);
   CHECK(documents.minimum[1] == std::min(documents.windows[1], documents.windows[2]));
+  CHECK(documents.score == documents.mean && documents.outputs.empty());
+  options.reading = RALLY_READING_ENDS;
+  options.join = RALLY_JOIN_MAX;
+  const auto ends = runner.rate_documents(std::vector<int32_t>{1, 2, 3, 4, 5}, options);
+  CHECK(ends.windows.size() == 2 && ends.score[0] == std::max(ends.windows[0], alone[0]));
+
+  CHECK((model.labels() == std::vector<std::string>{"LABEL_0"}));
+  CHECK(runner.rate_outputs(std::vector<int32_t>{4, 5}) == alone);
+  CHECK(runner.pooled(std::vector<int32_t>{4, 5}).size() == static_cast<size_t>(model.info().hidden_size));
+  auto letters = rally::tokenizer_options();
+  letters.parse_special = RALLY_OFF;
+  const char *text = "a <|endoftext|> b";
+  CHECK(model.encode_document(text) == model.encode(text, letters) && model.encode_document(text) != model.encode(text));
 }
 
 static void test_exposure(const rally::Model &model) {

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import run
 
-from rally.modelfile import Rater, WordPiece, write_model
+from rally.modelfile import Rater, Reading, WordPiece, write_model
 from rally.modelfile.shapes import layer_dims
 from rally.modelfile.tensors import float_tensor
 
@@ -61,7 +61,8 @@ def write(path, model):
     shapes = {"embed_tokens.weight": (model.vocab_size, WIDTH), "embed_positions.weight": (LENGTH, WIDTH)}
     shapes |= {"embed_norm.weight": (WIDTH,), "embed_norm.bias": (WIDTH,)}
     shapes |= {f"block.0.{name}": dims for name, dims in layer_dims(model).items()}
-    shapes |= {"head.0.weight": (WIDTH, WIDTH), "head.0.bias": (WIDTH,), "head.1.weight": (1, WIDTH), "head.1.bias": (1,)}
+    shapes |= {"head.0.weight": (WIDTH, WIDTH), "head.0.bias": (WIDTH,), "head.1.weight": (model.num_labels, WIDTH)}
+    shapes |= {"head.1.bias": (model.num_labels,)}
     stream = np.random.default_rng(0)
     write_model(path, model, [float_tensor(name, stream.standard_normal(dims)) for name, dims in shapes.items()])
     return path
@@ -109,3 +110,79 @@ def test_another_tokenizer_is_refused(bert, tmp_path, rater):
     for other in (cased, rater):
         result = run("score", "-m", bert, "--also", other, stdin='{"text": "a"}')
         assert result.code != 0 and "with the tokenizer of 'tiny BERT'" in result.err
+
+
+LABELS = ("good", "bad", "ça va")
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("labelled")
+    rules = {"softmax": {"score": "softmax", "score_index": 1}, "apart": {"score": "softmax"}, "logits": {"score": "none"}}
+    rules["expected"] = {"score": "expectation", "int_score": (0.0, 1.0)}
+    return {name: write(folder / f"{name}.onnx", replace(MODEL, labels=LABELS, **rule)) for name, rule in rules.items()}
+
+
+def test_every_output_is_written(labelled):
+    (line,) = scored("-m", labelled["softmax"], texts=["the sea was calm"])
+    probabilities = [line[f"p_{label}"] for label in LABELS]
+    assert abs(sum(probabilities) - 1) < 1e-6
+    assert line["score"] == line["p_bad"] and line["label"] == LABELS[int(np.argmax(probabilities))]
+    assert list(line) == ["text", "score", "label", *(f"p_{label}" for label in LABELS), "token_count", "windows"]
+    (apart,) = scored("-m", labelled["apart"], texts=["the sea was calm"])
+    assert "score" not in apart and [apart[f"p_{label}"] for label in LABELS] == probabilities
+    (logits,) = scored("-m", labelled["logits"], texts=["the sea was calm"])
+    values = np.array([logits[f"logit_{label}"] for label in LABELS])
+    assert "score" not in logits and not any(key.startswith("p_") for key in logits)
+    assert np.allclose(np.exp(values) / np.exp(values).sum(), probabilities, atol=1e-6)
+    (expected,) = scored("-m", labelled["expected"], texts=["the sea was calm"])
+    assert abs(expected["score"] - np.dot(probabilities, range(3))) < 1e-6
+    assert expected["int_score"] == round(min(max(expected["score"], 0), 1))
+    both = ("-m", labelled["softmax"], "--also", labelled["apart"])
+    (line,) = scored(*both, texts=["the sea was calm"])
+    assert "score_apart" not in line and [line[f"p_{label}_apart"] for label in LABELS] == probabilities
+
+
+def test_without_a_score_nothing_is_ranked(labelled):
+    result = run("score", "-m", labelled["apart"], "--sort", stdin=json.dumps({"text": "the sea"}))
+    assert result.code != 0 and not result.lines
+    assert "good" in result.err and "--score" in result.err
+
+
+def test_special_tokens_in_texts_are_letters(bert):
+    letters, special = "the sea [SEP] calm", "the sea"
+    (line,) = scored("-m", bert, texts=[letters])
+    (parsed,) = scored("-m", bert, "--parse-special", texts=[letters])
+    assert line["token_count"] > parsed["token_count"]
+    assert line["score"] != parsed["score"]
+    assert scored("-m", bert, texts=[special])[0]["score"] == scored("-m", bert, "--parse-special", texts=[special])[0]["score"]
+
+
+def test_what_is_read_is_said(bert, labelled, tmp_path):
+    text = "the sea was calm " * 20
+    (first,) = scored("-m", bert, "--reading", "first", texts=[text])
+    (cut,) = scored("-m", bert, "--reading", "first", "--characters", "17", texts=[text])
+    assert first["windows"] == 1 and scored("-m", bert, texts=[text])[0]["windows"] > 1
+    assert cut["score"] == scored("-m", bert, texts=[text[:17]])[0]["score"]
+    (middle,) = scored("-m", bert, "--reading", "middle", "--characters", "8", texts=[text])
+    half = len(text) // 2
+    assert middle["score"] == scored("-m", bert, texts=[text[half - 8 : half + 8]])[0]["score"]
+    (ends,) = scored("-m", bert, "--reading", "ends", "--join", "max", texts=[text])
+    (lowest,) = scored("-m", bert, "--reading", "ends", "--join", "min", texts=[text])
+    assert ends["windows"] == 2 and ends["score"] >= lowest["score"]
+    named = write(tmp_path / "named.onnx", replace(MODEL, reading=Reading("ends", join="max")))
+    assert scored("-m", named, texts=[text])[0]["score"] == ends["score"]
+    assert scored("-m", named, "--reading", "first", texts=[text])[0]["score"] == first["score"]
+    for wrong in (("--reading", "last"), ("--join", "sum"), ("--characters", "5"), ("--reading", "ends", "--stride", "2")):
+        result = run("score", "-m", bert, *wrong, stdin=json.dumps({"text": text}))
+        assert result.code != 0 and not result.lines, wrong
+
+
+def test_a_distribution_knows_how_texts_were_read(bert, tmp_path):
+    path = tmp_path / "scores.cdf"
+    texts = ["the sea", "calm", "a sea was calm."]
+    scored("-m", bert, "--reading", "first", "--save-cdf", path, texts=texts)
+    scored("-m", bert, "--reading", "first", "--cdf", path, texts=texts)
+    for other in ((), ("--reading", "first", "--parse-special"), ("--reading", "ends")):
+        result = run("score", "-m", bert, *other, "--cdf", path, stdin=json.dumps({"text": "the sea"}))
+        assert result.code != 0 and "part=first" in result.err, other

@@ -10,7 +10,7 @@ import Testing
     try ModelFile.open(path: folder.write("model.onnx", fixture.bytes))
   }
 
-  @Test(arguments: [ModelFixture.vanilla, .layered, .looped, .expert, .token, .rater, .withTokenizer, .withWordPiece])
+  @Test(arguments: [ModelFixture.vanilla, .layered, .looped, .expert, .token, .rater, .severalOutputs, .withTokenizer, .withWordPiece])
   func everyKindOpens(_ fixture: ModelFixture) throws {
     #expect(failure(fixture.bytes) == nil)
   }
@@ -80,6 +80,32 @@ import Testing
     #expect(file.description.norm.position == .post)
     #expect(file.scoreQuantiles == [-1, 0, 2])
     #expect(file.tensor(named: "head.0.weight")?.shape.extents == [3, 4])
+  }
+
+  @Test func descriptionOfSeveralOutputs() throws {
+    let file = try open(.severalOutputs)
+    let rater = try #require(file.description.rater)
+    #expect(rater.labels == ["a", "b c", "d"])
+    #expect(rater.score == .softmax(2))
+    #expect(rater.integerScore == 0...5)
+    #expect(rater.headHasNorm && rater.padToken == 0)
+    #expect(rater.reading.part == .ends && rater.reading.join == .max)
+    #expect(rater.reading.tokenCount == 12 && rater.reading.characterCount == 100)
+    #expect(file.tensor(named: "head.1.weight")?.shape.extents == [3, 3])
+    var plain = ModelFixture.rater
+    plain["format"] = "2"
+    #expect(try open(plain).description.rater == open(.rater).description.rater)
+  }
+
+  /// The keys of several outputs belong to format 2, and each of them to what it is about.
+  @Test(arguments: ["labels", "score", "score_index", "head_norm", "reading", "int_score"])
+  func keysOfTheNewerFormat(_ key: String) throws {
+    var older = ModelFixture.rater
+    older[key] = ModelFixture.severalOutputs[key]
+    #expect(failure(older.bytes)?.code == .unknownKey)
+    var other = ModelFixture.severalOutputs
+    other["score"] = "none"
+    #expect(failure(other.bytes)?.code == .unknownKey)
   }
 
   /// Pairs, values, types and names count; where data lies does not.

@@ -10,7 +10,7 @@ from . import select
 from ._library import instruction_set, version
 from .async_engine import AsyncEngine, AsyncEvents
 from .distribution import Distribution
-from .documents import DocumentScores
+from .documents import DocumentScores, Reading
 from .engine import Engine, EngineOptions
 from .errors import RallyError, Status
 from .events import Event, FinishReason
@@ -43,6 +43,7 @@ __all__ = [
     "Model",
     "ModelInfo",
     "RallyError",
+    "Reading",
     "Rows",
     "Sampling",
     "Scorer",

@@ -16,7 +16,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ._c.codes import Batching, Dtype, Exit, Kind, KvPolicy, Routing, Selection, Switch
+from ._c.codes import (
+    Batching,
+    Dtype,
+    Exit,
+    Join,
+    Kind,
+    KvPolicy,
+    Reading,
+    Routing,
+    ScoreRule,
+    Selection,
+    Switch,
+)
 from ._c.functions import FALLIBLE, PLAIN
 from ._c.structs import (
     STRUCTS,
@@ -40,6 +52,11 @@ def _by_name(codes: type[IntEnum]) -> dict[str, int]:
     return {code.name.lower(): int(code) for code in codes}
 
 
+def _by_default(codes: type[IntEnum]) -> dict[str | None, int]:
+    """The same with None for what the model file says."""
+    return {None if name == "default" else name: value for name, value in _by_name(codes).items()}
+
+
 DTYPES = _by_name(Dtype)
 DTYPE_NAMES = {value: name for name, value in DTYPES.items()}
 KIND_NAMES = {value: name for name, value in _by_name(Kind).items()}
@@ -50,6 +67,9 @@ KV_POLICIES: dict[str | None, int] = {
 }
 KV_POLICY_NAMES = {value: name for name, value in KV_POLICIES.items()}
 SELECTIONS = _by_name(Selection)
+SCORE_RULE_NAMES = {value: name for name, value in _by_name(ScoreRule).items()}
+READINGS = _by_default(Reading)
+JOINS = _by_default(Join)
 SWITCHES = {None: int(Switch.DEFAULT), False: int(Switch.OFF), True: int(Switch.ON)}
 BATCHINGS = _by_name(Batching)
 

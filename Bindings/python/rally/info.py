@@ -50,6 +50,18 @@ class ModelInfo:
     """What later tokens see of skipped recursions, as the file says; None without exits."""
     exit_threshold: float | None
     """The file's own; None without exits."""
+    num_labels: int
+    """Outputs of a rater; 0 for language models."""
+    score_rule: str
+    """How one score comes of them: "none", "logit", "expectation", "softmax" or "sigmoid"."""
+    has_score: bool
+    """Whether the rule makes one score, which `Model.rate` gives."""
+    score_index: int | None
+    """The label whose output is the score."""
+    labels: tuple[str, ...]
+    """Names of the outputs."""
+    int_score: tuple[float, float] | None
+    """Bounds of the score that is reported as a whole number, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,7 @@ class TensorInfo:
 def read_info(library: Library, model: int | None) -> ModelInfo:
     raw = library.new("rally_model_info")
     library.call("rally_model_get_info", model, byref(raw))
-    values = {name: getattr(raw, name) for name in ModelInfo.__dataclass_fields__}
+    values = {name: getattr(raw, name) for name in ModelInfo.__dataclass_fields__ if hasattr(raw, name)}
     values["kind"] = _library.KIND_NAMES[raw.kind]
     values["routing"] = _library.ROUTING_NAMES[raw.routing]
     values["dtype"] = _library.DTYPE_NAMES[raw.dtype]
@@ -73,7 +85,12 @@ def read_info(library: Library, model: int | None) -> ModelInfo:
     values["kv_policy"] = _library.KV_POLICY_NAMES[raw.kv_policy]
     values["exit_threshold"] = None if raw.exit_threshold < 0 else raw.exit_threshold
     values["has_tokenizer"] = bool(raw.has_tokenizer)
-    for name in ("bos_token_id", "eos_token_id"):
+    values["score_rule"] = _library.SCORE_RULE_NAMES[raw.score_rule]
+    values["has_score"] = bool(raw.has_score)
+    values["labels"] = tuple(_text(library.c.rally_model_label(model, index)) for index in range(raw.num_labels))
+    bounds = read_metadata(library, model).get("rally.int_score")
+    values["int_score"] = tuple(map(float, bounds.split(","))) if bounds else None
+    for name in ("bos_token_id", "eos_token_id", "score_index"):
         values[name] = None if values[name] < 0 else values[name]
     return ModelInfo(**values)
 

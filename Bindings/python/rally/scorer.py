@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .documents import DocumentScores
+from .documents import DocumentScores, Reading
 from .errors import RallyError, Status
 from .model import Model
 from .rows import Row, Rows
@@ -120,9 +120,13 @@ class Scorer:
         window: int | None = None,
         stride: int | None = None,
         max_windows: int | None = None,
+        *,
+        reading: Reading | str | None = None,
+        outputs: bool = False,
     ) -> DocumentScores:
         """Scores documents of any length, window by window; see `Model.rate_documents`."""
-        return self.model.rate_documents(rows, window, stride, max_windows, squash=self._squash)
+        how: dict[str, Any] = {"squash": self._squash, "reading": reading, "outputs": outputs}
+        return self.model.rate_documents(rows, window, stride, max_windows, **how)
 
     def rate_texts(self, texts: Sequence[str | bytes], truncate: bool = False) -> npt.NDArray[np.float32]:
         """Scores texts through the rater's own tokenizer.

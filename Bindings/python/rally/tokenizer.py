@@ -27,11 +27,13 @@ def options(library: Library, **switches: bool | None) -> Any:
     return raw
 
 
-def encode(library: Library, model: int | None, text: str | bytes, wishes: Any) -> Tokens:
+def encode(
+    library: Library, model: int | None, text: str | bytes, wishes: Any, function: str = "rally_encode"
+) -> Tokens:
     data = to_bytes(text)
 
     def fill(address: int | None, capacity: int, count: Any) -> None:
-        library.call("rally_encode", model, data, len(data), byref(wishes), address, capacity, count)
+        library.call(function, model, data, len(data), byref(wishes), address, capacity, count)
 
     return _filled(fill, len(data) + 8, np.int32)  # a token is at least one byte, but for bos, eos and prefix spaces
 

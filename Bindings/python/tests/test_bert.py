@@ -71,7 +71,16 @@ def test_text_in_score_out(text_path: Path, reference: Tokenizer) -> None:
     ids = [reference.encode(text).ids for text in texts]
     with rally.Model(text_path, dtype="f32") as model:
         assert [model.encode(text) for text in texts] == ids
-        assert np.abs(model.rate(texts) - berts.CASES[0].score(ids)).max() < TOLERANCE
+        assert np.abs(model.rate(ids) - berts.CASES[0].score(ids)).max() < TOLERANCE
+        reference.encode_special_tokens = True  # as letters, which is how text is rated
+        letters = [reference.encode(text).ids for text in texts]
+        reference.encode_special_tokens = False
+        assert letters[2] != ids[2]
+        assert [model.encode_document(text) for text in texts] == letters
+        assert np.abs(model.rate(texts) - berts.CASES[0].score(letters)).max() < TOLERANCE
+        assert np.array_equal(model.rate_documents(texts).score, model.rate(texts))
+        special = rally.Reading(parse_special=True)
+        assert np.array_equal(model.rate_documents(texts, reading=special).score, model.rate(ids))
 
 
 def test_windows_stand_alone(model: rally.Model, reference: Tokenizer) -> None:
@@ -130,7 +139,7 @@ def test_old_buffers_and_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({"model_type": "roberta"}, "roberta"),
+        ({"model_type": "electra"}, "electra"),
         ({"position_embedding_type": "relative_key"}, "relative_key"),
         ({"is_decoder": True}, "is_decoder"),
         ({"hidden_act": "mish"}, "mish"),
@@ -161,7 +170,7 @@ def test_heads_that_are_refused(tmp_path: Path) -> None:
     folder = berts.CASES[0].write(tmp_path / "checkpoint")
     state = load_file(folder / "model.safetensors")
     save_file(state | {"classifier.weight": torch.ones(3, 32)}, folder / "model.safetensors")
-    refused(folder, "one label")
+    refused(folder, "id2label")
     save_file({key: value for key, value in state.items() if "pooler" not in key}, folder / "model.safetensors")
     refused(folder, "pooling")
     save_file({key: value for key, value in state.items() if "classifier" not in key}, folder / "model.safetensors")

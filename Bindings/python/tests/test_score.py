@@ -238,7 +238,7 @@ def test_scores_that_are_no_numbers_are_rejected(
 
     def rate_documents(*arguments: Any) -> rally.DocumentScores:
         found = honest(*arguments)
-        found.mean[1] = np.nan
+        found.score[1] = np.nan
         return found
 
     monkeypatch.setattr(rally.Scorer, "rate_documents", rate_documents)

@@ -98,6 +98,23 @@ def test_raters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.isfinite(score).all()
 
 
+@pytest.mark.parametrize("shape", ["bert-base", "modernbert-base"])
+def test_raters_that_others_made(shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their shapes, narrower: what the engine says of a row that is longer than a window is what the graph says."""
+    small = replace(SHAPES[shape], vocab_size=100, hidden_size=48, head_dim=12, num_attention_heads=4)
+    small = replace(small, num_key_value_heads=4, intermediate_size=40, max_position_embeddings=300)
+    if small.rope_tables:
+        tables = tuple(replace(table, inv_freq=table.inv_freq[:6]) for table in small.rope_tables)
+        small = replace(small, rope_tables=tables)
+    monkeypatch.setitem(SHAPES, "small", small)
+    synthesize("small", tmp_path / "rater.onnx", quiet=True)
+    engine = onnxruntime.InferenceSession(tmp_path / "rater.onnx", providers=["CPUExecutionProvider"])
+    ids = np.random.default_rng(0).integers(0, 100, (1, 200))
+    (score,) = engine.run(["score"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+    with rally.Model(tmp_path / "rater.onnx", threads=2) as rater:
+        assert abs(rater.rate(ids)[0] - score[0]) <= 1e-5 * max(1.0, abs(score[0]))
+
+
 def test_positions_are_the_longest_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SHAPES, "small-rater", replace(SHAPES["rater-50m"], vocab_size=100, num_block_layers=1))
     synthesize("small-rater", tmp_path / "rater.onnx", positions=4000, quiet=True)

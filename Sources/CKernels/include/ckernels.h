@@ -84,6 +84,23 @@ void rk_attention(const float *q, size_t q_stride, float *out, size_t out_stride
                   const int32_t *firsts, const int32_t *lengths, const float *const *pages, size_t H, size_t G,
                   size_t K, size_t first_group, size_t group_count, float scale, float *scratch);
 
+/// Queries that `rk_disentangled` takes together.
+enum { rk_disentangled_tile = 16 };
+
+/// Floats of scratch that `rk_disentangled` needs for a row of T tokens whose distances fall into so many buckets.
+size_t rk_disentangled_scratch(size_t T, size_t K, size_t buckets);
+
+/// One head of DeBERTa's attention over a whole row, He et al. 2021 (arXiv 2006.03654, 2111.09543):
+/// out[i] = Σ_j softmax_j(scale · (q[i]·k[j] + q[i]·C[b] + k[j]·P[b])) · v[j], b = buckets[i − j + T − 1].
+///
+/// q, k, v [T, K], all with one stride; out [T, K] may alias none of them. C = key_distances and P = query_distances
+/// […, K], `distance_stride` floats from row to row; NULL: without that term. buckets [2T − 1], rows of C and P,
+/// never falling. scratch: `rk_disentangled_scratch` floats for buckets[2T − 2] − buckets[0] + 1 of them.
+/// A sum's order depends on T and K alone.
+void rk_disentangled(const float *q, const float *k, const float *v, size_t stride, size_t T, size_t K,
+                     const float *key_distances, const float *query_distances, size_t distance_stride,
+                     const int32_t *buckets, float scale, float *out, size_t out_stride, float *scratch);
+
 /// Writes key and value [G·K] of one token as entry `place` of a page.
 void rk_attention_store(float *page, size_t place, const float *key, const float *value, size_t G,
                         size_t K);

@@ -12,6 +12,10 @@ enum Bound {
   static let heads = 1 << 22
   /// F
   static let feedForward = 1 << 22
+  /// Rows of half a table of distances.
+  static let distances = 1 << 20
+  /// Outputs of a rater.
+  static let labels = 1 << 16
   /// Unrolled layers, and so each of their factors.
   static let layers = 1 << 16
   /// R: depths are kept in a byte.

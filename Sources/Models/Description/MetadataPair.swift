@@ -11,7 +11,7 @@ public struct MetadataPair: Sendable, Equatable {
 
 extension String {
   /// Fit for one line of an error: short, and without control characters, whatever the file says.
-  var quoted: String {
+  package var quoted: String {
     var result = ""
     for scalar in unicodeScalars.prefix(100) {
       let isControl = scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value)

@@ -40,7 +40,21 @@ extension ModelDescription {
     case rope([RotaryTable])
     /// A table `embed_positions.weight`.
     case learned
+    /// DeBERTa's: attention to distances, with tables in each layer; raters only.
+    case disentangled(Distances)
     case none
+  }
+
+  /// Attention to distances: a layer holds what its projections make of a table of them.
+  public struct Distances: Sendable, Equatable {
+    /// P: the tables have 2P rows.
+    public var bucketCount: Int
+    /// M, up to which distances share rows by their logarithm; 0 where each has its own.
+    public var longest: Int
+    /// Queries meet distances, `self_attn.pos_k` [2P, H·K]: "c2p".
+    public var meetQueries: Bool
+    /// Keys meet distances, `self_attn.pos_q` [2P, H·K]: "p2c".
+    public var meetKeys: Bool
   }
 
   public struct RotaryTable: Sendable, Equatable {

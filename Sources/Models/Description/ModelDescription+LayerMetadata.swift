@@ -31,12 +31,13 @@ extension ModelDescription.FeedForward {
 }
 
 extension ModelDescription.Positions {
-  private enum Name: String, CaseIterable { case rope, learned, none }
+  private enum Name: String, CaseIterable { case rope, learned, none, disentangled }
 
   init(_ reader: inout MetadataReader, headWidth: Int) throws(RallyError) {
     switch try reader.choice("positions", of: Name.self) {
     case .learned: self = .learned
     case .none: self = .none
+    case .disentangled: self = .disentangled(try .init(&reader))
     case .rope:
       guard headWidth % 2 == 0 else { throw reader.invalid("head_dim", "an even number with rope", "\(headWidth)") }
       self = .rope(try Self.tables(&reader))

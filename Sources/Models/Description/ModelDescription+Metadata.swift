@@ -47,10 +47,11 @@ extension ModelDescription {
       tiesEmbeddings = false
       layers = try Layers(rater: &reader)
       routing = .none
-      rater = try Rater(&reader)
+      rater = try Rater(&reader, vocabularySize: vocabularySize, contextLength: maximumTokenCount)
     }
     storedLayers = try Layer.list(&reader, count: layers.storedCount, norm: norm, positions: positions)
     try checkWindows(reader)
+    try checkDistances(reader)
   }
 
   private static func endTokens(

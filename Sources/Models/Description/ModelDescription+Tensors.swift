@@ -23,6 +23,11 @@ extension ModelDescription {
       list.append(.init(suffix: "self_attn.q_norm.weight", extents: [headWidth]))
       list.append(.init(suffix: "self_attn.k_norm.weight", extents: [headWidth]))
     }
+    if case .disentangled(let distances) = positions {
+      let extents = [2 * distances.bucketCount, queries]
+      if distances.meetQueries { list.append(.init(suffix: "self_attn.pos_k", extents: extents)) }
+      if distances.meetKeys { list.append(.init(suffix: "self_attn.pos_q", extents: extents)) }
+    }
     addLinear("self_attn.o_proj", width, queries, bias: biases.contains(.output))
     if norm.hasLayerNorms { addNorm("post_attention_layernorm") }
     if norm.hasBranchNorms { addNorm("post_attention_layernorm_2") }
@@ -66,9 +71,9 @@ extension ModelDescription {
       list.append(.init(name: "lm_head.weight", extents: [vocabularySize, hiddenSize]))
     }
     list += routerRequirements + loopRequirements
-    if rater?.head == .linear {
-      list.append(.init(name: "head.weight", extents: [1, hiddenSize]))
-      list.append(.init(name: "head.bias", extents: [1]))
+    if let rater, rater.head == .linear {
+      list.append(.init(name: "head.weight", extents: [rater.outputCount, hiddenSize]))
+      list.append(.init(name: "head.bias", extents: [rater.outputCount]))
     }
     return list
   }

@@ -172,54 +172,6 @@ extension ModelDescription {
     public var hasBias: Bool
   }
 
-  public struct Rater: Sendable, Equatable {
-    public enum FinalNorm: String, Sendable, CaseIterable {
-      case none
-      /// Before pooling.
-      case tokens
-      /// After it.
-      case pooled
-    }
-    public enum Pooling: String, Sendable, CaseIterable {
-      case mean
-      /// The first token.
-      case first = "cls"
-      case last
-    }
-    public enum HeadActivation: String, Sendable, CaseIterable {
-      case silu, gelu
-      case geluTanh = "gelu_tanh"
-      case relu, tanh
-    }
-    public enum Head: Sendable, Equatable {
-      case linear
-      case mlp(HeadActivation)
-    }
-    /// Never applied for ranking.
-    public enum Squash: Sendable, Equatable {
-      case none
-      /// sigmoid(z / temperature)
-      case sigmoid(temperature: Double)
-      /// The same, then held within the bounds.
-      case clamp(temperature: Double, minimum: Double, maximum: Double)
-    }
-    /// What one row was in training.
-    public enum Packing: String, Sendable, CaseIterable {
-      case document, packed
-    }
-    /// A norm follows the embeddings.
-    public var normalizesEmbeddings: Bool
-    public var finalNorm: FinalNorm
-    public var pooling: Pooling
-    public var head: Head
-    public var squash: Squash
-    public var packing: Packing
-    /// What made the scores, for people.
-    public var scoreProvenance: String
-    /// The recommended ρ, in [0, 1).
-    public var discardFraction: Double?
-  }
-
   public struct Tokenizer: Sendable, Equatable {
     public enum Kind: Sendable, Equatable {
       case bytePair(preTokenizer: TokenizerConfiguration.PreTokenizer, addsPrefixSpace: Bool)

@@ -18,8 +18,8 @@ extension TensorTable {
     }
     try readLayers("last", groups.last, into: &model, from: onnx, external: &external)
     try read(description.trailingRequirements, into: &model, from: onnx, external: &external)
-    if case .mlp = description.rater?.head {
-      try readHead(into: &model, from: onnx, external: &external)
+    if let rater = description.rater, rater.head != .linear {
+      try readHead(of: rater, into: &model, from: onnx, external: &external)
     }
   }
 
@@ -55,7 +55,7 @@ extension TensorTable {
 
   /// The width of the hidden layer is the file's own choice.
   private mutating func readHead(
-    into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
+    of rater: ModelDescription.Rater, into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
   ) throws(RallyError) {
     let width = model.description.hiddenSize
     let first = try matrix("head.0.weight", [nil, width], into: &model, from: onnx, external: &external)
@@ -64,12 +64,14 @@ extension TensorTable {
       throw RallyError(
         .invalidShape, "head.0.weight", expected: "1 to \(Bound.feedForward) rows", found: "\(inner)")
     }
-    try read(
-      [
-        .init(name: "head.0.bias", extents: [inner]),
-        .init(name: "head.1.weight", extents: [1, inner]),
-        .init(name: "head.1.bias", extents: [1]),
-      ], into: &model, from: onnx, external: &external)
+    var rest: [TensorRequirement] = [.init(name: "head.0.bias", extents: [inner])]
+    if rater.headHasNorm {
+      rest.append(.init(name: "head.norm.weight", extents: [inner]))
+      if model.description.norm.hasBias { rest.append(.init(name: "head.norm.bias", extents: [inner])) }
+    }
+    rest.append(.init(name: "head.1.weight", extents: [rater.outputCount, inner]))
+    rest.append(.init(name: "head.1.bias", extents: [rater.outputCount]))
+    try read(rest, into: &model, from: onnx, external: &external)
   }
 
   private mutating func read(

@@ -46,6 +46,9 @@ extension ModelWeights {
     for layer in first + block.joined() + last {
       add(layer.attentionInput.matrix)
       add(layer.attentionOutput.matrix)
+      for table in [layer.distances?.keys, layer.distances?.queries] {
+        count += (table?.count ?? 0) * MemoryLayout<Float>.stride
+      }
       add(layer.feedForwardInput.matrix)
       add(layer.feedForwardOutput.matrix)
     }
@@ -158,14 +161,14 @@ extension WeightLoader {
     switch rater.head {
     case .linear:
       return RaterHeadWeights(
-        hidden: nil, output: try vector("head.weight"), bias: try scalar("head.bias"))
+        hidden: nil, norm: nil, output: try vector("head.weight"), bias: try vector("head.bias"))
     case .mlp:
       return RaterHeadWeights(
-        hidden: try projection([("head.0", true)], dataType: .f32), output: try vector("head.1.weight"),
-        bias: try scalar("head.1.bias"))
+        hidden: try projection([("head.0", true)], dataType: .f32),
+        norm: rater.headHasNorm ? try norm("head.norm") : nil, output: try vector("head.1.weight"),
+        bias: try vector("head.1.bias"))
     }
   }
-
   private mutating func scalar(_ name: String) throws(RallyError) -> Float {
     try vector(name)[0]
   }

@@ -58,6 +58,8 @@ package struct LayerWeights: Sendable {
   package let attentionInput: Projection
   /// Gains [K] of the heads of q and of k.
   package let headNorms: (query: FloatStorage, key: FloatStorage)?
+  /// What the projections of keys and of queries make of distances, [2P, H·K] each; nil where there is none.
+  package let distances: (keys: FloatStorage?, queries: FloatStorage?)?
   /// [D, H·K].
   package let attentionOutput: Projection
   /// Before the feed-forward, or after its sum.
@@ -86,11 +88,14 @@ package struct ExitGate: Sendable {
   package let bias: Float
 }
 
-/// score = w · x + b, or w · act(W x + c) + b.
+/// z = W x + b, or W norm(act(V x + c)) + b.
 package struct RaterHeadWeights: Sendable {
-  /// [M, D] with bias, of an MLP head.
+  /// V [M, D] with bias, of an MLP head.
   package let hidden: Projection?
-  /// [D] or [M].
+  /// After the activation, where the head has one.
+  package let norm: NormWeights?
+  /// W [n, D] or [n, M], row-major.
   package let output: FloatStorage
-  package let bias: Float
+  /// b [n].
+  package let bias: FloatStorage
 }

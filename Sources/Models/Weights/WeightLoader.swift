@@ -41,11 +41,22 @@ struct WeightLoader {
       attentionInput: try projection(query + [("self_attn.v_proj", attention.contains(.value))], in: name),
       headNorms: description.attention.headNorm == .head
         ? (try gain("self_attn.q_norm", in: name), try gain("self_attn.k_norm", in: name)) : nil,
+      distances: try distances(in: name),
       attentionOutput: try projection([("self_attn.o_proj", attention.contains(.output))], in: name),
       postNorm: norms.hasLayerNorms ? try norm("post_attention_layernorm", in: name) : nil,
       postBranchNorm: norms.hasBranchNorms ? try norm("post_attention_layernorm_2", in: name) : nil,
       feedForwardInput: try projection(feedForward.isGated ? gate + up : up, in: name),
       feedForwardOutput: try projection([("mlp.down_proj", feedForward.biases.contains(.down))], in: name))
+  }
+
+  private mutating func distances(
+    in name: (String) -> String
+  ) throws(RallyError) -> (keys: FloatStorage?, queries: FloatStorage?)? {
+    guard case .disentangled(let distances) = description.positions else { return nil }
+    return (
+      distances.meetQueries ? try vector(name("self_attn.pos_k")) : nil,
+      distances.meetKeys ? try vector(name("self_attn.pos_q")) : nil
+    )
   }
 
   /// Gains of the norm of heads, [K].

@@ -52,6 +52,10 @@ func layoutLines() -> [String] {
     ("exit", \rally_model_info.exit),
     ("kv_policy", \rally_model_info.kv_policy),
     ("exit_threshold", \rally_model_info.exit_threshold),
+    ("num_labels", \rally_model_info.num_labels),
+    ("score_rule", \rally_model_info.score_rule),
+    ("has_score", \rally_model_info.has_score),
+    ("score_index", \rally_model_info.score_index),
   ] as [(String, PartialKeyPath<rally_model_info>)])
   unsafe lines += layout("rally_tensor_info", [
     ("struct_size", \rally_tensor_info.struct_size),
@@ -100,6 +104,8 @@ func layoutLines() -> [String] {
     ("struct_size", \rally_rate_options.struct_size),
     ("squash", \rally_rate_options.squash),
     ("timeout_seconds", \rally_rate_options.timeout_seconds),
+    ("probabilities", \rally_rate_options.probabilities),
+    ("normalize", \rally_rate_options.normalize),
   ] as [(String, PartialKeyPath<rally_rate_options>)])
   lines += layout("rally_document_options", [
     ("struct_size", \rally_document_options.struct_size),
@@ -108,6 +114,10 @@ func layoutLines() -> [String] {
     ("max_windows", \rally_document_options.max_windows),
     ("squash", \rally_document_options.squash),
     ("timeout_seconds", \rally_document_options.timeout_seconds),
+    ("reading", \rally_document_options.reading),
+    ("join", \rally_document_options.join),
+    ("characters", \rally_document_options.characters),
+    ("parse_special", \rally_document_options.parse_special),
   ] as [(String, PartialKeyPath<rally_document_options>)])
   unsafe lines += layout("rally_document_scores", [
     ("struct_size", \rally_document_scores.struct_size),
@@ -117,6 +127,9 @@ func layoutLines() -> [String] {
     ("window_scores", \rally_document_scores.window_scores),
     ("window_capacity", \rally_document_scores.window_capacity),
     ("window_offsets", \rally_document_scores.window_offsets),
+    ("score", \rally_document_scores.score),
+    ("int_score", \rally_document_scores.int_score),
+    ("outputs", \rally_document_scores.outputs),
   ] as [(String, PartialKeyPath<rally_document_scores>)])
   unsafe lines += layout("rally_label_options", [
     ("struct_size", \rally_label_options.struct_size),

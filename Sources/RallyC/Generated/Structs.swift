@@ -71,6 +71,8 @@ extension rally_rate_options: SizedStruct {
   static var defaults: Self {
     var value = Self()
     value.squash = RALLY_DEFAULT
+    value.probabilities = RALLY_DEFAULT
+    value.normalize = RALLY_DEFAULT
     return value
   }
   static var structName: String { "rally_rate_options" }
@@ -80,6 +82,7 @@ extension rally_document_options: SizedStruct {
   static var defaults: Self {
     var value = Self()
     value.squash = RALLY_DEFAULT
+    value.parse_special = RALLY_DEFAULT
     return value
   }
   static var structName: String { "rally_document_options" }

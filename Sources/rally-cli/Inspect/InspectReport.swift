@@ -107,6 +107,7 @@ enum InspectReport {
         }
       }.joined(separator: "; ")
     case .learned: "learned"
+    case .disentangled(let distances): "distances, \(distances.bucketCount) buckets to each side"
     case .none: "none"
     }
   }
@@ -148,10 +149,33 @@ enum InspectReport {
       }
     return [
       ("score", "\(rater.pooling.rawValue) pooling, \(head) head, squash \(squash)"),
+      ("outputs", outputs(rater)),
+      ("reading", reading(rater.reading)),
       ("rows", "a \(rater.packing.rawValue) each"),
       ("provenance", rater.scoreProvenance.isEmpty ? "not said" : rater.scoreProvenance.clipped(to: 100)),
       ("discard", rater.discardFraction.map { "the lowest \(decimal($0 * 100, 0)) %" } ?? "no recommendation"),
     ]
+  }
+
+  private static func outputs(_ rater: ModelDescription.Rater) -> String {
+    let labels = rater.labels.map { $0.clipped(to: 24) }.joined(separator: ", ").clipped(to: 200)
+    func label(_ index: Int?) -> String { index.map { " of \(rater.labels[$0].clipped(to: 24))" } ?? ", no score" }
+    let rule =
+      switch rater.score {
+      case .logit(let index): "score: logit\(label(index))"
+      case .softmax(let index): "softmax\(label(index))"
+      case .sigmoid(let index): "sigmoid\(label(index))"
+      case .expectation(let values): "score: expectation of \(values.map { setting($0) }.joined(separator: ", ").clipped(to: 80))"
+      case .none: "no score"
+      }
+    return "\(rater.outputCount) (\(labels)), \(rule)"
+  }
+
+  private static func reading(_ reading: ModelDescription.Rater.Reading) -> String {
+    let tokens = reading.tokenCount.map { "\($0) tokens" } ?? "the longest row"
+    let characters = reading.characterCount.map { ", \($0) characters" } ?? ""
+    let join = reading.part == .windows || reading.part == .ends ? ", \(reading.join.rawValue) of all" : ""
+    return "\(reading.part.rawValue) of \(tokens)\(characters)\(join)"
   }
 
   private static func memory(_ info: ModelInfo, _ needs: MemoryNeeds) -> String {

@@ -10,8 +10,10 @@ struct Document {
   var isScored = false
   /// What is written behind the scores.
   var additions: [(key: String, value: JSONValue)] = []
-  /// By each rater, in their order.
-  var scores: [Float] = []
+  /// By each rater, in their order; nil by one whose outputs make no score.
+  var scores: [Float?] = []
+  /// What raters say besides.
+  var details: [(key: String, value: JSONValue)] = []
   /// Of the first rater.
   var windowCount = 0
 
@@ -21,14 +23,15 @@ struct Document {
   }
 
   /// By the first rater.
-  var score: Float { scores.first ?? .nan }
+  var score: Float { (scores.first ?? nil) ?? .nan }
 
   /// The line with its scores.
   /// - Parameter fields: one name per rater.
   func json(fields: [String]) -> JSONValue {
     var object = object
     if !isScored {
-      for (field, score) in zip(fields, scores) { object.set(field, .float(score)) }
+      for case (let field, let score?) in zip(fields, scores) { object.set(field, .float(score)) }
+      for (key, value) in details { object.set(key, value) }
       object.set("token_count", .integer(tokens.count))
       object.set("windows", .integer(windowCount))
     }

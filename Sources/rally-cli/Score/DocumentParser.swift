@@ -14,9 +14,10 @@ struct ContentMembers {
 
 /// Makes a document of a line.
 struct DocumentParser {
-  /// nil: only lines of tokens can be scored.
-  let tokenizer: TextTokenizer?
-  let vocabularySize: Int
+  /// nil: lines have their scores already.
+  let model: Model?
+  /// How a rater reads texts; nil where no rater does.
+  let reading: DocumentOptions?
   /// The members with the text, and with the ids.
   var members = ContentMembers()
 
@@ -85,10 +86,13 @@ struct DocumentParser {
   }
 
   private func encode(_ text: [UInt8]) throws(LineError) -> [Int32] {
-    guard let tokenizer else {
+    guard let model, let tokenizer = model.tokenizer else {
       throw LineError(message: "the rater has no tokenizer; give \"tokens\", or convert it again with its tokenizer.json")
     }
-    do throws(RallyError) { return try tokenizer.encode(text) } catch { throw LineError(message: error.message) }
+    do throws(RallyError) {
+      guard let reading else { return try tokenizer.encode(text) }
+      return try model.encodeDocument(text, options: reading)
+    } catch { throw LineError(message: error.message) }
   }
 
   private func string(_ value: ArraySlice<UInt8>) throws(LineError) -> [UInt8] {
@@ -99,6 +103,7 @@ struct DocumentParser {
   }
 
   private func tokenList(_ value: ArraySlice<UInt8>) throws(LineError) -> [Int32] {
+    let vocabularySize = model?.info.vocabularySize ?? 0
     var scanner = JSONScanner(Array(value))
     var tokens: [Int32] = []
     do throws(JSONError) {

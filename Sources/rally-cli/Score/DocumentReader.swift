@@ -15,15 +15,21 @@ struct DocumentReader: ~Copyable {
   private let kind: LineKind
   /// Nil where nothing is rated.
   private let model: Model?
+  /// How a rater reads texts; nil where no rater does.
+  private let reading: DocumentOptions?
   /// The member that names a line; nil where lines need no names.
   private let id: String?
   private let members: ContentMembers
   private var lineNumber = 0
 
-  init(input: consuming TextInput, kind: LineKind, model: Model?, id: String?, members: ContentMembers = ContentMembers()) {
+  init(
+    input: consuming TextInput, kind: LineKind, model: Model?, reading: DocumentOptions? = nil, id: String?,
+    members: ContentMembers = ContentMembers()
+  ) {
     self.input = input
     self.kind = kind
     self.model = model
+    self.reading = reading
     self.id = id
     self.members = members
   }
@@ -49,8 +55,7 @@ struct DocumentReader: ~Copyable {
   }
 
   private func document(_ line: [UInt8]) throws(LineError) -> Document {
-    let parser = DocumentParser(
-      tokenizer: model?.tokenizer, vocabularySize: model?.info.vocabularySize ?? 0, members: members)
+    let parser = DocumentParser(model: model, reading: reading, members: members)
     var document =
       switch kind {
       case .text: try parser.plain(line)

@@ -1,8 +1,11 @@
+import JSON
 import Rally
 
 /// Collects documents and scores them together, by one rater or several over the same tokens.
 final class DocumentScorer {
   private let runners: [Runner]
+  /// What is put after the names of the members that each of them adds.
+  private let names: [String]
   private let squashes: Bool
   private let windows: DocumentOptions
   private let progress = ProgressLine("scoring")
@@ -19,8 +22,9 @@ final class DocumentScorer {
   /// Eight of the runner's steps: enough to keep its batches full, and few enough to see results soon.
   private static let batchTokenCount = 8 * Runner.defaultBatchTokenCount
 
-  init(runners: [Runner], squashes: Bool, windows: DocumentOptions) {
+  init(runners: [Runner], names: [String], squashes: Bool, windows: DocumentOptions) {
     self.runners = runners
+    self.names = names
     self.squashes = squashes
     self.windows = windows
     for runner in runners {
@@ -46,20 +50,38 @@ final class DocumentScorer {
       documents = []
       waitingTokenCount = 0
     }
-    for runner in runners { try score(by: runner) }
+    for (runner, name) in zip(runners, names) { try score(by: runner, name) }
     progress.clear()
     documentCount += documents.count
     tokenCount += waitingTokenCount
     return documents
   }
 
-  private func score(by runner: Runner) throws(CommandFailure) {
+  private func score(by runner: Runner, _ name: String) throws(CommandFailure) {
     let scores = try rate(by: runner)
+    let hasScore = runner.model.info.scoreRule?.makesScore == true
     for index in documents.indices {
-      documents[index].scores.append(scores.mean[index])
+      documents[index].scores.append(hasScore ? scores.score[index] : nil)
+      if let score = runner.model.integerScore(scores.score[index]) {
+        documents[index].details.append(("int_score\(name)", .integer(score)))
+      }
+      documents[index].details += outputs(of: runner.model.info, scores, document: index, name)
       guard runner === runners[0] else { continue }
       documents[index].windowCount = scores.windowOffsets[index + 1] - scores.windowOffsets[index]
     }
+  }
+
+  /// The label of the greatest output and all of them; nothing of a rater that has one.
+  private func outputs(
+    of info: ModelInfo, _ scores: DocumentScores, document: Int, _ name: String
+  ) -> [(key: String, value: JSONValue)] {
+    let count = info.labels.count
+    guard count > 1 else { return [] }
+    let values = scores.outputs[document * count..<(document + 1) * count]
+    let best = values.indices.reduce(values.startIndex) { values[$1] > values[$0] ? $1 : $0 } - values.startIndex
+    let prefix = info.hasProbabilities ? "p_" : "logit_"
+    return [("label\(name)", .string(info.labels[best]))]
+      + zip(info.labels, values).map { ("\(prefix)\($0)\(name)", .float($1)) }
   }
 
   private func rate(by runner: Runner) throws(CommandFailure) -> DocumentScores {
@@ -67,7 +89,7 @@ final class DocumentScorer {
     do throws(RallyError) {
       let plan = try runner.model.plan(RowBatch(documents.map(\.tokens)), options: windows)
       return try Interrupt.during(stop: { interruption.cancel() }) { () throws(RallyError) in
-        try runner.rate(plan, squash: squashes)
+        try runner.rate(plan, squash: squashes, outputs: runner.model.info.labels.count > 1)
       }
     } catch {
       progress.clear()

@@ -15,7 +15,12 @@ struct ScoreCommand: ParsableCommand {
       A line is answered before the next one is waited for, so that the command can be the other end of a pipe.
 
       A text longer than the rater's context is scored in windows of that length; its score is their mean, weighted by \
-      their tokens, and "windows" says how many there were. --window, --stride and --max-windows cut otherwise.
+      their tokens, and "windows" says how many there were. --window, --stride and --max-windows cut otherwise. A rater's \
+      file may say that less is read; --reading, --join and --characters come before it. "[SEP]" in a text is these five \
+      letters, unless --parse-special is given.
+
+      A rater of several outputs adds "label", the name of the greatest, and for each of them "p_LABEL", its probability, or \
+      "logit_LABEL" where the outputs are none; "score" is there where its file says which number that is.
 
       Several raters with one tokenizer score the same tokens: --also b.onnx adds a member "score_b".
 
@@ -77,8 +82,10 @@ struct ScoreCommand: ParsableCommand {
 
   func run() throws {
     let models = try raters()
+    try checkScore(models.first)
     let scorer = DocumentScorer(
-      runners: selection.scored ? [] : try models.map(computing.makeRunner), squashes: squash, windows: windows.options)
+      runners: selection.scored ? [] : try models.map(computing.makeRunner), names: names, squashes: squash,
+      windows: windows.options)
     var selected = try LineSelection(selection, label: label(models.first))
     let output = StandardOutput()
     var waiting: [Document] = []
@@ -86,7 +93,7 @@ struct ScoreCommand: ParsableCommand {
     scorer.byteCount = TextInput.size(of: files)
     for path in files.isEmpty ? [TextInput.standard] : files {
       var reader = DocumentReader(
-        input: try TextInput(path: path), kind: kind(of: path), model: models.first,
+        input: try TextInput(path: path), kind: kind(of: path), model: models.first, reading: windows.options,
         id: selection.accept == nil ? nil : selection.id, members: ContentMembers(text: text, tokens: tokens))
       leftOutCount += try score(&reader, scorer) { (documents) throws(CommandFailure) in
         try selected.see(documents)
@@ -99,6 +106,12 @@ struct ScoreCommand: ParsableCommand {
     let statistics = scorer.statistics(kept: selected.selects ? selected.keptCount : nil, leftOut: leftOutCount)
     StandardError.line(StandardError.style.dim(statistics))
     if leftOutCount > 0 { throw CommandFailure(.partial) }
+  }
+
+  /// What ranks or selects needs a score.
+  private func checkScore(_ model: Model?) throws(CommandFailure) {
+    guard let model, sort || selection.needsScores else { return }
+    do throws(RallyError) { try model.requireScore("score") } catch { throw CommandFailure(error) }
   }
 
   private func kind(of path: String) -> LineKind {
@@ -114,6 +127,7 @@ struct ScoreCommand: ParsableCommand {
     reading.windowTokenCount = windows.window
     reading.stride = windows.stride
     reading.maximumWindowCount = windows.maxWindows
+    reading.more = windows.label(model.info)
     do throws(RallyError) { return try model.scoreLabel(reading, squashes: squash) } catch { throw CommandFailure(error) }
   }
 
@@ -137,14 +151,17 @@ struct ScoreCommand: ParsableCommand {
     return models
   }
 
-  /// Names of the members that scores are written to: of the first rater, and of the others by their files.
-  private var fields: [String] {
-    [field]
+  /// What is put after the names of the members that a rater adds: nothing for the first, "_" and the file for others.
+  private var names: [String] {
+    [""]
       + also.map { path in
         let name = path.split(separator: "/").last ?? ""
-        return "\(field)_\(name.hasSuffix(".onnx") ? name.dropLast(5) : name)"
+        return "_\(name.hasSuffix(".onnx") ? name.dropLast(5) : name)"
       }
   }
+
+  /// Names of the members that scores are written to.
+  private var fields: [String] { names.map { field + $0 } }
 
   /// - Returns: the number of lines that were left out.
   private func score(
@@ -184,7 +201,7 @@ struct ScoreCommand: ParsableCommand {
     if json { return try write(sorted, to: output) }
     var table = Table([("rank", .right)] + fields.map { ($0, .right) } + [("tokens", .right), ("document", .left)])
     for (index, document) in sorted.enumerated() {
-      let scores = document.scores.map { decimal(Double($0), 4) }
+      let scores = document.scores.map { $0.map { decimal(Double($0), 4) } ?? "" }
       table.append(["\(index + 1)"] + scores + ["\(document.tokens.count)", document.label(width: 60)])
     }
     for line in table.lines(output.style) { try output.line(line) }

@@ -29,6 +29,8 @@ struct SelectionArguments: ParsableArguments {
   @Flag(help: "The lines have their scores already: nothing is rated.")
   var scored = false
 
+  var needsScores: Bool { keep != nil || accept != nil || weights || cdf != nil || saveCdf != nil }
+
   func validate() throws {
     if let keep, !(keep > 0 && keep <= 1) { throw ValidationError("--keep: expected a share in (0, 1], found \(keep)") }
     let given = [(keep != nil, "--keep"), (accept != nil, "--accept"), (weights, "--weights")].filter(\.0).map(\.1)

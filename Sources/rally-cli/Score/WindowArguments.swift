@@ -1,7 +1,7 @@
 import ArgumentParser
 import Rally
 
-/// How long texts are cut.
+/// Which parts of texts are read, and how long texts are cut.
 struct WindowArguments: ParsableArguments {
   @Option(help: ArgumentHelp("Tokens of a window. (default: the rater's context)", valueName: "tokens"))
   var window: Int?
@@ -12,17 +12,60 @@ struct WindowArguments: ParsableArguments {
   @Option(help: ArgumentHelp("Windows of a text at most, spread evenly over it. (default: all)", valueName: "count"))
   var maxWindows: Int?
 
+  @Option(
+    help: "Which part of a text is read: windows (all of it), first, middle or ends. (default: as the file says)",
+    transform: { try choice($0, "--reading") })
+  var reading: DocumentOptions.Reading?
+
+  @Option(
+    help: "What the windows of a text make: mean, max or min. (default: as the file says)",
+    transform: { try choice($0, "--join") })
+  var join: DocumentOptions.Join?
+
+  @Option(
+    help: ArgumentHelp(
+      "Characters that are read: of the beginning, to both sides of the middle, or of each end. (default: as the file says)",
+      valueName: "count"))
+  var characters: Int?
+
+  @Flag(help: "Special tokens in texts, such as [SEP], are read as such. Without it they are letters.")
+  var parseSpecial = false
+
   var options: DocumentOptions {
     var options = DocumentOptions()
+    options.reading = reading
+    options.join = join
+    options.characterCount = characters
+    options.parsesSpecialTokens = parseSpecial
     options.windowTokenCount = window
     options.stride = stride
     options.maximumWindowCount = maxWindows
     return options
   }
 
+  /// Pairs of a distribution's label that say how documents are read otherwise than the file says; empty without any.
+  func label(_ info: ModelInfo) -> String {
+    let file = info.reading ?? .init()
+    var pairs: [String] = []
+    if let reading, reading != file.part { pairs.append("part=\(reading.rawValue)") }
+    if let join, join != file.join { pairs.append("join=\(join.rawValue)") }
+    if let characters, characters != file.characterCount { pairs.append("characters=\(characters)") }
+    if parseSpecial { pairs.append("special=1") }
+    return pairs.joined(separator: " ")
+  }
+
   func validate() throws {
-    for (name, value) in [("--window", window), ("--stride", stride), ("--max-windows", maxWindows)] {
+    for (name, value) in [("--window", window), ("--stride", stride), ("--max-windows", maxWindows), ("--characters", characters)] {
       if let value, value < 1 { throw ValidationError("\(name): expected 1 or more, found \(value)") }
     }
   }
+}
+
+private func choice<Choice: RawRepresentable & CaseIterable>(_ text: String, _ name: String) throws -> Choice
+where Choice.RawValue == String {
+  guard let choice = Choice(rawValue: text) else {
+    let known = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+    throw ValidationError("\(name): expected one of \(known), found \(text)")
+  }
+  return choice
 }

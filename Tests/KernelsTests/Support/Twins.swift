@@ -49,6 +49,25 @@ enum Twin {
     return out
   }
 
+  /// One head of DeBERTa's attention over rows q, k, v [T][K] with tables of distances [2P][K].
+  static func disentangled(
+    _ q: [[Float]], _ k: [[Float]], _ v: [[Float]], c2p: [[Float]]?, p2c: [[Float]]?, scale: Float,
+    row: (_ distance: Int) -> Int
+  ) -> [[Double]] {
+    func dot(_ x: [Float], _ y: [Float]) -> Double { zip(x, y).reduce(0.0) { $0 + Double($1.0) * Double($1.1) } }
+    return q.indices.map { i in
+      let scores = k.indices.map { j in
+        let bucket = row(i - j)
+        let distance = (c2p.map { dot(q[i], $0[bucket]) } ?? 0) + (p2c.map { dot(k[j], $0[bucket]) } ?? 0)
+        return (dot(q[i], k[j]) + distance) * Double(scale)
+      }
+      let largest = scores.max() ?? 0
+      let weights = scores.map { exp($0 - largest) }
+      let sum = weights.reduce(0, +)
+      return q[i].indices.map { c in zip(weights, v).reduce(0.0) { $0 + $1.0 / sum * Double($1.1[c]) } }
+    }
+  }
+
   static func logSumExp(_ x: [Float]) -> Double {
     let largest = Double(x.max() ?? 0)
     return largest + log(x.reduce(0.0) { $0 + exp(Double($1) - largest) })

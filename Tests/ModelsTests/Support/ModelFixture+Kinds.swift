@@ -177,6 +177,32 @@ extension ModelFixture {
     return model
   }
 
+  /// The rater with three outputs, of which the last one's probability is the score, read from both ends.
+  static var severalOutputs: ModelFixture {
+    var model = rater
+    model["format"] = "2"
+    model["pooling"] = "last"
+    model["pad_token_id"] = "0"
+    model["num_labels"] = "3"
+    model["labels"] = #"["a", "b\u0020c", "d"]"#
+    model["score"] = "softmax"
+    model["score_index"] = "2"
+    model["int_score"] = "0.0,5.0"
+    model["head_norm"] = "true"
+    model["reading"] = "ends"
+    model["reading_tokens"] = "12"
+    model["reading_characters"] = "100"
+    model["reading_join"] = "max"
+    model["text_template"] = "{url} {text}"
+    model.remove("head.1.weight")
+    model.remove("head.1.bias")
+    model.tensors += [
+      TensorFixture("head.norm.weight", [3]), TensorFixture("head.norm.bias", [3]),
+      TensorFixture("head.1.weight", [3, 3]), TensorFixture("head.1.bias", [3]),
+    ]
+    return model
+  }
+
   /// The vanilla model with a tokenizer of single bytes.
   static var withTokenizer: ModelFixture {
     var model = vanilla

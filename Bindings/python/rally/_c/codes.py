@@ -160,6 +160,22 @@ class KvPolicy(IntEnum):
 
 
 @unique
+class ScoreRule(IntEnum):
+    """How one score comes from the outputs z of a rater, one per label."""
+
+    NONE = 0
+    """none: the outputs are no probabilities either; and language models."""
+    LOGIT = 1
+    """Z of one label."""
+    EXPECTATION = 2
+    """The sum of value times softmax(z), with a value for each label."""
+    SOFTMAX = 3
+    """softmax(z) of one label."""
+    SIGMOID = 4
+    """sigmoid(z) of one label."""
+
+
+@unique
 class Switch(IntEnum):
     """Three-valued switch: what the model file says, or what the caller asks for."""
 
@@ -176,6 +192,34 @@ class Selection(IntEnum):
     """By the router's own threshold: causal, what generation does."""
     TOPK = 1
     """The capacity's best of the whole row: not causal, what training did."""
+
+
+@unique
+class Reading(IntEnum):
+    """Which part of a document is read."""
+
+    DEFAULT = 0
+    """What the file says, or all windows."""
+    WINDOWS = 1
+    """All of it, window after window."""
+    FIRST = 2
+    """One window, of its beginning."""
+    MIDDLE = 3
+    """One window, of the beginning of what `characters` leaves around the middle."""
+    ENDS = 4
+    """The first window and the one that ends with the document; one where both would be the same."""
+
+
+@unique
+class Join(IntEnum):
+    """What the windows' scores make together."""
+
+    DEFAULT = 0
+    """What the file says, or the mean."""
+    MEAN = 1
+    """Weighted by the windows' tokens."""
+    MAX = 2
+    MIN = 3
 
 
 @unique

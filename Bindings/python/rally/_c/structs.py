@@ -100,6 +100,10 @@ class ModelInfo(Structure):
         ("exit", c_int),
         ("kv_policy", c_int),
         ("exit_threshold", c_double),
+        ("num_labels", c_int32),
+        ("score_rule", c_int),
+        ("has_score", c_int32),
+        ("score_index", c_int32),
     ]
 
 
@@ -180,6 +184,8 @@ class RateOptions(Structure):
         ("struct_size", c_size_t),
         ("squash", c_int),
         ("timeout_seconds", c_double),
+        ("probabilities", c_int),
+        ("normalize", c_int),
     ]
 
 
@@ -193,6 +199,10 @@ class DocumentOptions(Structure):
         ("max_windows", c_size_t),
         ("squash", c_int),
         ("timeout_seconds", c_double),
+        ("reading", c_int),
+        ("join", c_int),
+        ("characters", c_size_t),
+        ("parse_special", c_int),
     ]
 
 
@@ -209,6 +219,9 @@ class DocumentScores(Structure):
         ("window_scores", Address),
         ("window_capacity", c_size_t),
         ("window_offsets", Address),
+        ("score", Address),
+        ("int_score", Address),
+        ("outputs", Address),
     ]
 
 

@@ -135,7 +135,7 @@ class DocumentRater:
             place, problem = next(iter(problems.items()))
             _log.warning("%d of %d documents have no score; row %d: %s", len(problems), len(rows), place, problem)
         if not isinstance(rows, Rows):
-            rows = model._rows(rows)
+            rows = model._documents(rows, None)
         rated = rows.lengths > 0
         score = np.full(len(rows), np.nan, np.float32)
         windows, coverage = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.float32)
@@ -143,7 +143,7 @@ class DocumentRater:
             # A row without tokens ends where it begins: without its end, it is gone.
             some = Rows(rows.tokens, np.concatenate([rows.offsets[:1], rows.offsets[1:][rated]]))
             found = self._scorer.rate_documents(some, **self._windows)
-            score[rated], windows[rated], coverage[rated] = found.mean, found.window_counts, found.coverage
+            score[rated], windows[rated], coverage[rated] = found.score, found.window_counts, found.coverage
         return Ratings(rated, score, rows.lengths, windows, coverage, problems)
 
     def _readable(self, documents: Any, vocabulary: int) -> tuple[Rows | list[Any], dict[int, str]]:

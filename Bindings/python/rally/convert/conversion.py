@@ -7,13 +7,14 @@ from pathlib import Path
 
 from tqdm import tqdm  # type: ignore[import-untyped,unused-ignore]
 
-from rally.convert.bert import convert_bert, is_bert
 from rally.convert.checkpoint import Checkpoint
 from rally.convert.ends import chat_template, fit_table, with_ends
 from rally.convert.gguf_file import is_gguf
 from rally.convert.language_model import convert_language_model
 from rally.convert.loops import LoopChoices
+from rally.convert.onnx_source import OnnxSource, is_onnx
 from rally.convert.rater import convert_rater, is_rater
+from rally.convert.raters import RaterChoices, convert_classifier, is_classifier
 from rally.convert.retrofit import convert_retrofit, is_retrofit
 from rally.convert.settings import Settings
 from rally.convert.sources import FolderSource, GgufSource
@@ -72,15 +73,18 @@ def convert(
     exit_threshold: float | None = None,
     kv_policy: str | None = None,
     recursions: int | None = None,
+    rater: RaterChoices | None = None,
+    config: Path | None = None,
     quiet: bool = False,
 ) -> Summary:
-    """Convert a checkpoint folder, or a GGUF file, into a model file.
+    """Convert a checkpoint folder, a GGUF file, or an exported ONNX file into a model file.
 
     Parameters
     ----------
     directory : Path
         Holds the weights, ``config.json``, and what says how the model routes; see ``docs/format.md`` and ``--help``.
-        Or a GGUF file of a Llama or Qwen, whose quantized weights become f32.
+        Or a GGUF file of a Llama or Qwen, whose quantized weights become f32. Or an ONNX file of a classifier, with
+        ``config.json`` beside it or one folder up: the result is compared with it before anything is written.
     out : Path
         The file to write.
     dtype : {"f32", "bf16"}, optional
@@ -98,6 +102,10 @@ def convert(
         Looped models with exits: which keys and values stand for the recursions that a token did not run.
     recursions : int, optional
         Retrofitted models: how often the core is run, in the place of ``mean_recurrence``.
+    rater : RaterChoices, optional
+        What comes before the configuration of a rater: score rule, reading of documents, a named policy.
+    config : Path, optional
+        ONNX files: a ``config.json`` other than the one beside the file.
     quiet : bool
         No progress bar.
 
@@ -111,12 +119,13 @@ def convert(
     ModelFileError
         When the checkpoint cannot be converted; the message is one line that names the key or file.
     """
-    source = GgufSource(directory) if is_gguf(directory) else FolderSource(directory)
+    source = _source(directory, config)
     choices = LoopChoices(exit_threshold, kv_policy, recursions)
     with source.open() as checkpoint:
         refuse_foreign(checkpoint)
         found = source.tokenizer(tokenizer)
-        model, tensors = plan(checkpoint, source.config, name or source.name, found, dtype, choices)
+        said = name or source.name
+        model, tensors = plan(checkpoint, source.config, said, found, dtype, choices, rater or RaterChoices())
         model = source.complete(model)
         if found:
             table = tokenizer.name if tokenizer else source.tokenizer_name
@@ -124,10 +133,22 @@ def convert(
         if isinstance(model, LanguageModel):
             template = chat_template(tokenizer.parent) if tokenizer else source.chat_template()
             model = with_ends(model, source.end_ids(), template)
+        if isinstance(source, OnnxSource):
+            wide = plan(checkpoint, source.config, said, found, "f32", choices, rater or RaterChoices())[1]
+            source.prove(model, lambda path: write_model(path, model, wide))
         total = sum(tensor.byte_count for tensor in tensors)
         with tqdm(total=total, unit="B", unit_scale=True, desc=out.name, disable=quiet or None, leave=False) as bar:
             written = write_model(out, model, tensors, external_data=external_data, progress=bar.update)
     return summarise(model, tensors, written)
+
+
+def _source(path: Path, config: Path | None) -> FolderSource | GgufSource | OnnxSource:
+    """Tell by the path what is converted."""
+    if is_onnx(path):
+        return OnnxSource(path, config)
+    if config is not None:
+        raise ModelFileError(f"--config {config}: is for ONNX files; {path} has a configuration of its own")
+    return GgufSource(path) if is_gguf(path) else FolderSource(path)
 
 
 def plan(
@@ -137,14 +158,16 @@ def plan(
     tokenizer: Tokenizer | WordPiece | None,
     dtype: str | None,
     choices: LoopChoices,
+    rater: RaterChoices,
 ) -> tuple[Description, list[Tensor]]:
     """Return the description and the weights of a checkpoint of any layout that is known."""
-    if is_bert(checkpoint) or is_rater(checkpoint, config):
+    if is_classifier(checkpoint, config) or is_rater(checkpoint, config):
         choices.refuse("rater")
-    if is_bert(checkpoint):
-        return convert_bert(checkpoint, config, name, tokenizer, dtype)
+    if is_classifier(checkpoint, config):
+        return convert_classifier(checkpoint, rater.applied(config), name, tokenizer, dtype)
     if is_rater(checkpoint, config):
-        return convert_rater(checkpoint, config, name, tokenizer, dtype)
+        return convert_rater(checkpoint, rater.applied(config), name, tokenizer, dtype)
+    rater.refuse("language model")
     if isinstance(tokenizer, WordPiece):
         raise ModelFileError("tokenizer.json: model type WordPiece is not supported in a language model")
     convert_kind = convert_retrofit if is_retrofit(config) else convert_language_model

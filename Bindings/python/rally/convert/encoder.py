@@ -8,6 +8,7 @@ from typing import Any
 from rally.convert.checkpoint import Checkpoint
 from rally.convert.llama import activation
 from rally.convert.plan import Entry
+from rally.convert.raters.outputs import last_rows, output_fields
 from rally.convert.scoring import head_entries, norm_entries, score_fields
 from rally.convert.settings import Settings
 from rally.modelfile import ModelFileError, Rater, Tokenizer, WordPiece
@@ -94,6 +95,7 @@ def convert_encoder(
         final_norm=config.choice("final_norm", ("tokens", "pooled"), "tokens") if final else "none",
         head="mlp" if head_layers else "linear",
         **score_fields(config, head_act=act, **layout),
+        **output_fields(config, last_rows(checkpoint, (f"head.{head_layers[-1]}" if head_layers else "head",))),
     )
     entries = [Entry("embed_tokens.weight", (vocabulary, width), (embedding,)), *position_entries]
     for index in range(model.num_block_layers):

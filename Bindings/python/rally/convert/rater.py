@@ -10,6 +10,7 @@ from rally.convert.checkpoint import Checkpoint
 from rally.convert.encoder import ENCODER_KEY, convert_encoder
 from rally.convert.llama import activation, head_sizes, rope_theta
 from rally.convert.plan import Entry, check_keys, collect
+from rally.convert.raters.outputs import last_rows, output_fields
 from rally.convert.scoring import cdf, head_entries, norm_entries, score_fields
 from rally.convert.settings import Settings
 from rally.modelfile import Rater, Tensor, Tokenizer, WordPiece
@@ -49,6 +50,7 @@ def convert_rater(
         tensor.name for tensor in tensors
     }
     width = {"head.0.bias": next((t.dims[0] for t in tensors if t.name == "head.0.weight"), 1)}
+    width |= {"head.bias": model.num_labels, "head.1.bias": model.num_labels}
     tensors += [float_tensor(bias, np.zeros(width.get(bias, 1))) for bias in sorted(missing)]
     return model, tensors + cdf(checkpoint, config)
 
@@ -90,6 +92,7 @@ def _plan(
         ),
         head=config.choice("head", ("linear", "mlp"), "mlp" if "head.0.weight" in keys else "linear"),
         **score_fields(config),
+        **output_fields(config, last_rows(checkpoint, ("head", "head.1"))),
     )
     entries = [Entry("embed_tokens.weight", (model.vocab_size, model.hidden_size), ("embed_tokens.weight",))]
     if positions == "learned":

@@ -48,11 +48,11 @@ def head_entries(checkpoint: Checkpoint, model: Rater, inner: tuple[str, str]) -
     """Return the weights of the score head; ``inner`` are the prefixes of an mlp head's two layers."""
     width = model.hidden_size
     if model.head == "linear":
-        layers = {"head": ("head", (1, width))}
+        layers = {"head": ("head", (model.num_labels, width))}
     else:
         first = checkpoint.sources.get(f"{inner[0]}.weight")
         middle = first.dims[0] if first and first.dims else width
-        layers = {"head.0": (inner[0], (middle, width)), "head.1": (inner[1], (1, middle))}
+        layers = {"head.0": (inner[0], (middle, width)), "head.1": (inner[1], (model.num_labels, middle))}
     entries = []
     for name, (prefix, dims) in layers.items():
         entries.append(Entry(f"{name}.weight", dims, (f"{prefix}.weight",)))

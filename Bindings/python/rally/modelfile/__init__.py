@@ -1,8 +1,9 @@
 """The Rally model file, as ``docs/format.md`` describes it: description, tensors, executable graph, writer."""
 
-from rally.modelfile.description import Description, Rater
+from rally.modelfile.description import Description
 from rally.modelfile.errors import ModelFileError
 from rally.modelfile.language_model import LanguageModel, Routing
+from rally.modelfile.rater import Rater, Reading
 from rally.modelfile.rope import RopeTable
 from rally.modelfile.tensors import Tensor
 from rally.modelfile.tokenizers import Tokenizer, WordPiece
@@ -13,6 +14,7 @@ __all__ = [
     "LanguageModel",
     "ModelFileError",
     "Rater",
+    "Reading",
     "RopeTable",
     "Routing",
     "Tensor",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rally.modelfile.rope import RopeTable
 from rally.modelfile.tokenizers import Tokenizer, WordPiece
@@ -152,41 +152,3 @@ class Description:
             pairs |= self.tokenizer.metadata()
         pairs |= self._own_metadata() | newer
         return {f"rally.{key}": _text(value) for key, value in pairs.items()}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rater(Description):
-    """A transformer that gives one score to a row of tokens."""
-
-    embed_norm: bool = False
-    final_norm: str = "tokens"
-    pooling: str = "mean"
-    head: str = "linear"
-    head_act: str = "gelu"
-    squash: str = "none"
-    squash_temperature: float = 1.0
-    squash_min: float = 0.0
-    squash_max: float = 1.0
-    packing: str = "document"
-    score_provenance: str = ""
-    discard_fraction: float | None = None
-    score_cdf: tuple[float, ...] = field(default=(), repr=False)
-
-    @property
-    def kind(self) -> str:
-        """Always ``rater``."""
-        return "rater"
-
-    def _own_metadata(self) -> dict[str, object]:
-        pairs: dict[str, object] = {
-            name: getattr(self, name) for name in ("num_block_layers", "embed_norm", "final_norm", "pooling", "head")
-        }
-        if self.head == "mlp":
-            pairs["head_act"] = self.head_act
-        pairs["squash"] = self.squash
-        if self.squash != "none":
-            pairs["squash_temperature"] = self.squash_temperature
-        if self.squash == "clamp":
-            pairs |= {"squash_min": self.squash_min, "squash_max": self.squash_max}
-        names = ("packing", "score_provenance", "discard_fraction")
-        return pairs | {name: getattr(self, name) for name in names}

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from rally.modelfile.description import Description
+from rally.modelfile.disentangled import Disentangled
 from rally.modelfile.graph import GraphBuilder
 from rally.modelfile.positions import Masks, Positions
+from rally.modelfile.rater import Rater
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,9 @@ class Layers:
         self.graph = graph
         self.model = description
         self.positions = Positions(graph, description)
+        self.distances: Disentangled | None = None
+        if isinstance(description, Rater) and description.positions == "disentangled":
+            self.distances = Disentangled(graph, description, self.positions.index)
 
     def embed(self, embed_norm: bool = False) -> str:
         """Return the embeddings of ``input_ids``: [B, T, D]."""
@@ -134,9 +139,15 @@ class Layers:
     def _attention(self, x: str, tensors: LayerTensors, masks: Masks, reuse: Reuse | None) -> tuple[str, KeysValues]:
         graph, model = self.graph, self.model
         queries = self._queries_or_keys(x, tensors, "q", model.num_attention_heads // model.num_key_value_heads)
-        scaled = graph.op("Mul", queries, graph.constant("attention_scale", float(model.head_dim**-0.5)))
+        scale = self.distances.scale if self.distances else float(model.head_dim**-0.5)
+        scaled = graph.op("Mul", queries, graph.constant("attention_scale", scale))
         cache = self._keys_values(x, tensors, reuse)
         scores = graph.op("MatMul", scaled, graph.op("Transpose", cache.keys, perm=[0, 1, 2, 4, 3]))
+        if self.distances:
+            kinds = self.distances.model.pos_att_type
+            pos_k = tensors["self_attn.pos_k"] if "c2p" in kinds else None
+            pos_q = tensors["self_attn.pos_q"] if "p2c" in kinds else None
+            scores = self.distances.add(scores, scaled, cache.keys, pos_k, pos_q)
         bias = masks.sliding if masks.sliding and model.slides(tensors.layer) else masks.full
         shares = graph.op("Softmax", graph.op("Add", scores, bias), axis=-1)  # [B, G, H/G, T, T]
         mixed = graph.op("Transpose", graph.op("MatMul", shares, cache.values), perm=[0, 3, 1, 2, 4])

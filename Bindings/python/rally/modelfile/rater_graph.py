@@ -1,16 +1,19 @@
-"""The executable graph of a rater: a transformer, pooled, with one score."""
+"""The executable graph of a rater: a transformer, pooled, with one output or several."""
 
 from __future__ import annotations
 
+import numpy as np
 from onnx import TensorProto
 
-from rally.modelfile.description import Rater
 from rally.modelfile.graph import GraphBuilder
 from rally.modelfile.layers import Layers, LayerTensors
+from rally.modelfile.rater import Rater
 
 
 class RaterGraph:
-    """Writes ``input_ids``, ``attention_mask`` [B, T] → ``score`` [B] into a graph.
+    """Writes ``input_ids``, ``attention_mask`` [B, T] → ``score`` [B], ``logits`` [B, n] into a graph.
+
+    The score is there where the outputs make one, the logits where they are not the score itself.
 
     The mask is 1 for real tokens, which start at position 0, and 0 for padding after them. A row without a real token
     scores a finite number without meaning.
@@ -46,13 +49,22 @@ class RaterGraph:
             pooled = self._pool(x, real)
             if model.final_norm == "pooled":
                 pooled = self.layers.norm(pooled, "norm")
-            graph.op("Squeeze", self._head(pooled), graph.constant("axis_1", [1]), output="score")
+            logits = self._head(pooled)
+            if not model.has_logits:
+                graph.op("Squeeze", logits, graph.constant("axis_1", [1]), output="score")
+                return
+            graph.op("Identity", logits, output="logits")
+            if model.has_score:
+                self._score(logits)
 
     def _pool(self, x: str, real: str) -> str:
         """Reduce [B, T, D] to [B, D] over the real tokens."""
         graph = self.graph
         if self.model.pooling == "cls":
             return graph.op("Squeeze", self._first(x), graph.constant("axis_1", [1]))
+        if self.model.pooling == "last" and self.model.pad_token_id is not None:
+            pad = graph.constant("pad_token", np.array(self.model.pad_token_id, dtype=np.int64))
+            real = graph.op("And", real, graph.op("Not", graph.op("Equal", "input_ids", pad)))
         taken = real if self.model.pooling == "mean" else self._last(real)
         axis = graph.constant("axis_1", [1])
         shares = graph.op("Unsqueeze", graph.op("Cast", taken, to=TensorProto.FLOAT), graph.constant("axis_2", [2]))
@@ -74,9 +86,25 @@ class RaterGraph:
         return graph.op("Equal", index, graph.op("ReduceMax", places, axes=[1], keepdims=1))
 
     def _head(self, pooled: str) -> str:
-        """Return [B, 1]."""
+        """Return [B, n]."""
         graph, model = self.graph, self.model
         if model.head == "linear":
             return graph.linear(pooled, "head.weight", "head.bias")
         inner = self.layers.activation(graph.linear(pooled, "head.0.weight", "head.0.bias"), model.head_act)
+        if model.head_norm:
+            inner = self.layers.norm(inner, "head.norm")
         return graph.linear(inner, "head.1.weight", "head.1.bias")
+
+    def _score(self, logits: str) -> None:
+        """Write the one number that the outputs [B, n] make."""
+        graph, model = self.graph, self.model
+        if model.score in ("softmax", "expectation"):
+            values = graph.op("Softmax", logits, axis=-1)
+        else:
+            values = graph.op("Sigmoid", logits) if model.score == "sigmoid" else logits
+        if model.score == "expectation":
+            weights = model.score_values or tuple(float(index) for index in range(model.num_labels))
+            graph.op("MatMul", values, graph.constant("score_values", np.array(weights, np.float32)), output="score")
+        else:
+            index = graph.constant("score_index", np.array(model.score_index or 0, dtype=np.int64))
+            graph.op("Gather", values, index, axis=1, output="score")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rally.modelfile.description import Description
+from rally.modelfile.rater import Rater
 
 #: Norms of a layer before and after the attention, before and after the feed-forward, by ``norm_position``.
 _NORMS = {
@@ -31,6 +32,9 @@ def layer_dims(model: Description, layer: int | None = None) -> dict[str, tuple[
     dims = _norms(model, before) | _linear(model, "attention", "self_attn", attention)
     if model.qk_norm == "head":
         dims |= {f"self_attn.{letter}_norm.weight": (model.head_dim,) for letter in "qk"}
+    if isinstance(model, Rater) and model.positions == "disentangled":
+        names = {"c2p": "pos_k", "p2c": "pos_q"}
+        dims |= {f"self_attn.{names[kind]}": (2 * model.position_buckets, queries) for kind in sorted(model.pos_att_type)}
     return dims | _norms(model, after) | _linear(model, "mlp", "mlp", feed)
 
 

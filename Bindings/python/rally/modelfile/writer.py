@@ -12,11 +12,12 @@ from typing import BinaryIO
 import numpy as np
 from onnx import GraphProto, ModelProto, TensorProto, helper
 
-from rally.modelfile.description import Description, Rater
+from rally.modelfile.description import Description
 from rally.modelfile.errors import ModelFileError
 from rally.modelfile.graph import GraphBuilder
 from rally.modelfile.language_model import LanguageModel
 from rally.modelfile.lm_graph import LanguageModelGraph
+from rally.modelfile.rater import Rater
 from rally.modelfile.rater_graph import RaterGraph
 from rally.modelfile.tensors import Tensor, is_finite
 
@@ -111,7 +112,10 @@ def build_model(description: Description, tensors: Sequence[Tensor]) -> ModelPro
     elif isinstance(description, Rater):
         RaterGraph(builder, description).write()
         inputs.append(helper.make_tensor_value_info("attention_mask", TensorProto.INT64, ["batch", "tokens"]))
-        outputs = [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["batch"])]
+        outputs = [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["batch"])] if description.has_score else []
+        if description.has_logits:
+            logits = ["batch", description.num_labels]
+            outputs.append(helper.make_tensor_value_info("logits", TensorProto.FLOAT, logits))
     else:
         raise AssertionError(type(description))
     constants = [*builder.constants.values(), *_tokenizer_tensors(description)]

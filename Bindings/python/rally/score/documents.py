@@ -142,10 +142,16 @@ class DocumentMaker:
         text = text_bytes(content)
         if not text:
             raise ContentError("the text is empty")
-        tokens = self._model.encode_rows([text], add_eos=self._end is not None or None, parse_special=False).tokens
+        tokens = self._encoded(text)
         if tokens.size == 0:
             raise ContentError("the text has no tokens")
         return tokens, _digest(text), text
+
+    def _encoded(self, text: bytes) -> Tokens:
+        """What the rater reads of a text; what becomes part of a packed sequence ends with its end."""
+        if self._end is None:
+            return np.array(self._model.encode_document(text), np.int32)
+        return self._model.encode_rows([text], add_eos=True, parse_special=False).tokens
 
     def _ended(self, tokens: Tokens) -> Tokens:
         if self._end is None or tokens[-1] == self._end:

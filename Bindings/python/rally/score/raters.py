@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ..documents import DocumentScores
 from ..errors import RallyError, Status
+from ..info import ModelInfo
 from ..model import Model
 from ..rows import Rows
 from ..scorer import Scorer
@@ -34,6 +35,8 @@ class Column:
         The model's.
     label : str
         Of the distribution of these scores.
+    details : sequence of str
+        Columns with what the rater says besides: ``int_score``, and of several outputs ``label`` and one of each.
     """
 
     name: str
@@ -41,6 +44,25 @@ class Column:
     path: str
     fingerprint: str
     label: str
+    details: Sequence[str] = ()
+
+
+def _detail_names(info: ModelInfo, end: str) -> list[str]:
+    """Names of the columns with what a rater says besides its score."""
+    names = [f"int_score{end}"] if info.int_score else []
+    if info.num_labels > 1:
+        kind = "p" if info.score_rule in ("softmax", "sigmoid", "expectation") else "logit"
+        names += [f"label{end}", *(f"{kind}_{label}{end}" for label in info.labels)]
+    return names
+
+
+def _details(info: ModelInfo, found: DocumentScores) -> list[npt.NDArray[Any]]:
+    """Their values, in the same order; of equal outputs the first one's label."""
+    values: list[npt.NDArray[Any]] = [] if found.int_score is None else [found.int_score]
+    if found.outputs is not None:
+        values.append(np.array(info.labels, object)[found.outputs.argmax(axis=1)])
+        values += list(found.outputs.T)
+    return values
 
 
 @dataclass(slots=True)
@@ -53,10 +75,13 @@ class Rated:
         Of the first rater. Packed sequences are one window each.
     scores : dict of ndarray [D], float32
         By the name of the column, in the order of `Raters.columns`.
+    details : dict of ndarray [D]
+        By the name of the column: whole numbers, names of labels (object), outputs (float32).
     """
 
     windows: DocumentScores
     scores: dict[str, Floats] = field(default_factory=dict)
+    details: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
 
 
 class Raters:
@@ -156,19 +181,31 @@ class Raters:
         how: Any = {name: getattr(settings, name) for name in ("window", "stride", "max_windows", "packed")}
         for index, scorer in enumerate(self._scorers):
             end = "" if index == 0 else f"_{Path(scorer.path).stem}"
+            self._check_score(scorer)
+            details = _detail_names(scorer.model.info, end)
             columns.append(
-                Column(f"score{end}", f"quantile{end}", scorer.path, scorer.fingerprint, scorer.label(**how))
+                Column(f"score{end}", f"quantile{end}", scorer.path, scorer.fingerprint, scorer.label(**how), details)
             )
         if self._lm is not None and settings.perplexity is not None:
             fingerprint, label = self._lm.fingerprint(), self._lm.label(**how)
             columns.append(Column("perplexity", "quantile_perplexity", settings.perplexity, fingerprint, label))
-        names = [column.name for column in columns]
+        names = [name for column in columns for name in (column.name, *column.details)]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise RallyError(
                 Status.INVALID_ARGUMENT, f"also: two columns would be named {twice!r}; rename a model file"
             )
         return columns
+
+    def _check_score(self, scorer: Scorer) -> None:
+        """What is to be selected by needs one score."""
+        info = scorer.model.info
+        if not info.has_score:
+            message = (
+                f"{scorer.path}: its {info.num_labels} outputs make no score: {', '.join(info.labels)}; convert it again "
+                "with --score, such as --score softmax:LABEL"
+            )
+            raise RallyError(Status.UNSUPPORTED, message)
 
     # What they say
 
@@ -178,8 +215,10 @@ class Raters:
         rated: Rated | None = None
         for scorer, column, shares in zip(self._scorers, self.columns, self._shares, strict=False):
             found = self._documents(scorer, tokens if shares else self._encoded(scorer.model, documents))
+            details = _details(scorer.model.info, found)
             rated = rated or Rated(found)
-            rated.scores[column.name] = found.mean
+            rated.scores[column.name] = found.score
+            rated.details |= dict(zip(column.details, details, strict=True))
         assert rated is not None
         if self._lm is not None:
             settings = self._settings
@@ -189,8 +228,11 @@ class Raters:
 
     def _documents(self, scorer: Scorer, rows: Rows) -> DocumentScores:
         settings = self._settings
-        return scorer.rate_documents(rows, settings.window, settings.stride, settings.max_windows)
+        how: dict[str, Any] = {"outputs": True} if scorer.model.labels[1:] else {}
+        return scorer.rate_documents(rows, settings.window, settings.stride, settings.max_windows, **how)
 
     def _encoded(self, model: Model, documents: Sequence[Document]) -> Rows:
         texts: list[Any] = [document.text for document in documents]
-        return model.encode_rows(texts, parse_special=False)
+        if model.kind == "lm":
+            return model.encode_rows(texts, parse_special=False)
+        return Rows.pack([model.encode_document(text) for text in texts])

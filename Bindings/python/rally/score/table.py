@@ -49,6 +49,10 @@ def record_of(
     }
     arrays |= _windows(rated, documents, is_packed)
     arrays |= {name: pa.array(values) for name, values in scores.items()}
+    details = {} if rated is None else rated.details
+    arrays |= {
+        name: pa.array(details.get(name, ()), kind) for column in columns for name, kind in _details(column).items()
+    }
     arrays |= {
         "file": pa.array([document.file for document in documents], pa.string()).dictionary_encode(),
         "row": pa.array(np.array([document.row for document in documents], np.int64)),
@@ -77,6 +81,14 @@ def _windows(rated: Rated | None, documents: Sequence[Document], is_packed: bool
     minimum, offsets, windows = (none, [0], none) if found is None else (found.minimum, found.offsets, found.windows)
     lists = pa.ListArray.from_arrays(pa.array(np.asarray(offsets, np.int32)), pa.array(windows))
     return arrays | {"minimum": pa.array(minimum), "window_scores": lists}
+
+
+def _details(column: Column) -> dict[str, Any]:
+    """The types of the columns with what a rater says besides its score."""
+    return {
+        name: pa.string() if name.startswith("label") else pa.int32() if name.startswith("int_score") else pa.float32()
+        for name in column.details
+    }
 
 
 def _not_finite(document: Document) -> Rejection:
@@ -174,6 +186,7 @@ def read_shard(shard: Path, columns: Sequence[Column], names: Sequence[str] | No
     kinds |= {"coverage": pa.float32(), "file": _NAMES, "row": pa.int64(), "content_hash": pa.binary(DIGEST_BYTES)}
     kinds |= {"minimum": pa.float32(), "window_scores": pa.list_(pa.float32()), "documents": pa.int32()}
     kinds |= {column.quantile: pa.float64() for column in columns}
+    kinds |= {name: kind for column in columns for name, kind in _details(column).items()}
     for table in _shard_tables(shard, names, kinds):
         wanted = [name for name in table.schema.names if name in kinds]
         arrays = {name: _typed(table.column(name), kinds[name]) for name in wanted}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rally.modelfile import Description, LanguageModel, Rater, Routing
+from rally.modelfile import Description, LanguageModel, Rater, RopeTable, Routing
+from rally.modelfile.rope import plain_frequencies
 
 
 def _llama(width: int, heads: int, groups: int, inner: int, layers: int) -> LanguageModel:
@@ -87,6 +88,62 @@ _RATER_50M = Rater(
     score_provenance="random weights",
 )
 
+#: BERT-base uncased with a pooler and one score: FineWeb-Edu's shape.
+_BERT_BASE = Rater(
+    name="",
+    vocab_size=30522,
+    hidden_size=768,
+    num_attention_heads=12,
+    num_key_value_heads=12,
+    head_dim=64,
+    intermediate_size=3072,
+    max_position_embeddings=512,
+    num_block_layers=12,
+    norm="layernorm",
+    norm_eps=1e-12,
+    norm_position="post",
+    norm_bias=True,
+    hidden_act="gelu",
+    mlp="plain",
+    attention_bias=True,
+    mlp_bias=True,
+    positions="learned",
+    embed_norm=True,
+    final_norm="none",
+    pooling="cls",
+    head="mlp",
+    head_act="tanh",
+    score_provenance="random weights",
+)
+
+#: ModernBERT-base with one score: every third layer sees all tokens, the others 64 to each side.
+_MODERNBERT_BASE = Rater(
+    name="",
+    vocab_size=50368,
+    hidden_size=768,
+    num_attention_heads=12,
+    num_key_value_heads=12,
+    head_dim=64,
+    intermediate_size=1152,
+    max_position_embeddings=8192,
+    num_block_layers=22,
+    norm="layernorm",
+    norm_eps=1e-5,
+    hidden_act="gelu",
+    layers_without_input_norm=(0,),
+    sliding_window=128,
+    layer_types=tuple("sliding_attention" if index % 3 else "full_attention" for index in range(22)),
+    rope_tables=tuple(RopeTable(tuple(plain_frequencies(theta, 64).tolist())) for theta in (160000.0, 10000.0)),
+    rope_layers=tuple(1 if index % 3 else 0 for index in range(22)),
+    embed_norm=True,
+    final_norm="tokens",
+    pooling="cls",
+    head="mlp",
+    head_act="gelu",
+    head_norm=True,
+    score_provenance="random weights",
+)
+
 #: Name on the command line → description without its name.
 SHAPES: dict[str, Description] = {
     "vanilla-135m": _135M,
@@ -112,4 +169,6 @@ SHAPES: dict[str, Description] = {
         exit_threshold=0.0,
     ),
     "rater-50m": _RATER_50M,
+    "bert-base": _BERT_BASE,
+    "modernbert-base": _MODERNBERT_BASE,
 }

@@ -67,18 +67,39 @@ class RandomWeights:
 
 def weight_dims(model: Description) -> dict[str, tuple[int, ...]]:
     """Return every weight of a model without routers, and its shape, in file order."""
-    kinds = layer_dims(model)
     dims: dict[str, tuple[int, ...]] = {"embed_tokens.weight": (model.vocab_size, model.hidden_size)}
+    if model.positions == "learned":
+        dims["embed_positions.weight"] = (model.max_position_embeddings, model.hidden_size)
+    if isinstance(model, Rater) and model.embed_norm:
+        dims |= _norm(model, "embed_norm")
     counts = {"block": model.num_block_layers}
     if isinstance(model, LanguageModel):
         counts = {"first": model.num_first_layers, **counts, "last": model.num_last_layers}
+    place = 0
     for part, count in counts.items():
-        dims |= {f"{part}.{index}.{kind}": shape for index in range(count) for kind, shape in kinds.items()}
-    dims["norm.weight"] = (model.hidden_size,)
+        for index in range(count):
+            dims |= {f"{part}.{index}.{kind}": shape for kind, shape in layer_dims(model, place).items()}
+            place += 1
+    if not isinstance(model, Rater) or model.final_norm != "none":
+        dims |= _norm(model, "norm")
     if isinstance(model, LanguageModel) and not model.tie_word_embeddings:
         dims["lm_head.weight"] = (model.vocab_size, model.hidden_size)
     if isinstance(model, LanguageModel) and model.injection == "concat":
         dims["adapter.weight"] = (model.hidden_size, 2 * model.hidden_size)
-    if isinstance(model, Rater):
-        dims |= {"head.weight": (1, model.hidden_size), "head.bias": (1,)}
-    return dims
+    return dims | (_head(model) if isinstance(model, Rater) else {})
+
+
+def _norm(model: Description, name: str) -> dict[str, tuple[int, ...]]:
+    parts = ("weight", "bias") if model.norm_bias else ("weight",)
+    return {f"{name}.{part}": (model.hidden_size,) for part in parts}
+
+
+def _head(model: Rater) -> dict[str, tuple[int, ...]]:
+    """Return the weights of a head whose hidden layer, if it has one, is as wide as the model."""
+    width, outputs = model.hidden_size, model.num_labels
+    if model.head == "linear":
+        return {"head.weight": (outputs, width), "head.bias": (outputs,)}
+    dims: dict[str, tuple[int, ...]] = {"head.0.weight": (width, width), "head.0.bias": (width,)}
+    if model.head_norm:
+        dims |= _norm(model, "head.norm")
+    return dims | {"head.1.weight": (outputs, width), "head.1.bias": (outputs,)}

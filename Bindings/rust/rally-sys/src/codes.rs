@@ -143,6 +143,19 @@ pub const RALLY_KV_LAST_EXITED: rally_kv_policy = 2;
 /// Where recursions have layers of their own: what those that it skipped make of the state it left with.
 pub const RALLY_KV_PROPAGATED: rally_kv_policy = 3;
 
+/// How one score comes from the outputs z of a rater, one per label.
+pub type rally_score_rule = i32;
+/// none: the outputs are no probabilities either; and language models.
+pub const RALLY_SCORE_NONE: rally_score_rule = 0;
+/// Z of one label.
+pub const RALLY_SCORE_LOGIT: rally_score_rule = 1;
+/// The sum of value times softmax(z), with a value for each label.
+pub const RALLY_SCORE_EXPECTATION: rally_score_rule = 2;
+/// softmax(z) of one label.
+pub const RALLY_SCORE_SOFTMAX: rally_score_rule = 3;
+/// sigmoid(z) of one label.
+pub const RALLY_SCORE_SIGMOID: rally_score_rule = 4;
+
 /// Three-valued switch: what the model file says, or what the caller asks for.
 pub type rally_switch = i32;
 /// `RALLY_DEFAULT`.
@@ -158,6 +171,30 @@ pub type rally_selection = i32;
 pub const RALLY_SELECT_THRESHOLD: rally_selection = 0;
 /// The capacity's best of the whole row: not causal, what training did.
 pub const RALLY_SELECT_TOPK: rally_selection = 1;
+
+/// Which part of a document is read.
+pub type rally_reading = i32;
+/// What the file says, or all windows.
+pub const RALLY_READING_DEFAULT: rally_reading = 0;
+/// All of it, window after window.
+pub const RALLY_READING_WINDOWS: rally_reading = 1;
+/// One window, of its beginning.
+pub const RALLY_READING_FIRST: rally_reading = 2;
+/// One window, of the beginning of what `characters` leaves around the middle.
+pub const RALLY_READING_MIDDLE: rally_reading = 3;
+/// The first window and the one that ends with the document; one where both would be the same.
+pub const RALLY_READING_ENDS: rally_reading = 4;
+
+/// What the windows' scores make together.
+pub type rally_join = i32;
+/// What the file says, or the mean.
+pub const RALLY_JOIN_DEFAULT: rally_join = 0;
+/// Weighted by the windows' tokens.
+pub const RALLY_JOIN_MEAN: rally_join = 1;
+/// `RALLY_JOIN_MAX`.
+pub const RALLY_JOIN_MAX: rally_join = 2;
+/// `RALLY_JOIN_MIN`.
+pub const RALLY_JOIN_MIN: rally_join = 3;
 
 /// Why a sequence ended.
 pub type rally_finish_reason = i32;

@@ -92,6 +92,9 @@ extern "C" {
         info: *mut rally_model_info,
         error: *mut rally_error,
     ) -> rally_status;
+    /// The name of a rater's output, from 0 on; NULL where there is none. Lives as long as the model is open. Any
+    /// thread.
+    pub fn rally_model_label(model: *const rally_model, index: usize) -> *const c_char;
     /// Number of metadata pairs, 0 for a closed handle. Any thread.
     pub fn rally_model_metadata_count(model: *const rally_model) -> usize;
     /// The pair at `index`, in the order of the file. The strings live as long as the model is open. Any thread.
@@ -231,7 +234,9 @@ extern "C" {
     pub fn rally_rate_options_init(options: *mut rally_rate_options, size: usize);
     /// Scores rows with a rater. Higher is better; the scale is the rater's own, so compare within one rater only.
     ///
-    /// tokens, row_offsets, row_count: as in rally_run. scores: \[row_count\] f32. Errors and thread as rally_run.
+    /// tokens, row_offsets, row_count: as in rally_run. scores: \[row_count\] f32. Errors and thread as rally_run;
+    /// RALLY_UNSUPPORTED, naming the labels, where a rater has several outputs and no rule that makes one score of
+    /// them.
     pub fn rally_rate(
         runner: *mut rally_runner,
         tokens: *const i32,
@@ -241,10 +246,50 @@ extern "C" {
         scores: *mut f32,
         error: *mut rally_error,
     ) -> rally_status;
+    /// All outputs of a rater. outputs: \[row_count, num_labels\] f32, row-major, in the order of rally_model_label.
+    /// Errors and thread as rally_run; RALLY_UNSUPPORTED for probabilities where the score rule makes none.
+    pub fn rally_rate_outputs(
+        runner: *mut rally_runner,
+        tokens: *const i32,
+        row_offsets: *const usize,
+        row_count: usize,
+        options: *const rally_rate_options,
+        outputs: *mut f32,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// What a rater's head sees of each row, its state after pooling and the final norm: an embedding, on which a head
+    /// of one's own can be trained. states: \[row_count, hidden_size\] f32, row-major. Errors and thread as rally_run.
+    pub fn rally_pooled(
+        runner: *mut rally_runner,
+        tokens: *const i32,
+        row_offsets: *const usize,
+        row_count: usize,
+        options: *const rally_rate_options,
+        states: *mut f32,
+        error: *mut rally_error,
+    ) -> rally_status;
     /// Sets every field of a `rally_document_options` to its default, as `rally_error_init` does.
     pub fn rally_document_options_init(options: *mut rally_document_options, size: usize);
     /// Sets every field of a `rally_document_scores` to its default, as `rally_error_init` does.
     pub fn rally_document_scores_init(scores: *mut rally_document_scores, size: usize);
+    /// Encodes a text as a document to be rated: what the reading leaves of its characters, with what the tokenizer
+    /// adds, and with special tokens in the text as the characters that they are written with. Characters are Unicode
+    /// scalars; of n of them and a
+    ///
+    /// count c: RALLY_READING_FIRST takes the first c; RALLY_READING_MIDDLE those from max(0, m - c) to min(m + c, n),
+    /// m = n / 2 rounded down; RALLY_READING_ENDS the first c and the last c, put together, where n \> 2 c. options,
+    /// tokens, capacity, token_count as in rally_encode. Errors: RALLY_WRONG_KIND, RALLY_INVALID_ARGUMENT,
+    /// RALLY_BUFFER_TOO_SMALL, RALLY_UNSUPPORTED without a tokenizer. Any thread.
+    pub fn rally_encode_document(
+        model: *const rally_model,
+        text: *const c_char,
+        length: usize,
+        options: *const rally_document_options,
+        tokens: *mut i32,
+        capacity: usize,
+        token_count: *mut usize,
+        error: *mut rally_error,
+    ) -> rally_status;
     /// Says how documents will be cut, without computing anything. window_offsets: \[row_count + 1\], from 0.
     ///
     /// tokens, row_offsets, row_count: as in rally_rate, but rows of any length.
@@ -262,7 +307,8 @@ extern "C" {
     ) -> rally_status;
     /// Scores documents. The windows of all of them run together, without padding; progress counts their tokens.
     ///
-    /// Errors: those of rally_document_windows and rally_rate; RALLY_BUFFER_TOO_SMALL for window_capacity. One caller.
+    /// Errors: those of rally_document_windows and rally_rate; RALLY_BUFFER_TOO_SMALL for window_capacity. Where a
+    /// rater's outputs make no score, coverage, window_offsets and outputs alone may be asked for. One caller.
     pub fn rally_rate_documents(
         runner: *mut rally_runner,
         tokens: *const i32,

@@ -108,6 +108,14 @@ pub struct rally_model_info {
     pub kv_policy: rally_kv_policy,
     /// The file's own; -1 (default) without exits.
     pub exit_threshold: f64,
+    /// Outputs of a rater; 0 for language models.
+    pub num_labels: i32,
+    /// `score_rule`.
+    pub score_rule: rally_score_rule,
+    /// 0 or 1: whether the rule makes one score of the outputs, which rally_rate gives.
+    pub has_score: i32,
+    /// The label whose output is the score; -1: none, or all of them.
+    pub score_index: i32,
 }
 
 /// What a weight tensor is.
@@ -218,6 +226,10 @@ pub struct rally_rate_options {
     pub squash: rally_switch,
     /// 0 (default): none.
     pub timeout_seconds: f64,
+    /// rally_rate_outputs; RALLY_DEFAULT (default) is OFF: the outputs as they are. ON: as the score rule makes them.
+    pub probabilities: rally_switch,
+    /// rally_pooled; RALLY_DEFAULT (default) is OFF: the states as they are. ON: each divided by its length.
+    pub normalize: rally_switch,
 }
 
 /// How documents are cut into windows and scored.
@@ -226,7 +238,7 @@ pub struct rally_rate_options {
 pub struct rally_document_options {
     /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// Of a window, those that the tokenizer adds included; 0 (default): the rater's longest row.
+    /// Of a window, with those that the tokenizer adds; 0 (default): as the file says, or the longest row.
     pub window_tokens: usize,
     /// 0 (default): one window after the other; where it exceeds the window, some tokens are in no window.
     pub stride_tokens: usize,
@@ -236,6 +248,15 @@ pub struct rally_document_options {
     pub squash: rally_switch,
     /// 0 (default): none.
     pub timeout_seconds: f64,
+    /// RALLY_READING_DEFAULT (default); but for windows, stride_tokens and max_windows must be 0.
+    pub reading: rally_reading,
+    /// RALLY_JOIN_DEFAULT (default).
+    pub join: rally_join,
+    /// rally_encode_document: Unicode scalars that are read of the beginning, to both sides of the middle, or of each
+    /// end; 0 (default): as the file says, or all.
+    pub characters: usize,
+    /// rally_encode_document; RALLY_DEFAULT (default) is OFF: "\[SEP\]" in a text is these characters.
+    pub parse_special: rally_switch,
 }
 
 /// Where rally_rate_documents writes; a NULL pointer: not wanted. Windows of row i are window_offsets\[i\] ... \[i + 1\] -
@@ -257,6 +278,13 @@ pub struct rally_document_scores {
     pub window_capacity: usize,
     /// \[row_count + 1\] what rally_document_windows gives.
     pub window_offsets: *mut usize,
+    /// \[row_count\] what the join makes of the windows' scores: the document's score.
+    pub score: *mut f32,
+    /// \[row_count\] that score within the file's bounds, rounded, ties to even; INT32_MIN without bounds.
+    pub int_score: *mut i32,
+    /// \[row_count, num_labels\] the join of the outputs, label by label, as probabilities where the score rule makes
+    /// some.
+    pub outputs: *mut f32,
 }
 
 /// How documents are read that become scores.

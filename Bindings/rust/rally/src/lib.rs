@@ -46,8 +46,8 @@ pub use model::{quantize, Dtype, Info, Kind, Model, ModelOptions, Routing, Tenso
 pub use request::{KvPolicy, Request};
 pub use rows::Rows;
 pub use runner::{
-    Canceller, DocumentOptions, DocumentScore, Outputs, RateOptions, RunOptions, Runner, RunnerOptions, Selection,
-    Wanted,
+    Canceller, DocumentOptions, DocumentScore, Join, Outputs, RateOptions, Reading, RunOptions, Runner, RunnerOptions,
+    Selection, Wanted,
 };
 pub use tokenizer::{Decoder, TokenizerOptions};
 pub use watch::{Log, LogLevel, Progress};

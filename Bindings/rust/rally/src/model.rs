@@ -197,6 +197,15 @@ impl Model {
         })
     }
 
+    /// The names of a rater's outputs; none for a language model.
+    pub fn labels(&self) -> Vec<String> {
+        (0..)
+            .map(|index| unsafe { sys::rally_model_label(self.handle, index) })
+            .take_while(|name| !name.is_null())
+            .map(owned)
+            .collect()
+    }
+
     /// All metadata pairs, in the order of the file.
     pub fn metadata(&self) -> Result<Vec<(String, String)>> {
         let count = unsafe { sys::rally_model_metadata_count(self.handle) };

@@ -164,7 +164,9 @@ impl Request {
         raw.top_logprobs = self.top_logprobs;
         raw.priority = self.priority;
         raw.exit_threshold = self.exit_threshold.unwrap_or(-1.0);
-        raw.exit_from = self.exit_from.map_or(-1, |start| i64::try_from(start).unwrap_or(i64::MAX));
+        raw.exit_from = self
+            .exit_from
+            .map_or(-1, |start| i64::try_from(start).unwrap_or(i64::MAX));
         raw.min_depth = self.min_depth;
         raw.kv_policy = self.kv_policy.raw();
         raw

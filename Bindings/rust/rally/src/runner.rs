@@ -12,6 +12,7 @@ pub struct Runner {
     handle: *mut sys::rally_runner,
     vocab_size: usize,
     hidden_size: usize,
+    label_count: usize,
     pub(crate) context: usize,
     /// C keeps its address.
     watcher: Box<Watcher>,
@@ -77,10 +78,49 @@ pub struct RateOptions {
     pub timeout: Option<Duration>,
 }
 
-/// How documents are cut into windows and rated.
+/// Which part of a document is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// What the model file says, or all windows.
+    #[default]
+    OfFile,
+    /// All of it, window after window.
+    Windows,
+    /// One window, of its beginning.
+    First,
+    /// One window, of the beginning of what `characters` leaves around the middle.
+    Middle,
+    /// The first window and the one that ends with the document.
+    Ends,
+}
+
+/// What the scores of several windows make.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Join {
+    /// What the model file says, or the mean.
+    #[default]
+    OfFile,
+    /// Weighted by the windows' tokens.
+    Mean,
+    /// The highest.
+    Max,
+    /// The lowest.
+    Min,
+}
+
+/// How documents are read, cut into windows and rated.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DocumentOptions {
-    /// Tokens of a window; 0: the rater's longest row.
+    /// Which part is read; but for windows, `stride_tokens` and `max_windows` must be 0.
+    pub reading: Reading,
+    /// What the windows make.
+    pub join: Join,
+    /// [`Model::encode_document`]: Unicode scalars that are read of the beginning, to both sides of the middle, or of each
+    /// end; 0: as the model file says, or all.
+    pub characters: usize,
+    /// [`Model::encode_document`]: "[SEP]" in a text becomes its one token; else it is these five characters.
+    pub parse_special: bool,
+    /// Tokens of a window; 0: as the model file says, or the rater's longest row.
     pub window_tokens: usize,
     /// Tokens from the beginning of a window to that of the next; 0: one window behind the other.
     pub stride_tokens: usize,
@@ -92,9 +132,38 @@ pub struct DocumentOptions {
     pub timeout: Option<Duration>,
 }
 
+impl DocumentOptions {
+    pub(crate) fn raw(&self) -> sys::rally_document_options {
+        let mut raw = initialised(sys::rally_document_options_init);
+        raw.window_tokens = self.window_tokens;
+        raw.stride_tokens = self.stride_tokens;
+        raw.max_windows = self.max_windows;
+        raw.squash = i32::from(self.squash);
+        raw.timeout_seconds = seconds(self.timeout);
+        raw.reading = match self.reading {
+            Reading::OfFile => sys::RALLY_READING_DEFAULT,
+            Reading::Windows => sys::RALLY_READING_WINDOWS,
+            Reading::First => sys::RALLY_READING_FIRST,
+            Reading::Middle => sys::RALLY_READING_MIDDLE,
+            Reading::Ends => sys::RALLY_READING_ENDS,
+        };
+        raw.join = match self.join {
+            Join::OfFile => sys::RALLY_JOIN_DEFAULT,
+            Join::Mean => sys::RALLY_JOIN_MEAN,
+            Join::Max => sys::RALLY_JOIN_MAX,
+            Join::Min => sys::RALLY_JOIN_MIN,
+        };
+        raw.characters = self.characters;
+        raw.parse_special = i32::from(self.parse_special);
+        raw
+    }
+}
+
 /// What a rater says about one document.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DocumentScore {
+    /// What the reading makes of the windows.
+    pub score: f32,
     /// Mean of the windows, weighted by their tokens.
     pub mean: f32,
     /// The lowest window.
@@ -171,6 +240,7 @@ impl Runner {
             handle,
             vocab_size: info.vocab_size,
             hidden_size: info.hidden_size,
+            label_count: model.labels().len(),
             context: info.max_position_embeddings,
             watcher,
         })
@@ -248,17 +318,34 @@ impl Runner {
         Ok(scores)
     }
 
+    /// All outputs of each row, row after row, in the order of [`Model::labels`].
+    pub fn rate_outputs(&mut self, rows: &Rows) -> Result<Vec<f32>> {
+        self.vectors(rows, self.label_count, false, sys::rally_rate_outputs)
+    }
+
+    /// What a rater's head sees of each row, row after row: an embedding. `normalize`: each divided by its length.
+    pub fn pooled(&mut self, rows: &Rows, normalize: bool) -> Result<Vec<f32>> {
+        self.vectors(rows, self.hidden_size, normalize, sys::rally_pooled)
+    }
+
+    fn vectors(&mut self, rows: &Rows, width: usize, normalize: bool, call: RateFunction) -> Result<Vec<f32>> {
+        let mut raw = initialised(sys::rally_rate_options_init);
+        raw.normalize = i32::from(normalize);
+        let mut values = vec![0.0; (rows.len() * width).max(1)];
+        let (tokens, offsets) = (rows.tokens().as_ptr(), rows.offsets().as_ptr());
+        self.watched(|handle, error| unsafe {
+            call(handle, tokens, offsets, rows.len(), &raw, values.as_mut_ptr(), error)
+        })?;
+        Ok(values)
+    }
+
     /// Scores documents of any length, window by window.
     pub fn rate_documents(&mut self, rows: &Rows, options: DocumentOptions) -> Result<Vec<DocumentScore>> {
-        let mut raw = initialised(sys::rally_document_options_init);
-        raw.window_tokens = options.window_tokens;
-        raw.stride_tokens = options.stride_tokens;
-        raw.max_windows = options.max_windows;
-        raw.squash = i32::from(options.squash);
-        raw.timeout_seconds = seconds(options.timeout);
-        let (mut mean, mut minimum, mut coverage) = (Vec::new(), Vec::new(), Vec::new());
+        let raw = options.raw();
+        let (mut mean, mut minimum, mut coverage, mut joined) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut windows, mut ends) = (Vec::new(), Vec::new());
         let mut scores = initialised(sys::rally_document_scores_init);
+        scores.score = room(&mut joined, rows.len());
         scores.mean = room(&mut mean, rows.len());
         scores.minimum = room(&mut minimum, rows.len());
         scores.coverage = room(&mut coverage, rows.len());
@@ -270,6 +357,7 @@ impl Runner {
             sys::rally_rate_documents(handle, tokens, offsets, rows.len(), &raw, &scores, error)
         })?;
         let of_document = |row: usize| DocumentScore {
+            score: joined[row],
             mean: mean[row],
             minimum: minimum[row],
             coverage: coverage[row],
@@ -315,6 +403,16 @@ impl Runner {
 }
 
 /// Room for the library to write to; never NULL, which would mean not wanted.
+type RateFunction = unsafe extern "C" fn(
+    *mut sys::rally_runner,
+    *const i32,
+    *const usize,
+    usize,
+    *const sys::rally_rate_options,
+    *mut f32,
+    *mut sys::rally_error,
+) -> sys::rally_status;
+
 fn room<T: Clone + Default>(values: &mut Vec<T>, count: usize) -> *mut T {
     values.resize(count, T::default());
     values.as_mut_ptr()

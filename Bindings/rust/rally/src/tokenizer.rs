@@ -1,5 +1,5 @@
 use crate::error::{check, initialised, Code, Result};
-use crate::Model;
+use crate::{DocumentOptions, Model};
 use rally_sys as sys;
 use std::ptr;
 
@@ -39,6 +39,23 @@ impl Model {
         let (text, raw) = (text.as_ref(), options.raw());
         fill(0, |tokens, capacity, count, error| unsafe {
             sys::rally_encode(
+                self.handle(),
+                text.as_ptr().cast(),
+                text.len(),
+                &raw,
+                tokens,
+                capacity,
+                count,
+                error,
+            )
+        })
+    }
+
+    /// Encodes a text as a document to be rated: what the reading leaves of its characters, special tokens being letters.
+    pub fn encode_document(&self, text: impl AsRef<[u8]>, options: DocumentOptions) -> Result<Vec<i32>> {
+        let (text, raw) = (text.as_ref(), options.raw());
+        fill(0, |tokens, capacity, count, error| unsafe {
+            sys::rally_encode_document(
                 self.handle(),
                 text.as_ptr().cast(),
                 text.len(),

@@ -130,6 +130,51 @@ fn a_row_does_not_depend_on_the_others() {
 }
 
 #[test]
+fn outputs_have_names_and_states_have_length_one() {
+    let model = rater();
+    let mut runner = Runner::new(&model).unwrap();
+    let rows = Rows::from(&[4, 5][..]);
+    assert_eq!(model.labels(), ["LABEL_0"]);
+    assert_eq!(runner.rate_outputs(&rows).unwrap(), runner.rate(&rows).unwrap());
+    let state = runner.pooled(&rows, true).unwrap();
+    assert_eq!(state.len(), model.info().unwrap().hidden_size);
+    assert!((state.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5);
+}
+
+#[test]
+fn documents_are_read_in_part() {
+    let model = rater();
+    let mut runner = Runner::new(&model).unwrap();
+    let rows = Rows::from(&[1, 2, 3, 4, 5][..]);
+    let options = DocumentOptions {
+        window_tokens: 2,
+        reading: Reading::Ends,
+        join: Join::Max,
+        ..Default::default()
+    };
+    let found = &runner.rate_documents(&rows, options).unwrap()[0];
+    assert_eq!(found.windows.len(), 2);
+    assert_eq!(found.score, found.windows[0].max(found.windows[1]));
+    let wrong = DocumentOptions {
+        stride_tokens: 1,
+        ..options
+    };
+    assert_eq!(
+        runner.rate_documents(&rows, wrong).unwrap_err().code(),
+        Code::InvalidArgument
+    );
+    let (text, letters) = (
+        "a <|endoftext|> b",
+        TokenizerOptions {
+            parse_special: Some(false),
+            ..Default::default()
+        },
+    );
+    let document = model.encode_document(text, DocumentOptions::default()).unwrap();
+    assert_eq!(document, model.encode_with(text, letters).unwrap());
+}
+
+#[test]
 fn documents_are_rated_window_by_window() {
     let mut runner = Runner::new(&rater()).unwrap();
     let long: Vec<i32> = (0..70).collect();

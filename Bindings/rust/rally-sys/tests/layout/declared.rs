@@ -47,6 +47,10 @@ layout! {
         exit,
         kv_policy,
         exit_threshold,
+        num_labels,
+        score_rule,
+        has_score,
+        score_index,
     }
     rally_tensor_info {
         struct_size,
@@ -95,6 +99,8 @@ layout! {
         struct_size,
         squash,
         timeout_seconds,
+        probabilities,
+        normalize,
     }
     rally_document_options {
         struct_size,
@@ -103,6 +109,10 @@ layout! {
         max_windows,
         squash,
         timeout_seconds,
+        reading,
+        join,
+        characters,
+        parse_special,
     }
     rally_document_scores {
         struct_size,
@@ -112,6 +122,9 @@ layout! {
         window_scores,
         window_capacity,
         window_offsets,
+        score,
+        int_score,
+        outputs,
     }
     rally_label_options {
         struct_size,
