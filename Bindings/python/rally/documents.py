@@ -37,7 +37,7 @@ class DocumentScores:
     int_score : ndarray, shape [D], int32, or None
         The score within the model file's bounds, rounded, ties to even; None where the file has no bounds.
     outputs : ndarray, shape [D, n], float32, or None
-        The same of each output of the rater, as probabilities where its score rule makes some; None where not asked for.
+        The same of each output of the rater, as probabilities where its score rule makes some; None if not asked for.
 
     Where a rater's outputs make no score, all scores are NaN.
     """
@@ -72,8 +72,8 @@ class Reading:
     Attributes
     ----------
     part : {"windows", "first", "middle", "ends"}, optional
-        All of it, window after window; one window of its beginning; one of what ``characters`` leaves around its middle;
-        the first and the last window.
+        All of it, window after window; one window of its beginning; one of what ``characters`` leaves around its
+        middle; the first and the last window.
     join : {"mean", "max", "min"}, optional
         What the scores of several windows make; the mean is weighted by their tokens.
     characters : int, optional

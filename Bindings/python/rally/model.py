@@ -524,7 +524,7 @@ class Model(Chat):
         ----------
         rows : list of rows
         probabilities : bool
-            False: the outputs as they are (logits). True: what the rater's score rule makes of them, softmax or sigmoid.
+            False: the outputs as they are (logits). True: what the score rule makes of them, softmax or sigmoid.
         timeout : float, optional
             As in `rate`.
 
@@ -623,8 +623,8 @@ class Model(Chat):
         Parameters
         ----------
         rows : list of rows
-            Documents as `encode_document` encodes them, or texts, which are encoded so: what the tokenizer puts around a
-            text is put around every window.
+            Documents as `encode_document` encodes them, or texts, which are encoded so: what the tokenizer puts around
+            a text is put around every window.
         window : int, optional
             Tokens of a window; None: as the model file says, or the rater's longest row.
         stride : int, optional

@@ -1,4 +1,4 @@
-"""Classifiers from exported ONNX files: the three ways of exporting that are given, and those of the installed PyTorch."""
+"""Classifiers from exported ONNX files: three ways of exporting that are given, and those of this PyTorch."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import rally
 import torch
 import transformers
 from compare import relative_error
-from safetensors.numpy import load_file
-
-import rally
 from rally.convert import convert
 from rally.modelfile import ModelFileError
+from safetensors.numpy import load_file
 
 FIXTURES = Path(__file__).resolve().parents[3] / "Tests" / "Fixtures" / "onnx"
 GOLDENS = {"bert_torchscript": "logits", "bert_dynamo": "logits", "bert_ort_int8": "logits_dequantised_weights"}
@@ -66,7 +65,9 @@ def made(kind: str) -> Any:
         model = transformers.DistilBertForSequenceClassification(config)
     elif kind == "modernbert":
         tokens = {"cls_token_id": 1, "sep_token_id": 2, "bos_token_id": 1, "eos_token_id": 2}
-        config = transformers.ModernBertConfig(**(SIZES | {"num_hidden_layers": 4}), **long, **tokens, local_attention=8)
+        config = transformers.ModernBertConfig(
+            **(SIZES | {"num_hidden_layers": 4}), **long, **tokens, local_attention=8
+        )
         model = transformers.ModernBertForSequenceClassification(config)
     else:
         config = transformers.LlamaConfig(**SIZES, **long, num_key_value_heads=2)
@@ -78,7 +79,8 @@ def made(kind: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("kind", "dynamo"), [("roberta", False), ("distilbert", False), ("modernbert", False), ("modernbert", True), ("llama", True)]
+    ("kind", "dynamo"),
+    [("roberta", False), ("distilbert", False), ("modernbert", False), ("modernbert", True), ("llama", True)],
 )
 def test_equals_what_pytorch_exports(kind: str, dynamo: bool, tmp_path: Path) -> None:
     model = made(kind)
@@ -87,7 +89,7 @@ def test_equals_what_pytorch_exports(kind: str, dynamo: bool, tmp_path: Path) ->
     axes: dict[str, Any] = {"dynamic_axes": {name: {0: "rows", 1: "tokens"} for name in names}}
     if dynamo:
         sizes = {0: torch.export.Dim("rows"), 1: torch.export.Dim("tokens")}
-        axes = {"dynamic_shapes": {name: sizes for name in names}}
+        axes = {"dynamic_shapes": dict.fromkeys(names, sizes)}
     logging.disable(logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

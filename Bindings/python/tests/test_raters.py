@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from compare import relative_error
-from safetensors.numpy import load_file
-
 import rally
 import rally.modelfile
+from compare import relative_error
 from rally.convert import convert
 from rally.convert.raters import RaterChoices
+from safetensors.numpy import load_file
 
 FIXTURES = Path(__file__).resolve().parents[3] / "Tests" / "Fixtures" / "raters"
 CASES = [
@@ -55,7 +54,8 @@ def test_equals_the_original(case: str, tmp_path: Path) -> None:
             probabilities = model.rate_outputs(rows, probabilities=True)
             assert np.abs(probabilities - golden["softmax"]).max() <= TOLERANCE
     assert relative_error(outputs, golden["logits"].reshape(outputs.shape)) <= TOLERANCE
-    assert np.array_equal(outputs, alone) and np.array_equal(outputs, turned)
+    assert np.array_equal(outputs, alone)
+    assert np.array_equal(outputs, turned)
     session = onnxruntime.InferenceSession(str(path))
     name = "logits" if outputs.shape[1] > 1 else "score"
     feed = {"input_ids": golden["input_ids"], "attention_mask": golden["attention_mask"]}
@@ -110,13 +110,15 @@ def test_a_rule_makes_one_score(rule: str, tmp_path: Path) -> None:
     golden = load_file(FIXTURES / "bert_six_labels" / "golden.safetensors")
     rows = rows_of(golden)
     with rally.Model(path, threads=2) as model:
-        assert model.info.score_rule == rule.split(":")[0] and model.info.has_score
+        assert model.info.score_rule == rule.split(":")[0]
+        assert model.info.has_score
         scores = model.rate(rows)
         documents = model.rate_documents(rows, outputs=True)
     assert np.abs(scores - RULES[rule](golden)).max() <= TOLERANCE
     assert np.array_equal(documents.score, scores)
     assert np.array_equal(documents.int_score, np.rint(np.clip(scores, 0, 3)))
-    assert documents.outputs is not None and documents.outputs.shape == (4, 6)
+    assert documents.outputs is not None
+    assert documents.outputs.shape == (4, 6)
     session = onnxruntime.InferenceSession(str(path))
     feed = {"input_ids": golden["input_ids"], "attention_mask": golden["attention_mask"]}
     (found,) = session.run(["score"], feed)
@@ -129,18 +131,20 @@ def test_without_a_rule_there_is_no_score(tmp_path: Path) -> None:
     with rally.Model(path, threads=2) as model:
         assert not model.info.has_score
         for call in (model.rate, model.rate_documents):
-            with pytest.raises(rally.RallyError, match="LABEL_0.*LABEL_5.*--score") as error:
+            with pytest.raises(rally.RallyError, match=r"LABEL_0.*LABEL_5.*--score") as error:
                 call([[1, 2, 3]])
             assert error.value.code == rally.Status.UNSUPPORTED
         documents = model.rate_documents([[1, 2, 3]], outputs=True)
-        assert documents.outputs is not None and np.isnan(documents.score).all()
+        assert documents.outputs is not None
+        assert np.isnan(documents.score).all()
         assert np.array_equal(documents.outputs, model.rate_outputs([[1, 2, 3]], probabilities=True))
 
 
 def test_half_goes_to_the_even_number(tmp_path: Path) -> None:
     """Python's round: 2.5 is 2, 3.5 is 4. A bias alone makes such scores."""
     import torch
-    from safetensors.torch import load_file as load, save_file
+    from safetensors.torch import load_file as load
+    from safetensors.torch import save_file
 
     for score, expected in ((2.5, 2), (3.5, 4), (-1.0, 0), (7.0, 5), (0.5, 0)):
         folder = tmp_path / str(score)
@@ -155,7 +159,8 @@ def test_half_goes_to_the_even_number(tmp_path: Path) -> None:
         with rally.Model(path, threads=1) as model:
             found = model.rate_documents([[5, 6, 7]])
         assert found.score.tolist() == [score]
-        assert found.int_score is not None and found.int_score.tolist() == [expected]
+        assert found.int_score is not None
+        assert found.int_score.tolist() == [expected]
 
 
 def test_pooled_states_train_a_head(tmp_path: Path) -> None:

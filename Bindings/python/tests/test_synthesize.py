@@ -9,9 +9,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from compare import Graph
-
 import rally
+from compare import Graph
 from rally.modelfile import LanguageModel, ModelFileError
 from rally.synthesize import SHAPES, calibration, synthesize
 from rally.synthesize.weights import RandomWeights, weight_dims

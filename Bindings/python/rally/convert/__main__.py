@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the converter; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m rally.convert",
-        description="Convert a checkpoint folder (safetensors or PyTorch, with config.json), a GGUF file, or an exported ONNX file.",
+        description="Convert a checkpoint folder (safetensors or PyTorch, with config.json), GGUF or ONNX file.",
     )
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     parser.add_argument("out", type=Path, metavar="OUT.onnx")
@@ -48,11 +48,17 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="RULE[:LABEL]",
         help="how one score comes of several outputs: logit:LABEL, softmax:LABEL, sigmoid:LABEL, expectation, none",
     )
-    raters.add_argument("--int-score", metavar="LOW,HIGH", type=_bounds, help="report round(score) within these bounds, too")
-    raters.add_argument("--reading", choices=("windows", "first", "middle", "ends"), help="which part of a document is read")
+    raters.add_argument(
+        "--int-score", metavar="LOW,HIGH", type=_bounds, help="report round(score) within these bounds, too"
+    )
+    raters.add_argument(
+        "--reading", choices=("windows", "first", "middle", "ends"), help="which part of a document is read"
+    )
     raters.add_argument("--reading-tokens", type=int, metavar="N", help="tokens of a window, special ones included")
     raters.add_argument("--reading-characters", type=int, metavar="N", help="characters that are read of a document")
-    raters.add_argument("--reading-join", choices=("mean", "max", "min"), help="what the scores of several windows make")
+    raters.add_argument(
+        "--reading-join", choices=("mean", "max", "min"), help="what the scores of several windows make"
+    )
     raters.add_argument("--text-template", metavar="TEXT", help=r"what documents are made of, such as {url}\n\n{text}")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     options = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Finds a checkpoint's tensors in an exported ONNX graph: by the modules that its nodes belong to, never by their shapes."""
+"""Finds a checkpoint's tensors in an exported ONNX graph: by the modules of its nodes, never by their shapes."""
 
 from __future__ import annotations
 
@@ -257,7 +257,9 @@ def _is_repeated(name: str, found: dict[str, _Value]) -> bool:
 def _wrapper(found: dict[str, _Value]) -> str:
     """Return what an exporter's wrapper put before every name."""
     for head in _HEADS:
-        names = sorted((name for name in found if name == f"{head}.weight" or name.endswith(f".{head}.weight")), key=len)
+        names = sorted(
+            (name for name in found if name == f"{head}.weight" or name.endswith(f".{head}.weight")), key=len
+        )
         if names:
             return names[0].removesuffix(f"{head}.weight")
     return ""

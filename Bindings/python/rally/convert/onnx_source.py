@@ -92,7 +92,8 @@ class OnnxSource:
         wrong = [value for value in epsilons if abs(value - model.norm_eps) > 1e-3 * model.norm_eps]
         if wrong and model.norm == "layernorm":
             raise ModelFileError(
-                f"{self.config.source}: the layer norms' eps is {model.norm_eps:g} there and {wrong[0]:g} in {self.path.name}"
+                f"{self.config.source}: the layer norms' eps is {model.norm_eps:g} there, "
+                f"and {wrong[0]:g} in {self.path.name}"
             )
         return model
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def widened(checkpoint: OnnxCheckpoint) -> bytes:
     """Return the graph with every product of rounded activations as a product of f32.
 
-    ``MatMulInteger(DynamicQuantizeLinear(x), W)``, widened and scaled, becomes ``MatMul(x, (W − zero) · scale)``; weights
-    that are dequantised in the graph stay as they are, for that is what they are compared with.
+    ``MatMulInteger(DynamicQuantizeLinear(x), W)``, widened and scaled, becomes ``MatMul(x, (W − zero) · scale)``;
+    weights that are dequantised in the graph stay as they are, for that is what they are compared with.
     """
     model = ModelProto()
     model.CopyFrom(checkpoint.model)
@@ -34,7 +34,9 @@ def widened(checkpoint: OnnxCheckpoint) -> bytes:
             continue
         name = f"{node.output[0]}/weight"
         graph.initializer.append(numpy_helper.from_array(weight.load().astype(np.float32), name))
-        added.append((chain[-1].output[0], helper.make_node("MatMul", [rounding.input[0], name], [chain[-1].output[0]])))
+        added.append(
+            (chain[-1].output[0], helper.make_node("MatMul", [rounding.input[0], name], [chain[-1].output[0]]))
+        )
         gone |= {output for removed in (node, *chain) for output in removed.output}
     made = dict(added)
     kept = []

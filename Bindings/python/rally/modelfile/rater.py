@@ -21,8 +21,8 @@ class Reading:
     Attributes
     ----------
     part : {"windows", "first", "middle", "ends"}
-        All of it window after window; one window of its beginning, or of what stands around its middle; the first and the
-        last window.
+        All of it window after window; one window of its beginning, or of what stands around its middle; the first and
+        the last window.
     tokens : int, optional
         Tokens of a window, with those that the tokenizer adds; None: the longest row.
     characters : int, optional

@@ -34,7 +34,9 @@ def layer_dims(model: Description, layer: int | None = None) -> dict[str, tuple[
         dims |= {f"self_attn.{letter}_norm.weight": (model.head_dim,) for letter in "qk"}
     if isinstance(model, Rater) and model.positions == "disentangled":
         names = {"c2p": "pos_k", "p2c": "pos_q"}
-        dims |= {f"self_attn.{names[kind]}": (2 * model.position_buckets, queries) for kind in sorted(model.pos_att_type)}
+        dims |= {
+            f"self_attn.{names[kind]}": (2 * model.position_buckets, queries) for kind in sorted(model.pos_att_type)
+        }
     return dims | _norms(model, after) | _linear(model, "mlp", "mlp", feed)
 
 

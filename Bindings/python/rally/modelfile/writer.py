@@ -112,7 +112,9 @@ def build_model(description: Description, tensors: Sequence[Tensor]) -> ModelPro
     elif isinstance(description, Rater):
         RaterGraph(builder, description).write()
         inputs.append(helper.make_tensor_value_info("attention_mask", TensorProto.INT64, ["batch", "tokens"]))
-        outputs = [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["batch"])] if description.has_score else []
+        outputs = (
+            [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["batch"])] if description.has_score else []
+        )
         if description.has_logits:
             logits = ["batch", description.num_labels]
             outputs.append(helper.make_tensor_value_info("logits", TensorProto.FLOAT, logits))

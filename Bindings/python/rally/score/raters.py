@@ -202,8 +202,8 @@ class Raters:
         info = scorer.model.info
         if not info.has_score:
             message = (
-                f"{scorer.path}: its {info.num_labels} outputs make no score: {', '.join(info.labels)}; convert it again "
-                "with --score, such as --score softmax:LABEL"
+                f"{scorer.path}: its {info.num_labels} outputs make no score: {', '.join(info.labels)}; convert it "
+                "again with --score, such as --score softmax:LABEL"
             )
             raise RallyError(Status.UNSUPPORTED, message)
 

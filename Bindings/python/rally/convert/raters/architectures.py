@@ -54,5 +54,6 @@ def unknown_architecture(checkpoint: Checkpoint, config: Settings, kind: object)
     near = difflib.get_close_matches(str(kind), PLANNERS, 1, 0.0)
     return ModelFileError(
         f"{config.source}: model_type {kind!r} is not supported for raters; known: {', '.join(PLANNERS)}, "
-        f"and {', '.join(causal.TYPES)} as ForSequenceClassification; the closest: {near[0]}" + (f"; found {table}" if table else "")
+        f"and {', '.join(causal.TYPES)} as ForSequenceClassification; the closest: {near[0]}"
+        + (f"; found {table}" if table else "")
     )

@@ -49,8 +49,8 @@ def is_bert(checkpoint: Checkpoint) -> bool:
 def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None) -> Plan:
     """Return the plan of a BERT with a head.
 
-    With BERT's pooler the outputs are those of ``BertForSequenceClassification``: the pooler is the first layer of an mlp
-    head on the first token. ``pooling`` in the configuration, ``cls``, ``mean`` or ``last``, asks for a linear head
+    With BERT's pooler the outputs are those of ``BertForSequenceClassification``: the pooler is the first layer of an
+    mlp head on the first token. ``pooling`` in the configuration, ``cls``, ``mean`` or ``last``, asks for a linear head
     without it. The type of all tokens is 0; its embedding is part of every position.
 
     Raises
@@ -109,13 +109,13 @@ def encoder(config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None
     }
     if "hidden_act" not in fields:
         usual["hidden_act"] = activation(config, "hidden_act", "gelu")
-    return Rater(name=name, tokenizer=tokenizer, **(usual | (sizes(config) if "hidden_size" not in fields else {}) | fields))
+    return Rater(
+        name=name, tokenizer=tokenizer, **(usual | (sizes(config) if "hidden_size" not in fields else {}) | fields)
+    )
 
 
-def embedding_entries(
-    checkpoint: Checkpoint, model: Rater, prefix: str, positions: tuple[int, int]
-) -> list[Entry]:
-    """Return the tables before the layers; ``positions`` are the rows of theirs and how many at the front are no positions."""
+def embedding_entries(checkpoint: Checkpoint, model: Rater, prefix: str, positions: tuple[int, int]) -> list[Entry]:
+    """Return the tables before the layers; ``positions``: rows of theirs, and how many at the front are none."""
     (rows, skipped), width = positions, model.hidden_size
     stored = (rows, width)
     cut = {"source_dims": stored, "rows": (skipped, rows)} if skipped else {}

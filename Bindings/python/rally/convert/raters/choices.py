@@ -45,7 +45,7 @@ class RaterChoices:
     policy : str, optional
         One of :data:`POLICIES`; the other fields come before it.
     score : str, optional
-        ``logit``, ``expectation``, ``softmax``, ``sigmoid`` or ``none``; of one output with its label, ``softmax:LABEL``.
+        ``logit``, ``expectation``, ``softmax``, ``sigmoid`` or ``none``; of one output: ``softmax:LABEL``.
     int_score : tuple of two float, optional
         Bounds of the score that is reported as a whole number, too.
     reading : {"windows", "first", "middle", "ends"}, optional

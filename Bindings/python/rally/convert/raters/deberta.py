@@ -1,4 +1,4 @@
-"""Plans the conversion of ``DebertaV2ForSequenceClassification`` (DeBERTa-v2, v3, mDeBERTa), and of NeMo Curator's class."""
+"""Plans the conversion of ``DebertaV2ForSequenceClassification`` (DeBERTa-v2, v3), and of NeMo Curator's class."""
 
 from __future__ import annotations
 
@@ -55,12 +55,19 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokeniz
     count = output_count(checkpoint, head)
     width = config.integer("hidden_size")
     if config.integer("embedding_size", width) != width:
-        raise ModelFileError(f"{config.source}: embedding_size {config.values['embedding_size']} is not supported: it is not hidden_size")
+        raise ModelFileError(
+            f"{config.source}: embedding_size {config.values['embedding_size']} is not supported: it is not hidden_size"
+        )
     scoring = score_fields(config) | output_fields(config, count) | {"pooling": "cls", "head": "linear"}
     if has_pooler:
         act = config.text("pooler_hidden_act", "gelu")
-        scoring |= {"head": "mlp", "head_act": act if act == "tanh" else activation(config, "pooler_hidden_act", "gelu")}
-    fields = scoring | _distances(config) | {"positions": "disentangled", "norm_eps": config.number("layer_norm_eps", 1e-7)}
+        scoring |= {
+            "head": "mlp",
+            "head_act": act if act == "tanh" else activation(config, "pooler_hidden_act", "gelu"),
+        }
+    fields = (
+        scoring | _distances(config) | {"positions": "disentangled", "norm_eps": config.number("layer_norm_eps", 1e-7)}
+    )
     model = bert.encoder(config, name, tokenizer, **fields)
     entries = [
         Entry("embed_tokens.weight", (model.vocab_size, width), (prefix + _TABLE,)),

@@ -32,21 +32,25 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokeniz
     if width % heads:
         raise ModelFileError(f"{config.source}: n_heads {heads} does not divide dim {width}")
     rows = config.integer("max_position_embeddings")
-    fields = score_fields(config) | output_fields(config, count) | {
-        "vocab_size": config.integer("vocab_size"),
-        "hidden_size": width,
-        "num_attention_heads": heads,
-        "num_key_value_heads": heads,
-        "head_dim": width // heads,
-        "intermediate_size": config.integer("hidden_dim"),
-        "num_block_layers": config.integer("n_layers"),
-        "max_position_embeddings": rows,
-        "norm_eps": 1e-12,
-        "hidden_act": activation(config, "activation", "gelu"),
-        "pooling": "cls",
-        "head": "mlp",
-        "head_act": "relu",
-    }
+    fields = (
+        score_fields(config)
+        | output_fields(config, count)
+        | {
+            "vocab_size": config.integer("vocab_size"),
+            "hidden_size": width,
+            "num_attention_heads": heads,
+            "num_key_value_heads": heads,
+            "head_dim": width // heads,
+            "intermediate_size": config.integer("hidden_dim"),
+            "num_block_layers": config.integer("n_layers"),
+            "max_position_embeddings": rows,
+            "norm_eps": 1e-12,
+            "hidden_act": activation(config, "activation", "gelu"),
+            "pooling": "cls",
+            "head": "mlp",
+            "head_act": "relu",
+        }
+    )
     model = bert.encoder(config, name, tokenizer, **fields)
     entries = [
         *bert.embedding_entries(checkpoint, model, prefix, (rows, 0)),

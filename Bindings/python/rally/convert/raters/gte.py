@@ -33,7 +33,9 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokeniz
     body = sizes(config)
     width, types = config.integer("hidden_size"), config.integer("type_vocab_size", 0, minimum=0)
     if body["head_dim"] % 2:
-        raise ModelFileError(f"{config.source}: a head width of {body['head_dim']} cannot be turned: expected an even one")
+        raise ModelFileError(
+            f"{config.source}: a head width of {body['head_dim']} cannot be turned: expected an even one"
+        )
     scoring = score_fields(config) | output_fields(config, count)
     scoring |= {"pooling": "cls", "head": "mlp", "head_act": "tanh"}
     model = Rater(
@@ -83,7 +85,7 @@ def _typed(prefix: str) -> Any:
 def _unused(checkpoint: Checkpoint) -> tuple[str, ...]:
     """Return buffers that are computed again from the configuration."""
     names = ("inv_freq", "cos_cached", "sin_cached")
-    ends = tuple(f"rotary_emb.{name}" for name in names) + ("embeddings.position_ids",)
+    ends = (*tuple(f"rotary_emb.{name}" for name in names), "embeddings.position_ids")
     return tuple(key for key in checkpoint.sources if key.endswith(ends))
 
 
@@ -97,7 +99,9 @@ def _rope(config: Settings, head_dim: int) -> dict[str, Any]:
         return {"rope_theta": theta}
     kind, factor = scaling.values.get("type") or scaling.values.get("rope_type"), scaling.number("factor", 1.0)
     if kind != "ntk" or factor < 1.0 or scaling.values.get("mixed_b") is not None:
-        raise ModelFileError(f"{config.source}: rope_scaling {scaling.values!r} is not supported; known: type ntk, without mixed_b")
+        raise ModelFileError(
+            f"{config.source}: rope_scaling {scaling.values!r} is not supported; known: type ntk, without mixed_b"
+        )
     if factor == 1.0:
         return {"rope_theta": theta}
     pairs = range(head_dim // 2)

@@ -71,9 +71,7 @@ def _layer_kinds(config: Settings, count: int) -> tuple[str, ...]:
         every = config.integer("global_attn_every_n_layers", 3)
         return tuple(_KINDS[0] if index % every == 0 else _KINDS[1] for index in range(count))
     if not isinstance(given, list) or len(given) != count or not set(given) <= set(_KINDS):
-        raise ModelFileError(
-            f"{config.source}: layer_types: expected {count} of {', '.join(_KINDS)}, found {given!r}"
-        )
+        raise ModelFileError(f"{config.source}: layer_types: expected {count} of {', '.join(_KINDS)}, found {given!r}")
     return tuple(given)
 
 

@@ -25,7 +25,7 @@ def output_count(checkpoint: Checkpoint, key: str) -> int:
 
 
 def last_rows(checkpoint: Checkpoint, keys: Sequence[str]) -> int:
-    """Return the rows of the last linear map under one of these keys; 1 where there is none, which others complain of."""
+    """Return the rows of the last linear map under one of these keys; 1 where there is none."""
     found = [source for key in keys if (source := checkpoint.sources.get(f"{key}.weight")) is not None]
     return found[0].dims[0] if found and len(found[0].dims) == 2 and found[0].dims[0] > 0 else 1
 
@@ -59,10 +59,14 @@ def _labels(config: Settings, count: int) -> tuple[str, ...]:
         if count == 1:
             return ("LABEL_0",)
         found = len(names) if isinstance(names, dict) else repr(names)
-        raise ModelFileError(f"{config.source}: id2label: expected names of the outputs 0 to {count - 1}, found {found}")
+        raise ModelFileError(
+            f"{config.source}: id2label: expected names of the outputs 0 to {count - 1}, found {found}"
+        )
     labels = tuple(given[str(index)] for index in range(count))
     if not all(isinstance(label, str) and label for label in labels):
-        raise ModelFileError(f"{config.source}: id2label: expected a name for each of the {count} outputs, found {names}")
+        raise ModelFileError(
+            f"{config.source}: id2label: expected a name for each of the {count} outputs, found {names}"
+        )
     if len(set(labels)) < count:
         raise ModelFileError(f"{config.source}: id2label: expected {count} different names, found {list(labels)}")
     return labels
@@ -85,7 +89,8 @@ def _score(config: Settings, labels: Sequence[str]) -> dict[str, Any]:
         raise ModelFileError(f"{config.source}: score_index {index!r}: expected 0 to {len(labels) - 1}")
     if rule == "logit" and several and index is None:
         raise ModelFileError(
-            f"{config.source}: score logit: say which output, as in logit:{labels[0]}; the labels are {', '.join(labels)}"
+            f"{config.source}: score logit: say which output, as in logit:{labels[0]}; "
+            f"the labels are {', '.join(labels)}"
         )
     if rule in ("expectation", "none") and index is not None:
         raise ModelFileError(f"{config.source}: score {rule} takes no label")
@@ -104,7 +109,9 @@ def _values(config: Settings, rule: str, count: int) -> tuple[float, ...]:
 
 
 def _bounds(config: Settings, bounds: Any) -> tuple[float, float]:
-    whole = isinstance(bounds, Sequence) and len(bounds) == 2 and all(isinstance(value, int | float) for value in bounds)
+    whole = (
+        isinstance(bounds, Sequence) and len(bounds) == 2 and all(isinstance(value, int | float) for value in bounds)
+    )
     if not whole or not bounds[0] <= bounds[1]:
         raise ModelFileError(f"{config.source}: int_score: expected two bounds such as 0,5, found {bounds!r}")
     return float(bounds[0]), float(bounds[1])

@@ -94,7 +94,9 @@ def norm_keys(checkpoint: Checkpoint, prefix: str) -> dict[str, str]:
 def norm(checkpoint: Checkpoint, name: str, prefix: str, width: int, biased: bool = True) -> list[Entry]:
     """Return the weights of a layer norm."""
     keys = norm_keys(checkpoint, prefix)
-    return [Entry(f"{name}.{part}", (width,), (keys[part],)) for part in (("weight", "bias") if biased else ("weight",))]
+    return [
+        Entry(f"{name}.{part}", (width,), (keys[part],)) for part in (("weight", "bias") if biased else ("weight",))
+    ]
 
 
 def linear(name: str, key: str, dims: tuple[int, int], biased: bool = True) -> list[Entry]:
