@@ -1,7 +1,6 @@
 #define _GNU_SOURCE 1
 #include "server.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -19,11 +18,16 @@ static void fail(const char *what) {
   exit(2);
 }
 
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+/* What a process that waits for ever is told by: its processor time stands still for so long. A busy machine alone does not do that. */
+static const int standstill_milliseconds = 60000;
+
+static double time_of(clockid_t clock) {
+  struct timespec t = {0, 0};
+  clock_gettime(clock, &t);
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
+
+static double seconds_of(struct timeval t) { return (double)t.tv_sec + (double)t.tv_usec / 1e6; }
 
 /* The file's bytes, so placed that reading one too many is a fault. */
 static const uint8_t *load(const char *path, size_t size) {
@@ -69,25 +73,38 @@ static void print_noise(int noise) {
   lseek(noise, 0, SEEK_SET);
 }
 
+/* Waits for the end of a process: 0 where it has used `seconds` of processor time, or waits for ever. */
+static int has_ended(pid_t child, double seconds) {
+  const int step = 100;
+  int descriptor = (int)syscall(SYS_pidfd_open, child, 0);
+  clockid_t clock;
+  if (descriptor < 0 || clock_getcpuclockid(child, &clock)) fail("pidfd_open");
+  struct pollfd ended = {.fd = descriptor, .events = POLLIN};
+  double used = 0;
+  int still = 0, ready = 0;
+  while (ready <= 0 && used < seconds && still < standstill_milliseconds) {
+    ready = poll(&ended, 1, step);
+    const double before = used;
+    used = time_of(clock);
+    still = used > before ? 0 : still + step;
+  }
+  close(descriptor);
+  return ready > 0;
+}
+
 static void answer(mutant *m, examiner examine, int noise, double seconds, size_t megabytes) {
-  double start = now();
   pid_t child = fork();
   if (child < 0) fail("fork");
   if (child == 0) run_child(m, examine, noise, megabytes);
-  int descriptor = (int)syscall(SYS_pidfd_open, child, 0);
-  if (descriptor < 0) fail("pidfd_open");
-  struct pollfd ended = {.fd = descriptor, .events = POLLIN};
-  int ready;
-  do ready = poll(&ended, 1, (int)(seconds * 1000));
-  while (ready < 0 && errno == EINTR);
-  if (ready == 0) kill(child, SIGKILL);
+  const int ended = has_ended(child, seconds);
+  if (!ended) kill(child, SIGKILL);
   int state;
   struct rusage usage;
   if (wait4(child, &state, 0, &usage) < 0) fail("wait4");
-  close(descriptor);
-  const char *kind = ready == 0 ? "timeout" : WIFSIGNALED(state) ? "signal" : "exit";
+  const char *kind = !ended ? "timeout" : WIFSIGNALED(state) ? "signal" : "exit";
   int code = WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state);
-  printf("%s %d %d %d %.0f %ld ", kind, code, m->stage, m->status, (now() - start) * 1000, usage.ru_maxrss >> 10);
+  printf("%s %d %d %d %.0f %ld ", kind, code, m->stage, m->status,
+         (seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime)) * 1000, usage.ru_maxrss >> 10);
   print_noise(noise);
   printf("\n");
   fflush(stdout);

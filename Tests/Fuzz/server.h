@@ -1,4 +1,4 @@
-/* Examines one mutant after the other, each in a child of its own, so that one that dies takes nobody with it. */
+/* Examines one mutant after the other, each in a child of its own, so that one that dies takes no other with it. */
 #ifndef SERVER_H
 #define SERVER_H
 
@@ -25,7 +25,7 @@ typedef struct mutant {
 typedef void (*examiner)(mutant *m);
 
 /*
- * main() of an examiner: MODEL SECONDS MEGABYTES.
+ * main() of an examiner: MODEL SECONDS MEGABYTES. The seconds are those of the processor: a busy machine fails no mutant.
  * Reads records of two native uint64, size and flags, from standard input: the mutant is the file MODEL then. Answers each with a line
  *   KIND CODE STAGE STATUS MILLISECONDS MEGABYTES NOISE
  * KIND is exit, signal, or timeout; CODE the exit code or signal; NOISE what was printed, in hexadecimal, or "-".
