@@ -4,7 +4,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps adapters install uninstall wheel deb build generate demo test fuzz bench bench-quick soak sanitize clean
+.PHONY: help deps adapters install uninstall wheel deb build generate demo lint check test acceptance fuzz bench bench-quick soak sanitize clean
 
 RELEASE := .build/release
 PREFIX  ?= /usr/local
@@ -121,9 +121,28 @@ demo: build
 	@$(RALLY) score -m $(MODELS)/rally-rater-tiny.onnx Examples/texts.jsonl --sort
 	$(call next,$(RALLY) --help; the quick starts in README.md)
 
+$(STAMPS)/lint: Bindings/python/pyproject.toml $(STAMPS)/python
+	$(call say,Python: the linters)
+	@.venv/bin/python -m pip install --disable-pip-version-check -q --progress-bar off -e "Bindings/python[lint]"
+	@touch $@
+
+## lint    what reads the sources without running them: ruff, mypy, clippy, rustfmt, shellcheck, and the derived files
+lint: $(STAMPS)/lint
+	@Tools/lint
+
+## check   lint, build and the fast suites: before every commit
+check: build lint
+	@Tests/run tools abi cpp cli rust
+
 ## test    every suite, then a table; `make test SUITES="abi rust"` runs some
 test: build
 	@Tests/run $(SUITES)
+
+## acceptance  what takes an hour: every suite, 50 000 mutants, soak and sanitizers; before a release
+acceptance: test
+	@Tests/Fuzz/run --count 50000 --seed 2
+	@$(MAKE) -s soak
+	@$(MAKE) -s sanitize
 
 ## fuzz    thousands of broken model files; the host must live
 fuzz: build

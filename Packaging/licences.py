@@ -84,7 +84,12 @@ def created() -> str:
 
 
 def bill(found: list[Part], version: str, release: Path) -> dict[str, object]:
-    files = [release / "librally.so.0", release / "rally", *sorted(release.glob("librally-onnx.so.0")), *sorted(release.glob("rly*.so.*"))]
+    files = [
+        release / "librally.so.0",
+        release / "rally",
+        *sorted(release.glob("librally-onnx.so.0")),
+        *sorted(release.glob("rly*.so.*")),
+    ]
     packages: list[dict[str, object]] = [
         {
             "SPDXID": "SPDXRef-rally", "name": "rally", "versionInfo": version, "supplier": "NOASSERTION",
@@ -92,7 +97,9 @@ def bill(found: list[Part], version: str, release: Path) -> dict[str, object]:
             "copyrightText": "NOASSERTION", "filesAnalyzed": False,
         }
     ]  # fmt: skip
-    relations = [{"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-rally"}]
+    relations = [
+        {"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-rally"}
+    ]
     for part in found:
         identifier = "SPDXRef-" + re.sub(r"[^A-Za-z0-9.-]+", "-", part.name)
         packages.append({
@@ -100,7 +107,9 @@ def bill(found: list[Part], version: str, release: Path) -> dict[str, object]:
             "downloadLocation": "NOASSERTION", "licenseConcluded": part.licence, "licenseDeclared": part.licence,
             "copyrightText": "NOASSERTION", "filesAnalyzed": False, "comment": f"Inside {part.where}.",
         })  # fmt: skip
-        relations.append({"spdxElementId": "SPDXRef-rally", "relationshipType": "CONTAINS", "relatedSpdxElement": identifier})
+        relations.append(
+            {"spdxElementId": "SPDXRef-rally", "relationshipType": "CONTAINS", "relatedSpdxElement": identifier}
+        )
     checksums = []
     for path in files:
         identifier = "SPDXRef-File-" + re.sub(r"[^A-Za-z0-9.-]+", "-", path.name)
@@ -109,7 +118,9 @@ def bill(found: list[Part], version: str, release: Path) -> dict[str, object]:
             "SPDXID": identifier, "fileName": f"./{path.name}", "licenseConcluded": "NOASSERTION", "copyrightText": "NOASSERTION",
             "checksums": [{"algorithm": a.upper(), "checksumValue": hashlib.new(a, data).hexdigest()} for a in ("sha1", "sha256")],
         })  # fmt: skip
-        relations.append({"spdxElementId": "SPDXRef-rally", "relationshipType": "CONTAINS", "relatedSpdxElement": identifier})
+        relations.append(
+            {"spdxElementId": "SPDXRef-rally", "relationshipType": "CONTAINS", "relatedSpdxElement": identifier}
+        )
     digest = hashlib.sha256("".join(c["checksums"][1]["checksumValue"] for c in checksums).encode()).hexdigest()[:32]  # type: ignore[index]
     return {
         "spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT", "name": f"rally-{version}",
@@ -123,9 +134,14 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     found = parts()
     shutil.copyfile(ROOT / "LICENSE", folder / "LICENSE")
-    sections = [f"{part.name} {part.version} ({part.licence}), inside {part.where}\n{'=' * 100}\n\n{part.text.strip()}\n" for part in found]
+    sections = [
+        f"{part.name} {part.version} ({part.licence}), inside {part.where}\n{'=' * 100}\n\n{part.text.strip()}\n"
+        for part in found
+    ]
     (folder / "THIRD-PARTY").write_text("\n\n".join(sections), encoding="utf-8")
-    (folder / "rally.spdx.json").write_text(json.dumps(bill(found, version, release), indent=1) + "\n", encoding="utf-8")
+    (folder / "rally.spdx.json").write_text(
+        json.dumps(bill(found, version, release), indent=1) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -33,9 +33,13 @@ class BuildPy(build_py):
         super().run()
         if self.editable_mode:
             return
-        folder = next((f for f in FOLDERS if (f / "librally.so.0").exists() and (f / "librally-onnx.so.0").exists()), None)
+        folder = next(
+            (f for f in FOLDERS if (f / "librally.so.0").exists() and (f / "librally-onnx.so.0").exists()), None
+        )
         if folder is None:
-            raise SystemExit(f"{FOLDERS[0]}: expected the library, which the package carries, found none; run `make build` first")
+            raise SystemExit(
+                f"{FOLDERS[0]}: expected the library, which the package carries, found none; run `make build` first"
+            )
         files = [folder / "librally.so.0", folder / "librally-onnx.so.0", *sorted(folder.glob("rly*.so.*"))]
         target = Path(self.build_lib) / "rally" / "lib"
         target.mkdir(parents=True, exist_ok=True)

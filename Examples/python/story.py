@@ -1,6 +1,6 @@
 """Tells a story, shows how long Rally thought about each token, and asks a rater what it is worth.
 
-    python Examples/python/story.py [MODEL.onnx [RATER.onnx [PROMPT]]]
+python Examples/python/story.py [MODEL.onnx [RATER.onnx [PROMPT]]]
 """
 
 import sys

@@ -190,7 +190,9 @@ def test_no_prompt_on_a_terminal_is_an_error(lm):
     assert "no prompt; give -p TEXT" in on_a_terminal(["generate", "-m", lm])
 
 
-@pytest.mark.parametrize("content", [b"The sea", b"The sea\n", b"The sea\r\n", b"\xef\xbb\xbfThe sea\r\n", b"\xef\xbb\xbfThe sea"])
+@pytest.mark.parametrize(
+    "content", [b"The sea", b"The sea\n", b"The sea\r\n", b"\xef\xbb\xbfThe sea\r\n", b"\xef\xbb\xbfThe sea"]
+)
 def test_what_editors_add_is_no_part_of_a_prompt(lm, tmp_path, content):
     (tmp_path / "prompt.txt").write_bytes(content)
     arguments = ("-n", 1)

@@ -200,7 +200,9 @@ def test_packed_files_are_read_as_what_was_packed(rater, tmp_path):
     line = lines({"text": "The sea was calm."})
     expected = score(rater, stdin=line * 3).out
     packed = gzip.compress(line.encode())
-    long = subprocess.run(["zstd", "-q", "--long=31", "-c"], input=line.encode(), capture_output=True, check=True).stdout
+    long = subprocess.run(
+        ["zstd", "-q", "--long=31", "-c"], input=line.encode(), capture_output=True, check=True
+    ).stdout
     plain = subprocess.run(["zstd", "-q", "-c"], input=(line * 2).encode(), capture_output=True, check=True).stdout
     for name, content in (("a.jsonl.gz", packed * 3 + bytes(512)), ("b.jsonl.zst", long + plain), ("c", packed * 3)):
         (tmp_path / name).write_bytes(content)
@@ -229,7 +231,10 @@ def test_members_have_other_names(rater):
     told = score(rater, stdin=lines({"id": 1, "body": "a boat"}), code=5).err
     assert 'expected a member "text" or "tokens", found id, body; --text names the one to score' in told
     assert objects(score(rater, stdin=lines({"text": "a boat", "tokens": None})))[0]["score"] == expected
-    assert objects(score(rater, stdin='{"text": "a boat", "p": NaN, "q": -Infinity, "r": Infinity}\n'))[0]["score"] == expected
+    assert (
+        objects(score(rater, stdin='{"text": "a boat", "p": NaN, "q": -Infinity, "r": Infinity}\n'))[0]["score"]
+        == expected
+    )
     assert objects(score(rater, "--plain", stdin="a boat\n"))[0]["score"] == expected
 
 

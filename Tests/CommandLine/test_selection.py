@@ -8,9 +8,8 @@ import numpy as np
 import onnx
 import pyarrow.parquet as pq
 import pytest
-from conftest import run
-
 import rally
+from conftest import run
 from rally import select
 from rally.score import Settings, score_corpus
 

@@ -36,7 +36,15 @@ def test_what_is_written_stops_before_the_stop_text():
     result = run("generate", "-m", FOLDER / "stops.onnx", "-p", "<|go|>", "--stop", "at on", "--no-display-prompt")
     assert (result.code, result.out) == (0, "The cat s\n")
     shown = run(
-        "generate", "-m", FOLDER / "stops.onnx", "-p", "<|go|>", "--stop", "at on", "--no-display-prompt", "--show-depth"
+        "generate",
+        "-m",
+        FOLDER / "stops.onnx",
+        "-p",
+        "<|go|>",
+        "--stop",
+        "at on",
+        "--no-display-prompt",
+        "--show-depth",
     )
     # " cat" could still have become the stop text when its first two bytes were certain.
     assert (shown.code, shown.out) == (0, "The⟨1⟩ c⟨1⟩at s⟨1⟩⟨1,1⟩\n")

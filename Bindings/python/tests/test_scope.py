@@ -62,7 +62,10 @@ def expected() -> list[int]:
         return [int(token) for token in model.generate("The sea", max_tokens=3).tokens]
 
 
-@pytest.mark.parametrize("order", [*itertools.permutations(("rally", "onnx", "onnxruntime")), ("torch", "rally", "onnx"), ("rally", "torch", "onnx")])
+@pytest.mark.parametrize(
+    "order",
+    [*itertools.permutations(("rally", "onnx", "onnxruntime")), ("torch", "rally", "onnx"), ("rally", "torch", "onnx")],
+)
 def test_every_order_in_one_scope(order: tuple[str, ...], expected: list[int]) -> None:
     run(order, expected)
 

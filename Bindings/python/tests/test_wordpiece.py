@@ -240,9 +240,7 @@ def test_which_models_read_the_same_tokens(tmp_path: Path) -> None:
     opened = []
     for index, change in enumerate([*changes, {}]):
         path = tmp_path / f"{index}.onnx"
-        models.write(
-            path, replace(RATER, tokenizer=replace(read, **change), vocab_size=len(read.vocab)), seed=index
-        )
+        models.write(path, replace(RATER, tokenizer=replace(read, **change), vocab_size=len(read.vocab)), seed=index)
         opened.append(rally.Model(path))
     same = [[one.reads_same_tokens(other) for other in opened] for one in opened]
     last = len(changes)

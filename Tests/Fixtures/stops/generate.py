@@ -6,10 +6,10 @@ the successor is the most probable next token by far, in every element type.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-
 from rally.modelfile import LanguageModel, Tokenizer, write_model
 from rally.modelfile.shapes import layer_dims
 from rally.modelfile.tensors import float_tensor
@@ -61,7 +61,7 @@ def main() -> None:
     # Whatever has no successor is followed by the end.
     head = 0.01 * random.standard_normal((len(vocab), WIDTH))
     for chain in CHAINS:
-        for token, successor in zip(chain, chain[1:], strict=False):
+        for token, successor in pairwise(chain):
             head[vocab.index(spelled(successor))] += 4 * embedding[vocab.index(spelled(token))]
     weights = {"embed_tokens.weight": embedding, "norm.weight": np.ones(WIDTH), "lm_head.weight": head}
     for name, shape in layer_dims(model).items():

@@ -12,9 +12,10 @@ Needs what `generate.py` needs. Writes, beside itself:
 
 from __future__ import annotations
 
-import generate
 import tokenizer_corpus
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+import generate
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 ADDED = ["Kafé Olé", "<tool>", "<tool>>"]
