@@ -6,6 +6,7 @@ import ast
 import re
 
 import pytest
+
 from generate.derived import ROOT, derived, outdated
 from generate.header import CType, HeaderError, parse
 
