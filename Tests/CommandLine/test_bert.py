@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import run
-
 from rally.modelfile import Rater, Reading, WordPiece, write_model
 from rally.modelfile.shapes import layer_dims
 from rally.modelfile.tensors import float_tensor
@@ -81,7 +80,9 @@ def scored(*arguments, texts, code=0):
 
 def test_inspect(bert):
     report = run("inspect", bert).out
-    assert "WordPiece (clean, ideographs apart, no accents, lower case), begins with 2 [CLS], ends with 3 [SEP]" in report
+    assert (
+        "WordPiece (clean, ideographs apart, no accents, lower case), begins with 2 [CLS], ends with 3 [SEP]" in report
+    )
     assert "cls pooling, mlp (tanh) head" in report
     plain = json.loads(run("inspect", bert, "--json", "--metadata").out)
     assert (plain["bos_token_id"], plain["eos_token_id"]) == (2, 3)
@@ -118,7 +119,11 @@ LABELS = ("good", "bad", "ça va")
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("labelled")
-    rules = {"softmax": {"score": "softmax", "score_index": 1}, "apart": {"score": "softmax"}, "logits": {"score": "none"}}
+    rules = {
+        "softmax": {"score": "softmax", "score_index": 1},
+        "apart": {"score": "softmax"},
+        "logits": {"score": "none"},
+    }
     rules["expected"] = {"score": "expectation", "int_score": (0.0, 1.0)}
     return {name: write(folder / f"{name}.onnx", replace(MODEL, labels=LABELS, **rule)) for name, rule in rules.items()}
 
@@ -155,7 +160,10 @@ def test_special_tokens_in_texts_are_letters(bert):
     (parsed,) = scored("-m", bert, "--parse-special", texts=[letters])
     assert line["token_count"] > parsed["token_count"]
     assert line["score"] != parsed["score"]
-    assert scored("-m", bert, texts=[special])[0]["score"] == scored("-m", bert, "--parse-special", texts=[special])[0]["score"]
+    assert (
+        scored("-m", bert, texts=[special])[0]["score"]
+        == scored("-m", bert, "--parse-special", texts=[special])[0]["score"]
+    )
 
 
 def test_what_is_read_is_said(bert, labelled, tmp_path):
@@ -173,7 +181,12 @@ def test_what_is_read_is_said(bert, labelled, tmp_path):
     named = write(tmp_path / "named.onnx", replace(MODEL, reading=Reading("ends", join="max")))
     assert scored("-m", named, texts=[text])[0]["score"] == ends["score"]
     assert scored("-m", named, "--reading", "first", texts=[text])[0]["score"] == first["score"]
-    for wrong in (("--reading", "last"), ("--join", "sum"), ("--characters", "5"), ("--reading", "ends", "--stride", "2")):
+    for wrong in (
+        ("--reading", "last"),
+        ("--join", "sum"),
+        ("--characters", "5"),
+        ("--reading", "ends", "--stride", "2"),
+    ):
         result = run("score", "-m", bert, *wrong, stdin=json.dumps({"text": text}))
         assert result.code != 0 and not result.lines, wrong
 

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-import rally
 import torch
 import transformers
 from compare import relative_error
+from safetensors.numpy import load_file
+
+import rally
 from rally.convert import convert
 from rally.modelfile import ModelFileError
-from safetensors.numpy import load_file
 
 FIXTURES = Path(__file__).resolve().parents[3] / "Tests" / "Fixtures" / "onnx"
 GOLDENS = {"bert_torchscript": "logits", "bert_dynamo": "logits", "bert_ort_int8": "logits_dequantised_weights"}

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from compare import relative_error
+from safetensors.numpy import load_file
+
 import rally
 import rally.modelfile
-from compare import relative_error
 from rally.convert import convert
 from rally.convert.raters import RaterChoices
-from safetensors.numpy import load_file
 
 FIXTURES = Path(__file__).resolve().parents[3] / "Tests" / "Fixtures" / "raters"
 CASES = [

@@ -9,8 +9,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import rally
 from compare import Graph
+
+import rally
 from rally.modelfile import LanguageModel, ModelFileError
 from rally.synthesize import SHAPES, calibration, synthesize
 from rally.synthesize.weights import RandomWeights, weight_dims
