@@ -54,7 +54,10 @@ let package = Package(
   targets: [
     // C and C++ leaves: pointers in, numbers out.
     .systemLibrary(name: "CRally", path: "include"),
-    .target(name: "CHost", cSettings: linksLibrary ? [.define("RALLY_LINK_LIBRARY")] : []),
+    .target(
+      name: "CHost",
+      cSettings: [.define("RALLY_COMMIT", to: "\"\(Context.gitInformation?.currentCommit ?? "unknown")\"")]
+        + (linksLibrary ? [.define("RALLY_LINK_LIBRARY")] : [])),
     onnx,
     .target(
       name: "CKernels",
@@ -77,7 +80,7 @@ let package = Package(
       name: "Rally", dependencies: ["Tensors", "Kernels", "Tokenization", "Models", "Execution", "Scheduling", "Curation"],
       swiftSettings: swift),
     .target(
-      name: "RallyC", dependencies: ["Rally", "Curation", "CHost", "CRally"], exclude: ["exports.map"],
+      name: "RallyC", dependencies: ["Rally", "Curation", "Tensors", "CHost", "CKernels", "CStatistics", "CRally"], exclude: ["exports.map"],
       swiftSettings: swift, linkerSettings: librarySettings),
     .executableTarget(
       name: "rally-cli",

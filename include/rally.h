@@ -78,9 +78,18 @@ extern "C" {
 #define RALLY_VERSION_MAJOR 0
 #define RALLY_VERSION_MINOR 1
 #define RALLY_VERSION_PATCH 0
+/* One number that grows with every version, for #if: 1000000 * major + 1000 * minor + patch. */
+#define RALLY_VERSION (RALLY_VERSION_MAJOR * 1000000 + RALLY_VERSION_MINOR * 1000 + RALLY_VERSION_PATCH)
 
 /* The version of the library that is loaded, "major.minor.patch". Static storage. Any thread. */
 const char *rally_version(void);
+
+/* RALLY_VERSION of the library that is loaded. Any thread. */
+uint32_t rally_version_number(void);
+
+/* How the library was built, for reports of faults: lines `name value` with version, commit, compiler, architecture and the
+ * libraries inside. Static storage. Any thread. */
+const char *rally_build_info(void);
 
 /*
  * The layout of every public struct as this library was compiled: one line `struct SIZE` and below it one line
@@ -120,6 +129,7 @@ typedef enum rally_status {
   RALLY_OUT_OF_MEMORY = 15,
   RALLY_LIMIT_EXCEEDED = 16,    /* a limit of the options, such as max_file_bytes */
   RALLY_UNSUPPORTED = 17,       /* a valid request that this library cannot serve; the message names it */
+  RALLY_QUEUE_FULL = 18,        /* as many unfinished requests as max_sequences and max_queue allow: submit again later */
 
   /* The file as a file. */
   RALLY_FILE_NOT_FOUND = 20,
@@ -342,6 +352,16 @@ typedef struct rally_tensor_info {
 } rally_tensor_info;
 
 void rally_tensor_info_init(rally_tensor_info *info, size_t size);
+
+/*
+ * The vocabulary: what each token stands for, laid end to end. bytes: [capacity], or NULL with capacity 0 to learn the rest.
+ * offsets: [vocab_size + 1], token i is bytes[offsets[i]] ... bytes[offsets[i + 1] - 1]; offsets[vocab_size] bytes are needed.
+ * special: [vocab_size], or NULL: 1 for tokens that steer the model and are no text. longest, or NULL: bytes of the longest token,
+ * the most that one token adds to a text; a decoder that holds back an unfinished character gives at most 3 more.
+ * Errors: RALLY_BUFFER_TOO_SMALL; RALLY_UNSUPPORTED for a model without a tokenizer. Any thread.
+ */
+rally_status rally_model_vocabulary(const rally_model *model, char *bytes, size_t capacity, size_t *offsets, uint8_t *special,
+                                    size_t *longest, rally_error *error);
 
 /* Number of weight tensors, 0 for a closed handle. Any thread. */
 size_t rally_model_tensor_count(const rally_model *model);
@@ -796,6 +816,25 @@ void rally_distribution_close(rally_distribution *distribution);
  * Generation
  * --------------------------------------------------------------------------------------------------------------------- */
 
+/* A row of logits before a token is drawn from it. */
+typedef struct rally_logits {
+  size_t struct_size;
+  size_t request;        /* as in events */
+  void *user;            /* the request's own */
+  float *values;         /* [count] of each token; may be changed in place, and -INFINITY forbids a token */
+  size_t count;          /* vocab_size */
+  const int32_t *tokens; /* [token_count] prompt and text so far */
+  size_t token_count;
+  size_t prompt_count;   /* of them the prompt */
+  int32_t depth;         /* recursions that the last of them ran through */
+} rally_logits;
+
+/* Sees, and may change, the logits of all requests of this function and user that draw a token now: one's own sampler or grammar.
+ * rows: [row_count], valid during the callback, which may not change anything but values. Return 0 to go on, anything else to
+ * end these requests, with RALLY_FINISH_CANCELLED. A row without a number above -INFINITY ends its request:
+ * RALLY_FINISH_STOP, without a token. */
+typedef int32_t (*rally_logits_callback)(void *user, const rally_logits *const *rows, size_t row_count);
+
 /* One sequence to be continued. */
 typedef struct rally_request {
   size_t struct_size;
@@ -829,6 +868,10 @@ typedef struct rally_request {
   int64_t exit_from;           /* tokens of prompt and text before this one run at full depth; -1 (default): the prompt's length */
   uint32_t min_depth;          /* recursions a token of a looped model runs at least; 0 (default): 1 */
   rally_kv_policy kv_policy;   /* RALLY_KV_DEFAULT (default) */
+  void *user;                  /* NULL (default). Given back in the request's events and logits */
+  double timeout_seconds;      /* 0 (default): none. After so long from the submission the text ends: RALLY_FINISH_DEADLINE */
+  rally_logits_callback on_logits; /* NULL (default). Before penalties and biases; logprob is of what it leaves. Calling thread */
+  void *on_logits_user;
 } rally_request;
 
 void rally_request_init(rally_request *request, size_t size);
@@ -839,7 +882,8 @@ typedef enum rally_finish_reason {
   RALLY_FINISH_STOP = 1,         /* a stop token, a stop string, or eos */
   RALLY_FINISH_LIMIT = 2,        /* max_tokens */
   RALLY_FINISH_CONTEXT_FULL = 3, /* max_position_embeddings, or all that the engine's cache_bytes hold */
-  RALLY_FINISH_CANCELLED = 4     /* by a callback, a cancel function, or the timeout */
+  RALLY_FINISH_CANCELLED = 4,    /* by a callback, a cancel function, or the timeout of the call */
+  RALLY_FINISH_DEADLINE = 5      /* timeout_seconds of the request */
 } rally_finish_reason;
 
 /*
@@ -865,6 +909,7 @@ typedef struct rally_event {
   const char *text;                  /* [text_length] UTF-8 that is certain by now, not NUL-terminated; valid during the callback */
   size_t text_length;                /* 0 also where the model has no tokenizer */
   size_t cut_length;                 /* bytes of the decoded tokens, from their end, that the text leaves out: with stop_string */
+  void *user;                        /* the request's own */
 } rally_event;
 
 /* Return 0 to go on, 1 to end this sequence, 2 to end all. */
@@ -933,9 +978,11 @@ typedef struct rally_engine_options {
   uint32_t threads;            /* 0 (default): as many as this process may use; at most 256 */
   uint32_t max_step_tokens;    /* tokens on their way together, prompts and generated ones; 0 (default): 512 */
   uint32_t max_sequences;      /* continued at the same time; others queue. 0 (default): 64 */
-  uint64_t cache_bytes;        /* keys and values; 0 (default): what all sequences can fill, at most 1 GiB or one of full length */
+  uint64_t cache_bytes;        /* keys and values; 0 (default): what all sequences can fill, at most
+                                * 1 GiB and four times the weights, but one of full length */
   rally_batching batching;     /* RALLY_BATCH_DEPTH (default) */
   rally_switch share_prefixes; /* RALLY_DEFAULT (default) is ON: also with the last 32 that finished, until their blocks are needed */
+  uint32_t max_queue;          /* requests that may wait besides max_sequences; 0 (default): any number */
 } rally_engine_options;
 
 void rally_engine_options_init(rally_engine_options *options, size_t size);
@@ -958,6 +1005,13 @@ void rally_engine_close(rally_engine *engine);
  * cache_bytes cannot hold prompt and max_tokens. Any thread.
  */
 rally_status rally_engine_submit(rally_engine *engine, const rally_request *request, size_t *id, rally_error *error);
+
+/*
+ * Waits until the engine has something to do: an unfinished request. At once where there is one; otherwise a submission on
+ * another thread ends the wait. timeout_seconds: at least 0. Errors: RALLY_DEADLINE_EXCEEDED when it went by without work;
+ * RALLY_CLOSED when the engine is closed meanwhile. Any thread.
+ */
+rally_status rally_engine_wait(rally_engine *engine, double timeout_seconds, rally_error *error);
 
 /* Ends one request, or all, at the next step: an event says RALLY_FINISH_CANCELLED. Unknown or finished: nothing. Any thread. */
 void rally_engine_cancel(rally_engine *engine, size_t id);

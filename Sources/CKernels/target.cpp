@@ -26,6 +26,13 @@ using namespace rally;
 
 extern "C" const char *rk_target_name(void) { return HWY_DYNAMIC_DISPATCH(TargetName)(); }
 
+#define RALLY_TEXT(x) #x
+#define RALLY_VALUE(x) RALLY_TEXT(x)
+
+extern "C" const char *rk_highway_version(void) {
+  return RALLY_VALUE(HWY_MAJOR) "." RALLY_VALUE(HWY_MINOR) "." RALLY_VALUE(HWY_PATCH);
+}
+
 extern "C" void rk_limit_targets(rk_target_limit limit) {
 #if HWY_ARCH_X86
   // Better instruction sets have lower bits.

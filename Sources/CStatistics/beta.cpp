@@ -1,6 +1,7 @@
 #include "cstatistics.h"
 
 #include <boost/math/special_functions/beta.hpp>
+#include <boost/version.hpp>
 #include <limits>
 
 namespace {
@@ -15,6 +16,8 @@ using Quiet = policies::policy<
     policies::rounding_error<policies::ignore_error>, policies::indeterminate_result_error<policies::ignore_error>>;
 
 }  // namespace
+
+extern "C" const char *rs_boost_version(void) { return BOOST_LIB_VERSION; }
 
 extern "C" double rs_incomplete_beta(double a, double b, double x) {
   try {

@@ -74,6 +74,7 @@ extension Engine {
     }
     try unsafe fill(sequence, saved, bytes)
     sequences[submission.number] = sequence
+    inbox.countRestored()
     tally.submittedCount += 1
     publishCounters()
     return submission.number

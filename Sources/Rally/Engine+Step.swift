@@ -18,6 +18,7 @@ extension Engine {
     _ onEvent: (TokenEvent) -> EventReply
   ) throws(RallyError) -> Bool {
     takeLetters(onEvent)
+    endExpired(onEvent)
     defer { publishCounters() }
     do throws(RallyError) {
       try finishTokens(onPromptToken, onEvent)
@@ -138,6 +139,7 @@ extension Engine {
       predictingRows.removeAll(keepingCapacity: true)
       for sequence in predicting[first..<first + count] { predictingRows.append(sequence.pick.row) }
       let logits = try head.logits(head.normalized(forward.hidden, at: predictingRows))
+      processLogits(first..<first + count, logits)
       let start = forward.profile.start()
       forward.workers.parallelFor(count, with: (self, logits, first)) { job, index, worker in
         let (engine, logits, first) = job
@@ -152,6 +154,8 @@ extension Engine {
     // A reply to an earlier event may have ended it.
     guard sequences[sequence.number] != nil else { return }
     let pick = sequence.pick
+    if pick.isRefused { return end(sequence.number, onEvent) }
+    if pick.isExhausted { return end(sequence.number, .stop, onEvent) }
     let stopString = sequence.take(pick.token)
     let reason = sequence.finishReason(
       after: pick.token, endTokens: model.info.endTokens, stopString: stopString)
@@ -159,7 +163,8 @@ extension Engine {
     let event = TokenEvent(
       request: sequence.number, index: sequence.scheduled.generatedCount, token: pick.token, depth: pick.depth,
       logProbability: pick.logProbability, topTokens: pick.top, finishReason: reason, stopString: stopString,
-      textBytes: sequence.text?.piece ?? [], cutByteCount: sequence.text?.cutByteCount ?? 0)
+      textBytes: sequence.text?.piece ?? [], cutByteCount: sequence.text?.cutByteCount ?? 0,
+      tag: sequence.request.tag)
     scheduler.append(pick.token, to: sequence.scheduled)
     tally.generatedCount += 1
     if reason != nil { close(sequence) }
@@ -172,21 +177,32 @@ extension Engine {
 
   // MARK: Ending
 
-  private func end(_ number: Int, _ onEvent: (TokenEvent) -> EventReply) {
+  /// Requests whose own time is up.
+  private func endExpired(_ onEvent: (TokenEvent) -> EventReply) {
+    guard sequences.values.contains(where: { $0.deadline > 0 }) else { return }
+    let now = Interruption.now()
+    for number in sequences.keys.sorted() {
+      guard let deadline = sequences[number]?.deadline, deadline > 0, now >= deadline else { continue }
+      end(number, .deadline, onEvent)
+    }
+  }
+
+  private func end(_ number: Int, _ reason: FinishReason = .cancelled, _ onEvent: (TokenEvent) -> EventReply) {
     guard let sequence = sequences[number] else { return }
     forward.abandon(key: number)
     close(sequence)
-    tally.cancelledCount += 1
+    if reason == .cancelled { tally.cancelledCount += 1 }
     sequence.finishText(withToken: false)
     _ = onEvent(
       TokenEvent(
         request: number, index: sequence.scheduled.generatedCount, token: nil, depth: 0, logProbability: 0,
-        finishReason: .cancelled, textBytes: sequence.text?.piece ?? []))
+        finishReason: reason, textBytes: sequence.text?.piece ?? [], tag: sequence.request.tag))
   }
 
   private func close(_ sequence: EngineSequence) {
     sequences[sequence.number] = nil
     scheduler.finish(sequence.scheduled)
     tally.finishedCount += 1
+    inbox.countFinished()
   }
 }

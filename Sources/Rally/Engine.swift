@@ -63,7 +63,9 @@ public final class Engine {
     scheduling.edgeCost =
       Double(forward.edgeByteCount + head.weightByteCount) / Double(max(1, forward.blockByteCount))
     scheduler = Scheduler(options: scheduling, pool: pages.blocks)
-    inbox = Inbox(model: model, blockCapacity: pages.blocks.capacity)
+    inbox = Inbox(
+      model: model, blockCapacity: pages.blocks.capacity,
+      capacity: options.queueLimit > 0 ? options.sequenceLimit + options.queueLimit : nil)
     var samplers: [TokenSampler] = []
     for _ in 0..<forward.workers.threadCount {
       samplers.append(try TokenSampler(vocabularySize: model.info.vocabularySize))
@@ -94,9 +96,16 @@ public final class Engine {
   // MARK: Any thread
 
   /// Puts a request into the queue and returns its number: 0, 1, …
-  /// - Throws: what is wrong with the request; `limitExceeded` when the cache could not hold it alone.
+  /// - Throws: what is wrong with the request; `limitExceeded` when the cache could not hold it alone; `queueFull`.
   @discardableResult
   public func submit(_ request: GenerationRequest) throws(RallyError) -> Int { try inbox.submit(request) }
+
+  /// Waits until a request is unfinished.
+  /// - Throws: `deadlineExceeded` after `seconds` without one; `closed` after `stopWaiting`.
+  public func wait(seconds: Double) throws(RallyError) { try inbox.wait(seconds: seconds) }
+
+  /// Ends all waits, now and later.
+  public func stopWaiting() { inbox.close() }
 
   /// Ends a request at the next step; a number that is unknown or finished does nothing.
   public func cancel(_ request: Int) { inbox.cancel(request) }

@@ -29,7 +29,8 @@ public struct EngineMemory: Sendable {
       blockCount = options.cacheByteCount / blockBytes
     } else {
       let (all, overflow) = wholeSequence.multipliedReportingOverflow(by: options.sequenceLimit)
-      blockCount = max(wholeSequence, min(overflow ? .max : all, Self.defaultLimit / blockBytes))
+      let limit = min(Self.defaultLimit, 4 * max(1, model.info.weightByteCount))
+      blockCount = max(wholeSequence, min(overflow ? .max : all, limit / blockBytes))
     }
     guard blockCount >= layout.slotCount else {
       throw RallyError(
@@ -68,5 +69,6 @@ extension EngineOptions {
     try require(sequenceLimit, 1...1 << 20, "max_sequences")
     try require(threads, 0...WorkerPool.threadLimit, "threads")
     try require(cacheByteCount, 0...Int.max, "cache_bytes")
+    try require(queueLimit, 0...Int(Int32.max), "max_queue")
   }
 }

@@ -10,8 +10,10 @@ public struct EngineOptions: Sendable {
   public var stepTokenCount = 512
   /// Sequences that are continued at the same time, at least 1; others queue.
   public var sequenceLimit = 64
-  /// Memory for keys and values in bytes; 0 for the smaller of 1 GiB and what all sequences can fill, at least one of full
-  /// length.
+  /// Requests that may wait besides; 0 for any number.
+  public var queueLimit = 0
+  /// Memory for keys and values in bytes; 0 for the smallest of 1 GiB, four times the model's weights and what all sequences can
+  /// fill, at least one of full length.
   public var cacheByteCount = 0
   /// Sequence-wise batching is for comparison.
   public var batching = Scheduler.Batching.depthWise

@@ -12,6 +12,8 @@ final class EngineSequence {
   let scheduled: ScheduledRequest
   /// Tokens to generate.
   let limit: Int
+  /// Monotonic nanoseconds at which its time is up; 0 without one.
+  let deadline: UInt64
   /// Where the keys and values of `scheduled.blocks` are, from the first time that it runs.
   private(set) var cache: SequenceCache?
   /// Prompt tokens whose depths were reported.
@@ -30,6 +32,7 @@ final class EngineSequence {
     number = submission.number
     request = submission.request
     limit = submission.limit
+    deadline = submission.deadline
     policy = DepthPolicy(limit: try model.info.depthLimit(request.maximumDepth))
     policy.exit = try model.info.exitPolicy(request.exit, limit: policy.limit)
     policy.exit?.firstPosition = request.exitFrom ?? request.tokens.count

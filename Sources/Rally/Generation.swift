@@ -34,6 +34,12 @@ public struct GenerationRequest: Sendable {
   public var topTokenCount = 0
   /// Higher goes first; equal ones in the order of submission.
   public var priority = 0
+  /// A number of the host's that comes back in the request's events.
+  public var tag: UInt = 0
+  /// Seconds from the submission until the text ends by itself; 0 for never.
+  public var timeout = 0.0
+  /// Sees and changes the logits before penalties and biases.
+  public var logitsProcessor: LogitsProcessor?
 
   public static let topTokenLimit = 64
 
@@ -65,6 +71,8 @@ public enum FinishReason: Sendable {
   /// As many as the model's context, or the engine's cache, holds.
   case contextFull
   case cancelled
+  /// The request's own time was up.
+  case deadline
 }
 
 /// A token and its log-probability under the model, before penalties, temperature and cuts.
@@ -99,6 +107,8 @@ public struct TokenEvent: Sendable {
 
   /// `textBytes`; bytes that are no character become U+FFFD.
   public var text: String { String(decoding: textBytes, as: UTF8.self) }
+  /// The request's own.
+  public var tag: UInt = 0
 }
 
 public enum EventReply: Sendable {

@@ -60,6 +60,9 @@ extension GenerationRequest {
     if let count = maximumTokenCount, count < 1 {
       throw RallyError(.invalidArgument, "max_tokens", expected: "at least 1, or 0 for no limit", found: "\(count)")
     }
+    guard timeout >= 0 else {
+      throw RallyError(.invalidArgument, "timeout_seconds", expected: "a number that is not below 0", found: "\(timeout)")
+    }
     guard 0...Self.topTokenLimit ~= topTokenCount else {
       throw RallyError(
         .invalidArgument, "top_logprobs", expected: "0…\(Self.topTokenLimit)", found: "\(topTokenCount)")

@@ -9,6 +9,8 @@ final class Inbox: Sendable {
     let request: GenerationRequest
     /// Tokens to generate.
     let limit: Int
+    /// Monotonic nanoseconds; 0: none.
+    let deadline: UInt64
   }
   struct Letters: Sendable {
     var submissions: [Submission] = []
@@ -21,17 +23,24 @@ final class Inbox: Sendable {
   private struct State: Sendable {
     var letters = Letters()
     var nextNumber = 0
+    /// Requests that have not finished.
+    var openCount = 0
+    var isClosed = false
   }
 
   private let model: Model
   private let layout: CacheLayout
   /// Blocks that one sequence may fill.
   private let blockCapacity: Int
+  /// Requests that may be unfinished at a time; nil for any number.
+  private let capacity: Int?
   private let state = Mutex(State())
+  private let bell = Bell()
 
-  init(model: Model, blockCapacity: Int) {
+  init(model: Model, blockCapacity: Int, capacity: Int?) {
     self.model = model
     self.blockCapacity = blockCapacity
+    self.capacity = capacity
     layout = CacheLayout(model.description)
   }
 
@@ -41,12 +50,43 @@ final class Inbox: Sendable {
     // The number is not known yet, and only accepted requests have one.
     try request.check("request", model.info)
     let limit = try tokenLimit(request)
-    return state.withLock { state in
+    let deadline = Interruption.deadline(after: request.timeout)
+    let number = try state.withLock { (state) throws(RallyError) in
+      if let capacity, state.openCount >= capacity {
+        throw RallyError(
+          .queueFull, "request", expected: "fewer than \(capacity) unfinished ones, max_sequences and max_queue",
+          found: "\(state.openCount)", remedy: "submit again when some have finished")
+      }
       let number = state.nextNumber
       state.nextNumber += 1
-      state.letters.submissions.append(Submission(number: number, request: request, limit: limit))
+      state.openCount += 1
+      state.letters.submissions.append(Submission(number: number, request: request, limit: limit, deadline: deadline))
       return number
     }
+    bell.ring()
+    return number
+  }
+
+  func countFinished() { state.withLock { $0.openCount -= 1 } }
+
+  func countRestored() {
+    state.withLock { $0.openCount += 1 }
+    bell.ring()
+  }
+
+  /// Waits until a request is unfinished.
+  /// - Throws: `deadlineExceeded`, `closed`.
+  func wait(seconds: Double) throws(RallyError) {
+    let (isClosed, hasWork) = bell.wait(until: Interruption.deadline(after: seconds)) {
+      state.withLock { state in state.isClosed || state.openCount > 0 ? (state.isClosed, state.openCount > 0) : nil }
+    } ?? (false, false)
+    if isClosed { throw RallyError(.closed, "engine", expected: "an open engine", found: "one that was closed meanwhile") }
+    if !hasWork { throw RallyError(.deadlineExceeded, "call", found: "timeout_seconds went by without work") }
+  }
+
+  func close() {
+    state.withLock { $0.isClosed = true }
+    bell.ring()
   }
 
   /// A submission for a saved sequence, with a number of its own.
@@ -67,7 +107,8 @@ final class Inbox: Sendable {
       defer { state.nextNumber += 1 }
       return state.nextNumber
     }
-    return Submission(number: number, request: request, limit: limit)
+    return Submission(
+      number: number, request: request, limit: limit, deadline: Interruption.deadline(after: request.timeout))
   }
 
   /// Only what was submitted before is cancelled: a number that was not given out yet does nothing.

@@ -21,10 +21,7 @@ public final class Interruption: Sendable {
   /// Starts a call that may take `seconds`; 0 for any time.
   func begin(timeout seconds: Double) {
     cancelled.store(false, ordering: .relaxed)
-    // A century is as good as no deadline and leaves room in 64 bits of nanoseconds.
-    let bounded = min(seconds, 3e9)
-    let end = seconds > 0 ? Self.now() &+ UInt64(bounded * 1e9) : 0
-    deadline.store(end, ordering: .relaxed)
+    deadline.store(Self.deadline(after: seconds), ordering: .relaxed)
   }
 
   /// - Throws: `cancelled` or `deadlineExceeded`.
@@ -38,7 +35,13 @@ public final class Interruption: Sendable {
     }
   }
 
-  private static func now() -> UInt64 {
+  /// Monotonic nanoseconds at which `seconds` are over; 0 for none.
+  static func deadline(after seconds: Double) -> UInt64 {
+    // A century is as good as no deadline and leaves room in 64 bits of nanoseconds.
+    seconds > 0 ? now() &+ UInt64(min(seconds, 3e9) * 1e9) : 0
+  }
+
+  static func now() -> UInt64 {
     var time = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &time)
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)

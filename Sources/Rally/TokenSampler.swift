@@ -9,6 +9,10 @@ struct Pick {
   var depth: Int32 = 0
   var logProbability: Float = 0
   var top: [TokenProbability] = []
+  /// The request's own function wants no more tokens.
+  var isRefused = false
+  /// No token may follow.
+  var isExhausted = false
 }
 
 /// Draws the next tokens of sequences; one per worker.
@@ -29,6 +33,7 @@ final class TokenSampler {
 
   /// Sets `sequence.pick` from the logits [1, V] of its last token.
   func draw(for sequence: EngineSequence, _ logits: FloatRows) {
+    guard !sequence.pick.isRefused else { return }
     let request = sequence.request
     let base = unsafe UnsafePointer(logits.base)
     let normalizer = unsafe LogProbability.logSumExp(base, count: logits.width)
@@ -42,8 +47,11 @@ final class TokenSampler {
     let index = UInt64(sequence.scheduled.generatedCount)
     let scores = unsafe adjust(base, sequence) ?? base
     var token = unsafe sampler.token(from: scores, parameters: request.sampling, index: index)
+    if unsafe request.logitsProcessor != nil, base[token] == -.infinity {
+      sequence.pick.isExhausted = unsafe base[LogProbability.argmax(base, count: logits.width)] == -.infinity
+    }
     // Where penalties take the others below all numbers, a token that is forbidden is no better: it is never drawn.
-    if unsafe scores[token] == -.infinity, !request.logitBias.isEmpty { token = request.firstAllowedToken(orElse: token) }
+    if unsafe scores[token] == -.infinity, !request.logitBias.isEmpty, request.logitsProcessor == nil { token = request.firstAllowedToken(orElse: token) }
     sequence.pick.token = Int32(token)
     sequence.pick.logProbability = unsafe base[token] - normalizer
   }

@@ -57,6 +57,19 @@ public func rally_engine_cancel_all(_ engine: OpaquePointer?) {
   unsafe (try? EngineHandle.table.object(engine))?.cancelAll()
 }
 
+@c @implementation
+public func rally_engine_wait(
+  _ engine: OpaquePointer?, _ timeout: Double, _ error: UnsafeMutablePointer<rally_error>?
+) -> rally_status {
+  unsafe status(error) { () throws(RallyError) in
+    let handle = try unsafe EngineHandle.table.object(engine)
+    guard timeout >= 0 else {
+      throw RallyError(.invalidArgument, "timeout_seconds", expected: "a number that is not below 0", found: "\(timeout)")
+    }
+    try handle.wait(seconds: timeout)
+  }
+}
+
 // MARK: Steps
 
 @c @implementation
@@ -172,6 +185,7 @@ extension EngineOptions {
     if read.max_step_tokens != 0 { stepTokenCount = Int(read.max_step_tokens) }
     if read.max_sequences != 0 { sequenceLimit = Int(read.max_sequences) }
     cacheByteCount = Int(clamping: read.cache_bytes)
+    queueLimit = Int(read.max_queue)
     switch read.batching {
     case RALLY_BATCH_DEPTH: batching = .depthWise
     case RALLY_BATCH_SEQUENCE: batching = .sequenceWise

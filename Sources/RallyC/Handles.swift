@@ -100,7 +100,12 @@ final class EngineHandle: @unchecked Sendable {  // the engine belongs to whoeve
   var counters: [EngineCounter] { engine.counters }
 
   /// Ends all requests and waits for the call in progress.
-  func stop() { loan.waitUntilFree { engine.cancelAll() } }
+  func stop() {
+    engine.stopWaiting()
+    loan.waitUntilFree { engine.cancelAll() }
+  }
+
+  func wait(seconds: Double) throws(RallyError) { try engine.wait(seconds: seconds) }
 }
 
 /// What a `rally_decoder *` stands for.

@@ -1,9 +1,24 @@
+import CHost
+import CKernels
 public import CRally
+import CStatistics
 import Rally
 
 @c @implementation
 public func rally_version() -> UnsafePointer<CChar>? {
   unsafe staticText("\(RALLY_VERSION_MAJOR).\(RALLY_VERSION_MINOR).\(RALLY_VERSION_PATCH)")
+}
+
+@c @implementation
+public func rally_version_number() -> UInt32 {
+  UInt32(RALLY_VERSION_MAJOR * 1_000_000 + RALLY_VERSION_MINOR * 1000 + RALLY_VERSION_PATCH)
+}
+
+@c @implementation
+public func rally_build_info() -> UnsafePointer<CChar>? {
+  let version = "\(RALLY_VERSION_MAJOR).\(RALLY_VERSION_MINOR).\(RALLY_VERSION_PATCH)"
+  let inside = unsafe "highway \(String(cString: rk_highway_version()))\nboost \(String(cString: rs_boost_version()))"
+  return unsafe staticText("version \(version)\n\(String(cString: rh_build()))\n\(inside)")
 }
 
 @c @implementation

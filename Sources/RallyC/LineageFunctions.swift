@@ -28,7 +28,7 @@ public func rally_lineage(
 ) -> rally_status {
   unsafe status(error) { () throws(RallyError) in
     let result = try unsafe required(report, "report")
-    let found = try unsafe Lineage.compare(text(a, "a"), text(b, "b"), options: LineageOptions(options))
+    let found = try unsafe Lineage.compare(path(a, "a"), path(b, "b"), options: LineageOptions(options))
     unsafe result.pointee = try LineageHandle.table.insert(LineageHandle(found))
   }
 }

@@ -8,7 +8,7 @@ public func rally_model_open(
 ) -> rally_status {
   unsafe status(error) { () throws(RallyError) in
     let result = try unsafe required(model, "model")
-    let opened = try unsafe Model.open(path: text(path, "path"), options: ModelOptions(options))
+    let opened = try unsafe Model.open(path: RallyC.path(path, "path"), options: ModelOptions(options))
     unsafe result.pointee = try ModelHandle.table.insert(ModelHandle(opened))
   }
 }
@@ -35,7 +35,7 @@ public func rally_model_validate(
   _ error: UnsafeMutablePointer<rally_error>?
 ) -> rally_status {
   unsafe status(error) { () throws(RallyError) in
-    try unsafe Model.validate(path: text(path, "path"), options: ModelOptions(options))
+    try unsafe Model.validate(path: RallyC.path(path, "path"), options: ModelOptions(options))
   }
 }
 
@@ -50,7 +50,7 @@ public func rally_quantize(
       throw RallyError(.invalidArgument, "dtype", expected: "int8, bf16 or f32", found: "auto")
     }
     try unsafe Model.quantize(
-      path: text(inPath, "in_path"), to: text(outPath, "out_path"), dataType: dataType,
+      path: RallyC.path(inPath, "in_path"), to: RallyC.path(outPath, "out_path"), dataType: dataType,
       progress: progress(read.progress, read.progress_user))
   }
 }

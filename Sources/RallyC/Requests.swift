@@ -38,6 +38,11 @@ extension GenerationRequest {
     exitFrom = unsafe request.exit_from == -1 ? nil : Int(clamping: request.exit_from)
     topTokenCount = unsafe Int(request.top_logprobs)
     priority = unsafe Int(request.priority)
+    unsafe tag = UInt(bitPattern: request.user)
+    unsafe timeout = request.timeout_seconds
+    if let function = unsafe request.on_logits {
+      unsafe logitsProcessor = LogitsProcessor(function, request.on_logits_user)
+    }
   }
 }
 
@@ -58,6 +63,7 @@ struct EventCallback {
     unsafe value.logprob = event.logProbability
     unsafe value.finish_reason = rally_finish_reason(event.finishReason)
     unsafe value.stop_string = Int32(event.stopString ?? -1)
+    unsafe value.user = UnsafeMutableRawPointer(bitPattern: event.tag)
     let count = event.topTokens.count
     return unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: count) { tokens in
       unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { logprobs in
@@ -92,6 +98,41 @@ extension rally_finish_reason {
       case .limit: RALLY_FINISH_LIMIT
       case .contextFull: RALLY_FINISH_CONTEXT_FULL
       case .cancelled: RALLY_FINISH_CANCELLED
+      case .deadline: RALLY_FINISH_DEADLINE
       }
+  }
+}
+
+extension LogitsProcessor {
+  /// The caller's function, which sees the rows of its requests together.
+  init(_ function: @escaping @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<UnsafePointer<rally_logits>?>?, Int) -> Int32, _ user: UnsafeMutableRawPointer?) {
+    let host = unsafe HostPointer(user)
+    let identity = unsafe Identity(UInt(bitPattern: unsafeBitCast(function, to: Int.self)), UInt(bitPattern: user))
+    unsafe self.init(identity) { rows in
+      let values = unsafe rows.map { unsafe rally_logits($0) }
+      return unsafe values.withUnsafeBufferPointer { values in
+        unsafe withUnsafeTemporaryAllocation(of: UnsafePointer<rally_logits>?.self, capacity: values.count) { pointers in
+          guard let base = unsafe values.baseAddress else { return true }
+          for index in unsafe values.indices { unsafe pointers.initializeElement(at: index, to: base + index) }
+          let list = unsafe UnsafePointer(pointers.baseAddress)
+          return calling { unsafe function(host.pointer, list, values.count) } == 0
+        }
+      }
+    }
+  }
+}
+
+extension rally_logits {
+  fileprivate init(_ row: LogitsProcessor.Row) {
+    unsafe self = rally_logits()
+    unsafe struct_size = MemoryLayout<rally_logits>.size
+    unsafe request = row.request
+    unsafe user = UnsafeMutableRawPointer(bitPattern: row.tag)
+    unsafe values = row.values.baseAddress
+    unsafe count = row.values.count
+    unsafe tokens = row.tokens.baseAddress
+    unsafe token_count = row.tokens.count
+    unsafe prompt_count = row.promptCount
+    unsafe depth = row.depth
   }
 }

@@ -2,6 +2,7 @@ import CHost
 import CRally
 import Glibc
 import Rally
+import Tensors
 
 /// What small things of one call take together: texts, lists, a message. Swift cannot go on where one of them gets no memory.
 private let callByteCount = 1 << 20
@@ -57,7 +58,8 @@ func calling<Result>(_ function: () -> Result) -> Result {
 private func copy(_ text: String, to destination: UnsafeMutableRawPointer, capacity: Int) {
   var count = 0
   for scalar in text.unicodeScalars {
-    let shown = scalar.value < 0x20 ? " " : scalar
+    // A byte of a path that is no text: one sign that stands for it, as everywhere.
+    let shown = SystemPath.byte(of: scalar) != nil ? "\u{FFFD}" : scalar.value < 0x20 ? " " : scalar
     guard count + UTF8.width(shown) < capacity else { break }
     UTF8.encode(shown)?.forEach { byte in
       unsafe destination.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)

@@ -1,5 +1,6 @@
 import Glibc
 import Rally
+import Tensors
 
 /// A C string that the caller passes.
 /// - Throws: `invalidArgument` for NULL and for bytes that are not UTF-8.
@@ -9,6 +10,12 @@ func text(_ pointer: UnsafePointer<CChar>?, _ name: String) throws(RallyError) -
     throw RallyError(.invalidArgument, name, expected: "UTF-8 text", found: "other bytes")
   }
   return text
+}
+
+/// A path that the caller passes, of any bytes.
+/// - Throws: `invalidArgument` for NULL.
+func path(_ pointer: UnsafePointer<CChar>?, _ name: String) throws(RallyError) -> String {
+  unsafe SystemPath.text(try required(pointer, name))
 }
 
 /// A C string that is kept for the life of the process; one per text.

@@ -110,3 +110,44 @@ extension rally_switch {
     }
   }
 }
+
+// MARK: The vocabulary
+
+@c @implementation
+public func rally_model_vocabulary(
+  _ model: OpaquePointer?, _ bytes: UnsafeMutablePointer<CChar>?, _ capacity: Int, _ offsets: UnsafeMutablePointer<Int>?,
+  _ special: UnsafeMutablePointer<UInt8>?, _ longest: UnsafeMutablePointer<Int>?, _ error: UnsafeMutablePointer<rally_error>?
+) -> rally_status {
+  unsafe status(error) { () throws(RallyError) in
+    let model = try unsafe ModelHandle.table.object(model)
+    let tokenizer = try model.tokenizer()
+    let offsets = try unsafe required(offsets, "offsets")
+    let special = try unsafe optional(special, "special")
+    let longest = try unsafe optional(longest, "longest")
+    let count = model.model.info.vocabularySize
+    var all: [UInt8] = []
+    var ends: [Int] = []
+    ends.reserveCapacity(count)
+    for id in 0..<Int32(count) {
+      if id < tokenizer.tokenCount { all.append(contentsOf: try tokenizer.tokenBytes(id)) }
+      ends.append(all.count)
+    }
+    if let bytes = unsafe bytes {
+      guard capacity >= all.count else {
+        throw RallyError(
+          .bufferTooSmall, "bytes", expected: "a capacity of at least \(all.count)", found: "\(UInt(bitPattern: capacity))")
+      }
+      for (index, byte) in all.enumerated() { unsafe bytes[index] = CChar(bitPattern: byte) }
+    } else if capacity != 0 {
+      throw RallyError(.invalidArgument, "bytes", expected: "a buffer of \(UInt(bitPattern: capacity))", found: "NULL")
+    }
+    unsafe offsets.pointee = 0
+    var most = 0
+    for (index, end) in ends.enumerated() {
+      most = unsafe max(most, end - offsets[index])
+      unsafe offsets[index + 1] = end
+      if let special = unsafe special { unsafe special[index] = tokenizer.isSpecial(Int32(index)) ? 1 : 0 }
+    }
+    if let longest = unsafe longest { unsafe longest.pointee = most }
+  }
+}

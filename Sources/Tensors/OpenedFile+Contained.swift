@@ -21,7 +21,7 @@ extension OpenedFile {
     }
     for folder in folders {
       let path = prefix(folder) + location
-      let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+      let descriptor = unsafe SystemPath.with(path) { unsafe Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
       let code = errno
       if descriptor < 0, code == ENOENT || code == ENOTDIR { continue }
       guard descriptor >= 0 else { throw RallyError(errno: code, path: path) }
@@ -43,9 +43,9 @@ extension OpenedFile {
   /// - Throws: `io`.
   package static func realFolder(of path: String) throws(RallyError) -> String {
     let folder = path.utf8.contains(UInt8(ascii: "/")) ? parent(of: path) : "."
-    guard let name = unsafe realpath(folder, nil) else { throw RallyError(errno: errno, path: folder) }
+    guard let name = unsafe SystemPath.with(folder, { unsafe realpath($0, nil) }) else { throw RallyError(errno: errno, path: folder) }
     defer { unsafe free(name) }
-    return unsafe String(cString: name)
+    return unsafe SystemPath.text(name)
   }
 
   /// What stands before the last slash of `path`; `/` for a file at the root.

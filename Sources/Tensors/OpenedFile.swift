@@ -14,7 +14,7 @@ package struct OpenedFile: ~Copyable {
         .fileNotFound, path.filter { $0 != "\0" }, expected: "a path", found: "one with a NUL in it")
     }
     // Without O_NONBLOCK, opening a pipe would wait for somebody to write into it.
-    let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    let descriptor = unsafe SystemPath.with(path) { unsafe Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
     guard descriptor >= 0 else { throw RallyError(errno: errno, path: path) }
     try self.init(descriptor: descriptor, path: path)
   }
@@ -49,12 +49,23 @@ package struct OpenedFile: ~Copyable {
     let capacity = 4096
     let name = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: capacity) { buffer -> String? in
       guard let base = buffer.baseAddress else { return nil }
-      let count = unsafe readlink(link, base, capacity)
-      guard count > 0, count < capacity else { return nil }
-      return unsafe String(validating: buffer[..<count].lazy.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      let count = unsafe readlink(link, base, capacity - 1)
+      guard count > 0, count < capacity - 1 else { return nil }
+      unsafe base[count] = 0
+      return unsafe SystemPath.text(base)
     }
-    guard let name, name.utf8.first == UInt8(ascii: "/") else {
-      throw RallyError(.io, path, expected: "a path in UTF-8", found: "none")
+    if let name, name.utf8.first == UInt8(ascii: "/") { return name }
+    return try realPathByName()
+  }
+
+  /// The same where /proc is not mounted: what the path leads to, if it still is this file.
+  private func realPathByName() throws(RallyError) -> String {
+    guard let found = unsafe SystemPath.with(path, { unsafe realpath($0, nil) }) else { throw RallyError(errno: errno, path: path) }
+    defer { unsafe free(found) }
+    let name = unsafe SystemPath.text(found)
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0, FileIdentity(path: name) == FileIdentity(status) else {
+      throw RallyError(.io, path, expected: "the file that was opened", found: "another one")
     }
     return name
   }

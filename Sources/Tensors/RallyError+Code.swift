@@ -36,6 +36,8 @@ extension RallyError {
     case limitExceeded = 16
     /// A valid request that this library cannot serve; the message names it.
     case unsupported = 17
+    /// As many unfinished requests as max_sequences and max_queue allow: submit again later.
+    case queueFull = 18
 
     // The file as a file.
     case fileNotFound = 20

@@ -24,10 +24,17 @@ public struct RallyError: Error, Equatable, Sendable {
 
   /// One line without a newline.
   public var message: String {
-    var line = subject
+    var line = Self.shortened(subject)
     if !expected.isEmpty { line += ": expected \(expected)" }
     if !found.isEmpty { line += expected.isEmpty ? ": \(found)" : ", found \(found)" }
     if !remedy.isEmpty { line += "; \(remedy)" }
     return line
+  }
+
+  /// A subject that would leave no room for the sentence, such as a long path, without its middle.
+  private static func shortened(_ subject: String) -> String {
+    let scalars = subject.unicodeScalars
+    guard scalars.count > 300 else { return subject }
+    return String(scalars.prefix(140)) + "…" + String(scalars.suffix(140))
   }
 }

@@ -40,7 +40,7 @@ package struct ReplacementFile: ~Copyable {
     // A process of the same number may have died here.
     for _ in 0..<1000 {
       name = "\(folder).rally-\(getpid())-\(Self.count.add(1, ordering: .relaxed).newValue).tmp"
-      opened = unsafe Glibc.open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
+      opened = unsafe SystemPath.with(name) { unsafe Glibc.open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode) }
       if opened >= 0 || errno != EEXIST { break }
     }
     guard opened >= 0 else { throw RallyError(errno: errno, writing: path) }
@@ -48,7 +48,7 @@ package struct ReplacementFile: ~Copyable {
     if let standing, fchmod(opened, standing) != 0 {
       let code = errno
       close(opened)
-      unsafe _ = unlink(name)
+      _ = unsafe SystemPath.with(name) { unsafe unlink($0) }
       throw RallyError(errno: code, writing: path)
     }
     self.path = path
@@ -58,7 +58,7 @@ package struct ReplacementFile: ~Copyable {
 
   deinit {
     close(descriptor)
-    if !isCommitted { unsafe _ = unlink(temporaryPath) }
+    if !isCommitted { _ = unsafe SystemPath.with(temporaryPath) { unsafe unlink($0) } }
   }
 
   @unsafe
@@ -96,11 +96,12 @@ package struct ReplacementFile: ~Copyable {
   /// Takes the place of what stands at `path`, on the disk too.
   package mutating func commit() throws(RallyError) {
     try synchronize()
-    guard unsafe rename(temporaryPath, path) == 0 else { throw RallyError(errno: errno, writing: path) }
+    let status = unsafe SystemPath.with(temporaryPath) { from in unsafe SystemPath.with(path) { to in unsafe rename(from, to) } }
+    guard status == 0 else { throw RallyError(errno: errno, writing: path) }
     isCommitted = true
     // The name is safe once its folder is; a file system without that has nothing to say.
     let name = path.utf8.contains(UInt8(ascii: "/")) ? OpenedFile.parent(of: path) : "."
-    let folder = unsafe Glibc.open(name, O_RDONLY | O_CLOEXEC)
+    let folder = unsafe SystemPath.with(name) { unsafe Glibc.open($0, O_RDONLY | O_CLOEXEC) }
     guard folder >= 0 else { return }
     _ = fsync(folder)
     close(folder)
@@ -108,7 +109,7 @@ package struct ReplacementFile: ~Copyable {
 
   /// Takes a committed file away again.
   package func withdraw() {
-    if isCommitted { unsafe _ = unlink(path) }
+    if isCommitted { _ = unsafe SystemPath.with(path) { unsafe unlink($0) } }
   }
 }
 
@@ -121,6 +122,10 @@ package struct FileIdentity: Equatable {
   /// Nil where there is no file.
   package init?(path: String) {
     guard let status = Self.status(of: path) else { return nil }
+    self.init(status)
+  }
+
+  init(_ status: stat) {
     (device, node) = (status.st_dev, status.st_ino)
     isFolder = status.st_mode & S_IFMT == S_IFDIR
   }
@@ -133,6 +138,6 @@ package struct FileIdentity: Equatable {
 
   private static func status(of path: String) -> stat? {
     var status = stat()
-    return unsafe stat(path, &status) == 0 ? status : nil
+    return unsafe SystemPath.with(path) { unsafe stat($0, &status) } == 0 ? status : nil
   }
 }

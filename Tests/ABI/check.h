@@ -77,6 +77,7 @@ void test_engine(void);
 void test_engine_arguments(void);
 void test_engine_states(void);
 void test_engine_threads(void);
+void test_engine_server(void);
 void test_floating_point(void);
 
 #endif

@@ -38,7 +38,7 @@ int main(int argc, char **argv) {
       {"documents", test_documents}, {"stops", test_stop_strings}, {"identity", test_identity}, {"select", test_select}, {"distributions", test_distributions},
       {"lineage", test_lineage}, {"exposure", test_exposure},
       {"engine", test_engine},   {"engine args", test_engine_arguments}, {"engine states", test_engine_states},
-      {"engine threads", test_engine_threads}, {"floating point", test_floating_point},
+      {"engine threads", test_engine_threads}, {"engine server", test_engine_server}, {"floating point", test_floating_point},
   };
   if (argc != 3) {
     fprintf(stderr, "usage: %s LANGUAGE-MODEL RATER\n", argv[0]);

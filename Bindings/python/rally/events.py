@@ -26,6 +26,8 @@ class FinishReason(StrEnum):
     """The model takes no longer rows, or the engine's cache holds no more of one."""
     CANCELLED = "cancelled"
     """By a cancel method, a timeout, or the end of a stream's reader."""
+    DEADLINE = "deadline"
+    """The request's own time was up."""
 
 
 REASONS = {
@@ -34,6 +36,7 @@ REASONS = {
     2: FinishReason.LIMIT,
     3: FinishReason.CONTEXT_FULL,
     4: FinishReason.CANCELLED,
+    5: FinishReason.DEADLINE,
 }
 
 

@@ -42,6 +42,11 @@ void rh_fp_set_default(void);
 /// not a promise where other threads allocate.
 bool rh_has_headroom(size_t byte_count);
 
+#pragma mark Build
+
+/// Lines `commit`, `compiler` and `architecture` with their values. Static string.
+const char *rh_build(void);
+
 #pragma mark Processors and threads
 
 /// Processors that this process may use, at least 1: its affinity mask, and no more than the quota of its control group,

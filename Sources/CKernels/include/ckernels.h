@@ -28,6 +28,9 @@ enum rk_target_limit { rk_limit_none = 0, rk_limit_avx2 = 1, rk_limit_sse4 = 2 }
 /// Name of the instruction set that calls use now, such as "AVX3" or "SSE4". Static string.
 const char *rk_target_name(void);
 
+/// The version of Highway, "1.0.3". Static string.
+const char *rk_highway_version(void);
+
 /// Forbids instruction sets above `limit`; `rk_limit_none` lifts the bound. x86 only, elsewhere
 /// without effect. For tests and diagnosis only, before other threads run kernels.
 void rk_limit_targets(enum rk_target_limit limit);

@@ -9,6 +9,9 @@ extern "C" {
 /// place. NaN where the arguments are others or the series do not settle. Source: Boost.Math, `ibeta`.
 double rs_incomplete_beta(double a, double b, double x);
 
+/// The version of Boost, "1_74". Static string.
+const char *rs_boost_version(void);
+
 #ifdef __cplusplus
 }
 #endif

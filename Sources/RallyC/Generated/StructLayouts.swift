@@ -149,6 +149,17 @@ func layoutLines() -> [String] {
     ("maximum", \rally_distribution_info.maximum),
     ("rank_error", \rally_distribution_info.rank_error),
   ] as [(String, PartialKeyPath<rally_distribution_info>)])
+  unsafe lines += layout("rally_logits", [
+    ("struct_size", \rally_logits.struct_size),
+    ("request", \rally_logits.request),
+    ("user", \rally_logits.user),
+    ("values", \rally_logits.values),
+    ("count", \rally_logits.count),
+    ("tokens", \rally_logits.tokens),
+    ("token_count", \rally_logits.token_count),
+    ("prompt_count", \rally_logits.prompt_count),
+    ("depth", \rally_logits.depth),
+  ] as [(String, PartialKeyPath<rally_logits>)])
   unsafe lines += layout("rally_request", [
     ("struct_size", \rally_request.struct_size),
     ("tokens", \rally_request.tokens),
@@ -180,6 +191,10 @@ func layoutLines() -> [String] {
     ("exit_from", \rally_request.exit_from),
     ("min_depth", \rally_request.min_depth),
     ("kv_policy", \rally_request.kv_policy),
+    ("user", \rally_request.user),
+    ("timeout_seconds", \rally_request.timeout_seconds),
+    ("on_logits", \rally_request.on_logits),
+    ("on_logits_user", \rally_request.on_logits_user),
   ] as [(String, PartialKeyPath<rally_request>)])
   unsafe lines += layout("rally_event", [
     ("struct_size", \rally_event.struct_size),
@@ -196,6 +211,7 @@ func layoutLines() -> [String] {
     ("text", \rally_event.text),
     ("text_length", \rally_event.text_length),
     ("cut_length", \rally_event.cut_length),
+    ("user", \rally_event.user),
   ] as [(String, PartialKeyPath<rally_event>)])
   unsafe lines += layout("rally_generation", [
     ("struct_size", \rally_generation.struct_size),
@@ -218,6 +234,7 @@ func layoutLines() -> [String] {
     ("cache_bytes", \rally_engine_options.cache_bytes),
     ("batching", \rally_engine_options.batching),
     ("share_prefixes", \rally_engine_options.share_prefixes),
+    ("max_queue", \rally_engine_options.max_queue),
   ] as [(String, PartialKeyPath<rally_engine_options>)])
   unsafe lines += layout("rally_lineage_options", [
     ("struct_size", \rally_lineage_options.struct_size),

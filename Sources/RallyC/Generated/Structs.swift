@@ -107,6 +107,11 @@ extension rally_distribution_info: SizedStruct {
   static var structName: String { "rally_distribution_info" }
 }
 
+extension rally_logits: SizedStruct {
+  static var defaults: Self { unsafe Self() }
+  static var structName: String { "rally_logits" }
+}
+
 extension rally_request: SizedStruct {
   static var defaults: Self {
     var value = unsafe Self()

@@ -24,6 +24,7 @@ extension FinishReason {
     case .limit: "limit"
     case .contextFull: "context_full"
     case .cancelled: "cancelled"
+    case .deadline: "deadline"
     }
   }
 }

@@ -50,6 +50,8 @@ class Status(IntEnum):
     """A limit of the options, such as max_file_bytes."""
     UNSUPPORTED = 17
     """A valid request that this library cannot serve; the message names it."""
+    QUEUE_FULL = 18
+    """As many unfinished requests as max_sequences and max_queue allow: submit again later."""
 
     # The file as a file.
     FILE_NOT_FOUND = 20
@@ -234,7 +236,9 @@ class FinishReason(IntEnum):
     FINISH_CONTEXT_FULL = 3
     """max_position_embeddings, or all that the engine's cache_bytes hold."""
     FINISH_CANCELLED = 4
-    """By a callback, a cancel function, or the timeout."""
+    """By a callback, a cancel function, or the timeout of the call."""
+    FINISH_DEADLINE = 5
+    """timeout_seconds of the request."""
 
 
 @unique

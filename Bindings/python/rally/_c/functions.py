@@ -12,6 +12,7 @@ from ctypes import (
     c_int,
     c_int32,
     c_size_t,
+    c_uint32,
     c_uint64,
 )
 from typing import Any
@@ -53,6 +54,7 @@ FALLIBLE: dict[str, tuple[Any, ...]] = {
     "rally_model_get_info": (Handle, POINTER(ModelInfo)),
     "rally_model_metadata_at": (Handle, c_size_t, POINTER(c_char_p), POINTER(c_char_p)),
     "rally_model_metadata_get": (Handle, c_char_p, POINTER(c_char_p)),
+    "rally_model_vocabulary": (Handle, Address, c_size_t, Address, Address, Address),
     "rally_model_tensor_at": (Handle, c_size_t, POINTER(TensorInfo)),
     "rally_encode": (Handle, c_char_p, c_size_t, POINTER(TokenizerOptions), Address, c_size_t, Address),
     "rally_decode": (Handle, Address, c_size_t, POINTER(TokenizerOptions), Address, c_size_t, Address),
@@ -89,6 +91,7 @@ FALLIBLE: dict[str, tuple[Any, ...]] = {
     "rally_engine_memory": (Handle, POINTER(EngineOptions), Address),
     "rally_engine_open": (Handle, POINTER(EngineOptions), POINTER(Handle)),
     "rally_engine_submit": (Handle, POINTER(Request), Address),
+    "rally_engine_wait": (Handle, c_double),
     "rally_engine_step": (Handle, EventCallback, Address, Address),
     "rally_engine_run": (Handle, EventCallback, Address),
     "rally_engine_counters": (Handle, Address, c_size_t),
@@ -111,6 +114,8 @@ FALLIBLE: dict[str, tuple[Any, ...]] = {
 # All others: what they return, and what they take.
 PLAIN: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "rally_version": (c_char_p, ()),
+    "rally_version_number": (c_uint32, ()),
+    "rally_build_info": (c_char_p, ()),
     "rally_abi_layout": (c_char_p, ()),
     "rally_instruction_set": (c_char_p, ()),
     "rally_status_name": (c_char_p, (c_int,)),

@@ -31,6 +31,14 @@ LogCallback = CFUNCTYPE(None, c_void_p, c_int, c_char_p)
 # `done` of `total` units of work (bytes while a model opens, tokens while rows run). Return non-zero to cancel.
 ProgressCallback = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64)
 
+# Sees, and may change, the logits of all requests of this function and user that draw a token now: one's own sampler or
+# grammar.
+#
+# rows: [row_count], valid during the callback, which may not change anything but values. Return 0 to go on, anything
+# else to end these requests, with RALLY_FINISH_CANCELLED. A row without a number above -INFINITY ends its request:
+# RALLY_FINISH_STOP, without a token.
+LogitsCallback = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_size_t)
+
 # Return 0 to go on, 1 to end this sequence, 2 to end all.
 EventCallback = CFUNCTYPE(c_int32, c_void_p, c_void_p)
 
@@ -253,6 +261,22 @@ class DistributionInfo(Structure):
     ]
 
 
+class Logits(Structure):
+    """A row of logits before a token is drawn from it."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("request", c_size_t),
+        ("user", Address),
+        ("values", Address),
+        ("count", c_size_t),
+        ("tokens", Address),
+        ("token_count", c_size_t),
+        ("prompt_count", c_size_t),
+        ("depth", c_int32),
+    ]
+
+
 class Request(Structure):
     """One sequence to be continued."""
 
@@ -287,6 +311,10 @@ class Request(Structure):
         ("exit_from", c_int64),
         ("min_depth", c_uint32),
         ("kv_policy", c_int),
+        ("user", Address),
+        ("timeout_seconds", c_double),
+        ("on_logits", LogitsCallback),
+        ("on_logits_user", Address),
     ]
 
 
@@ -315,6 +343,7 @@ class Event(Structure):
         ("text", c_char_p),
         ("text_length", c_size_t),
         ("cut_length", c_size_t),
+        ("user", Address),
     ]
 
 
@@ -347,6 +376,7 @@ class EngineOptions(Structure):
         ("cache_bytes", c_uint64),
         ("batching", c_int),
         ("share_prefixes", c_int),
+        ("max_queue", c_uint32),
     ]
 
 
@@ -434,6 +464,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "rally_document_scores": DocumentScores,
     "rally_label_options": LabelOptions,
     "rally_distribution_info": DistributionInfo,
+    "rally_logits": Logits,
     "rally_request": Request,
     "rally_event": Event,
     "rally_generation": Generation,

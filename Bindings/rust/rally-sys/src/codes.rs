@@ -38,6 +38,8 @@ pub const RALLY_OUT_OF_MEMORY: rally_status = 15;
 pub const RALLY_LIMIT_EXCEEDED: rally_status = 16;
 /// A valid request that this library cannot serve; the message names it.
 pub const RALLY_UNSUPPORTED: rally_status = 17;
+/// As many unfinished requests as max_sequences and max_queue allow: submit again later.
+pub const RALLY_QUEUE_FULL: rally_status = 18;
 /// `RALLY_FILE_NOT_FOUND`.
 pub const RALLY_FILE_NOT_FOUND: rally_status = 20;
 /// A directory or a device.
@@ -206,8 +208,10 @@ pub const RALLY_FINISH_STOP: rally_finish_reason = 1;
 pub const RALLY_FINISH_LIMIT: rally_finish_reason = 2;
 /// max_position_embeddings, or all that the engine's cache_bytes hold.
 pub const RALLY_FINISH_CONTEXT_FULL: rally_finish_reason = 3;
-/// By a callback, a cancel function, or the timeout.
+/// By a callback, a cancel function, or the timeout of the call.
 pub const RALLY_FINISH_CANCELLED: rally_finish_reason = 4;
+/// timeout_seconds of the request.
+pub const RALLY_FINISH_DEADLINE: rally_finish_reason = 5;
 
 /// How an engine puts tokens together.
 pub type rally_batching = i32;

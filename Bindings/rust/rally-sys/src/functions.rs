@@ -10,6 +10,11 @@ use std::ffi::{c_char, c_void};
 extern "C" {
     /// The version of the library that is loaded, "major.minor.patch". Static storage. Any thread.
     pub fn rally_version() -> *const c_char;
+    /// RALLY_VERSION of the library that is loaded. Any thread.
+    pub fn rally_version_number() -> u32;
+    /// How the library was built, for reports of faults: lines `name value` with version, commit, compiler,
+    /// architecture and the libraries inside. Static storage. Any thread.
+    pub fn rally_build_info() -> *const c_char;
     /// The layout of every public struct as this library was compiled: one line `struct SIZE` and below it one line
     /// `struct.field OFFSET SIZE` per field. Bindings compare it with their own declarations when they load. Static
     /// storage. Any thread.
@@ -114,6 +119,26 @@ extern "C" {
     ) -> rally_status;
     /// Sets every field of a `rally_tensor_info` to its default, as `rally_error_init` does.
     pub fn rally_tensor_info_init(info: *mut rally_tensor_info, size: usize);
+    /// The vocabulary: what each token stands for, laid end to end. bytes: \[capacity\], or NULL with capacity 0 to learn
+    /// the rest.
+    ///
+    /// offsets: \[vocab_size + 1\], token i is bytes\[offsets\[i\]\] ... bytes\[offsets\[i + 1\] - 1\]; offsets\[vocab_size\] bytes
+    /// are needed.
+    ///
+    /// special: \[vocab_size\], or NULL: 1 for tokens that steer the model and are no text. longest, or NULL: bytes of
+    /// the longest token, the most that one token adds to a text; a decoder that holds back an unfinished character
+    /// gives at most 3 more.
+    ///
+    /// Errors: RALLY_BUFFER_TOO_SMALL; RALLY_UNSUPPORTED for a model without a tokenizer. Any thread.
+    pub fn rally_model_vocabulary(
+        model: *const rally_model,
+        bytes: *mut c_char,
+        capacity: usize,
+        offsets: *mut usize,
+        special: *mut u8,
+        longest: *mut usize,
+        error: *mut rally_error,
+    ) -> rally_status;
     /// Number of weight tensors, 0 for a closed handle. Any thread.
     pub fn rally_model_tensor_count(model: *const rally_model) -> usize;
     /// The weight tensor at `index`, in the order of docs/format.md. Any thread.
@@ -559,6 +584,10 @@ extern "C" {
         id: *mut usize,
         error: *mut rally_error,
     ) -> rally_status;
+    /// Waits until the engine has something to do: an unfinished request. At once where there is one; otherwise a
+    /// submission on another thread ends the wait. timeout_seconds: at least 0. Errors: RALLY_DEADLINE_EXCEEDED when it
+    /// went by without work; RALLY_CLOSED when the engine is closed meanwhile. Any thread.
+    pub fn rally_engine_wait(engine: *mut rally_engine, timeout_seconds: f64, error: *mut rally_error) -> rally_status;
     /// Ends one request, or all, at the next step: an event says RALLY_FINISH_CANCELLED. Unknown or finished: nothing.
     /// Any thread.
     pub fn rally_engine_cancel(engine: *mut rally_engine, id: usize);

@@ -327,6 +327,30 @@ pub struct rally_distribution_info {
     pub rank_error: f64,
 }
 
+/// A row of logits before a token is drawn from it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_logits {
+    /// `sizeof` the struct, as its init function sets it.
+    pub struct_size: usize,
+    /// As in events.
+    pub request: usize,
+    /// The request's own.
+    pub user: *mut c_void,
+    /// \[count\] of each token; may be changed in place, and -INFINITY forbids a token.
+    pub values: *mut f32,
+    /// vocab_size.
+    pub count: usize,
+    /// \[token_count\] prompt and text so far.
+    pub tokens: *const i32,
+    /// `token_count`.
+    pub token_count: usize,
+    /// Of them the prompt.
+    pub prompt_count: usize,
+    /// Recursions that the last of them ran through.
+    pub depth: i32,
+}
+
 /// One sequence to be continued.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -392,6 +416,14 @@ pub struct rally_request {
     pub min_depth: u32,
     /// RALLY_KV_DEFAULT (default).
     pub kv_policy: rally_kv_policy,
+    /// NULL (default). Given back in the request's events and logits.
+    pub user: *mut c_void,
+    /// 0 (default): none. After so long from the submission the text ends: RALLY_FINISH_DEADLINE.
+    pub timeout_seconds: f64,
+    /// NULL (default). Before penalties and biases; logprob is of what it leaves. Calling thread.
+    pub on_logits: rally_logits_callback,
+    /// `on_logits_user`.
+    pub on_logits_user: *mut c_void,
 }
 
 /// One generated token, or (token = -1) the end of a sequence that was cancelled between two tokens.
@@ -432,6 +464,8 @@ pub struct rally_event {
     pub text_length: usize,
     /// Bytes of the decoded tokens, from their end, that the text leaves out: with stop_string.
     pub cut_length: usize,
+    /// The request's own.
+    pub user: *mut c_void,
 }
 
 /// Where the tokens go when no callback is wanted, or besides one. `stride` is the number of places per request.
@@ -474,12 +508,15 @@ pub struct rally_engine_options {
     pub max_step_tokens: u32,
     /// Continued at the same time; others queue. 0 (default): 64.
     pub max_sequences: u32,
-    /// Keys and values; 0 (default): what all sequences can fill, at most 1 GiB or one of full length.
+    /// Keys and values; 0 (default): what all sequences can fill, at most 1 GiB and four times the weights, but one of
+    /// full length.
     pub cache_bytes: u64,
     /// RALLY_BATCH_DEPTH (default).
     pub batching: rally_batching,
     /// RALLY_DEFAULT (default) is ON: also with the last 32 that finished, until their blocks are needed.
     pub share_prefixes: rally_switch,
+    /// Requests that may wait besides max_sequences; 0 (default): any number.
+    pub max_queue: u32,
 }
 
 /// How models are compared.

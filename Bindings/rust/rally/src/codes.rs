@@ -36,6 +36,8 @@ pub enum Code {
     LimitExceeded,
     /// A valid request that this library cannot serve; the message names it.
     Unsupported,
+    /// As many unfinished requests as max_sequences and max_queue allow: submit again later.
+    QueueFull,
     /// `RALLY_FILE_NOT_FOUND`.
     FileNotFound,
     /// A directory or a device.
@@ -103,6 +105,7 @@ impl Code {
             rally_sys::RALLY_OUT_OF_MEMORY => Code::OutOfMemory,
             rally_sys::RALLY_LIMIT_EXCEEDED => Code::LimitExceeded,
             rally_sys::RALLY_UNSUPPORTED => Code::Unsupported,
+            rally_sys::RALLY_QUEUE_FULL => Code::QueueFull,
             rally_sys::RALLY_FILE_NOT_FOUND => Code::FileNotFound,
             rally_sys::RALLY_NOT_A_FILE => Code::NotAFile,
             rally_sys::RALLY_EMPTY_FILE => Code::EmptyFile,

@@ -16,6 +16,8 @@ pub enum FinishReason {
     ContextFull,
     /// By a callback, a cancel function, or the timeout.
     Cancelled,
+    /// The request's own time was up.
+    Deadline,
 }
 
 impl FinishReason {
@@ -25,6 +27,7 @@ impl FinishReason {
             sys::RALLY_FINISH_LIMIT => FinishReason::Limit,
             sys::RALLY_FINISH_CONTEXT_FULL => FinishReason::ContextFull,
             sys::RALLY_FINISH_CANCELLED => FinishReason::Cancelled,
+            sys::RALLY_FINISH_DEADLINE => FinishReason::Deadline,
             _ => FinishReason::NotFinished,
         }
     }

@@ -144,6 +144,17 @@ layout! {
         maximum,
         rank_error,
     }
+    rally_logits {
+        struct_size,
+        request,
+        user,
+        values,
+        count,
+        tokens,
+        token_count,
+        prompt_count,
+        depth,
+    }
     rally_request {
         struct_size,
         tokens,
@@ -175,6 +186,10 @@ layout! {
         exit_from,
         min_depth,
         kv_policy,
+        user,
+        timeout_seconds,
+        on_logits,
+        on_logits_user,
     }
     rally_event {
         struct_size,
@@ -191,6 +206,7 @@ layout! {
         text,
         text_length,
         cut_length,
+        user,
     }
     rally_generation {
         struct_size,
@@ -213,6 +229,7 @@ layout! {
         cache_bytes,
         batching,
         share_prefixes,
+        max_queue,
     }
     rally_lineage_options {
         struct_size,
