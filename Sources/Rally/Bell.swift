@@ -11,7 +11,7 @@ final class Bell: @unchecked Sendable {  // what is shared is the system's own l
   init() {
     unsafe mutex = .allocate(capacity: 1)
     unsafe rung = .allocate(capacity: 1)
-    var attributes = unsafe pthread_condattr_t()
+    var attributes = pthread_condattr_t()
     unsafe pthread_condattr_init(&attributes)
     unsafe pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
     unsafe pthread_mutex_init(mutex, nil)

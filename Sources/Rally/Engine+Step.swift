@@ -155,7 +155,7 @@ extension Engine {
     guard sequences[sequence.number] != nil else { return }
     let pick = sequence.pick
     if pick.isRefused { return end(sequence.number, onEvent) }
-    if pick.isExhausted { return end(sequence.number, .stop, onEvent) }
+    if pick.isExhausted { return end(sequence.number, as: .stop, onEvent) }
     let stopString = sequence.take(pick.token)
     let reason = sequence.finishReason(
       after: pick.token, endTokens: model.info.endTokens, stopString: stopString)
@@ -183,11 +183,11 @@ extension Engine {
     let now = Interruption.now()
     for number in sequences.keys.sorted() {
       guard let deadline = sequences[number]?.deadline, deadline > 0, now >= deadline else { continue }
-      end(number, .deadline, onEvent)
+      end(number, as: .deadline, onEvent)
     }
   }
 
-  private func end(_ number: Int, _ reason: FinishReason = .cancelled, _ onEvent: (TokenEvent) -> EventReply) {
+  private func end(_ number: Int, as reason: FinishReason = .cancelled, _ onEvent: (TokenEvent) -> EventReply) {
     guard let sequence = sequences[number] else { return }
     forward.abandon(key: number)
     close(sequence)

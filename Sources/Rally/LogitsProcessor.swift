@@ -1,6 +1,7 @@
 import Kernels
 
 /// A host's own sampler or grammar: sees the logits of all requests that have it, whenever they draw a token, and may change them.
+@safe
 public struct LogitsProcessor: Sendable {
   /// One row, before a token is drawn from it. Its pointers are valid during the call.
   @unsafe

@@ -47,11 +47,15 @@ final class TokenSampler {
     let index = UInt64(sequence.scheduled.generatedCount)
     let scores = unsafe adjust(base, sequence) ?? base
     var token = unsafe sampler.token(from: scores, parameters: request.sampling, index: index)
-    if unsafe request.logitsProcessor != nil, base[token] == -.infinity {
-      sequence.pick.isExhausted = unsafe base[LogProbability.argmax(base, count: logits.width)] == -.infinity
+    if unsafe scores[token] == -.infinity {
+      // None is left: the request's own function forbids all, or penalties take all others below all numbers, where a token
+      // that is forbidden is no better: it is never drawn.
+      if request.logitsProcessor != nil {
+        sequence.pick.isExhausted = true
+      } else if !request.logitBias.isEmpty {
+        token = request.firstAllowedToken(orElse: token)
+      }
     }
-    // Where penalties take the others below all numbers, a token that is forbidden is no better: it is never drawn.
-    if unsafe scores[token] == -.infinity, !request.logitBias.isEmpty, request.logitsProcessor == nil { token = request.firstAllowedToken(orElse: token) }
     sequence.pick.token = Int32(token)
     sequence.pick.logProbability = unsafe base[token] - normalizer
   }

@@ -37,6 +37,36 @@ static void test_wrong_paths(void) {
   CHECK(model == NULL);
 }
 
+/* Paths are bytes, and a long one keeps its end in messages. */
+static void test_strange_paths(void) {
+  rally_error error = make_error();
+  size_t size = 0;
+  void *bytes = read_file(rater_path, &size);
+  const char *const names[] = {"rally-abi-\xFF\xFE\xC3.onnx", "rally-abi-\xF4\x8F\xBE\x80.onnx", "rally-abi-\xE2\x82\xAC.onnx"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    rally_model *model = NULL;
+    CHECK_STATUS(rally_model_open(names[i], NULL, &model, &error), RALLY_FILE_NOT_FOUND);
+    FILE *file = fopen(names[i], "wb");
+    CHECK(file && bytes && fwrite(bytes, 1, size, file) == size && fclose(file) == 0);
+    CHECK_STATUS(rally_model_open(names[i], NULL, &model, &error), RALLY_OK);
+    rally_model_close(model);
+    char out[80];
+    snprintf(out, sizeof out, "%s-out", names[i]);
+    CHECK_STATUS(rally_quantize(names[i], out, NULL, &error), RALLY_OK);
+    CHECK(access(out, R_OK) == 0);
+    unlink(out);
+    unlink(names[i]);
+  }
+  free(bytes);
+  char path[3000];
+  memset(path, 'x', sizeof path);
+  for (size_t i = 100; i < sizeof path; i += 100) path[i] = '/';
+  strcpy(path + sizeof path - 12, "/model.onnx");
+  rally_model *model = NULL;
+  CHECK_STATUS(rally_model_open(path, NULL, &model, &error), RALLY_FILE_NOT_FOUND);
+  CHECK(strstr(error.message, "/model.onnx: expected a file") != NULL && strstr(error.message, "\xE2\x80\xA6") != NULL);
+}
+
 /* The good file from memory, and every cut of it that is shorter. */
 static void test_memory(void) {
   size_t size = 0;
@@ -96,6 +126,7 @@ static void test_contents(rally_model *model, rally_kind kind) {
 
 void test_files(void) {
   test_wrong_paths();
+  test_strange_paths();
   test_memory();
   test_validate(language_model_path);
   test_validate(rater_path);
