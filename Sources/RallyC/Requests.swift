@@ -105,15 +105,18 @@ extension rally_finish_reason {
 
 extension LogitsProcessor {
   /// The caller's function, which sees the rows of its requests together.
-  init(_ function: @escaping @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<UnsafePointer<rally_logits>?>?, Int) -> Int32, _ user: UnsafeMutableRawPointer?) {
+  init(
+    _ function: @escaping @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<UnsafePointer<rally_logits>?>?, Int) -> Int32,
+    _ user: UnsafeMutableRawPointer?
+  ) {
     let host = unsafe HostPointer(user)
     let identity = unsafe Identity(UInt(bitPattern: unsafeBitCast(function, to: Int.self)), UInt(bitPattern: user))
     unsafe self.init(identity) { rows in
       let values = unsafe rows.map { unsafe rally_logits($0) }
       return unsafe values.withUnsafeBufferPointer { values in
         unsafe withUnsafeTemporaryAllocation(of: UnsafePointer<rally_logits>?.self, capacity: values.count) { pointers in
-          guard let base = unsafe values.baseAddress else { return true }
-          for index in unsafe values.indices { unsafe pointers.initializeElement(at: index, to: base + index) }
+          guard let base = values.baseAddress else { return true }
+          for index in values.indices { unsafe pointers.initializeElement(at: index, to: base + index) }
           let list = unsafe UnsafePointer(pointers.baseAddress)
           return calling { unsafe function(host.pointer, list, values.count) } == 0
         }
