@@ -188,7 +188,8 @@ bool engine_memory(rally_model *model, rally_error *error) {
     for (Account &account : accounts) taken += account.bytes.exchange(0), account.calls = 0;
     std::printf("  memory    said %9.2f MB, taken %9.2f MB\n", static_cast<double>(said) * 1e-6, static_cast<double>(taken) * 1e-6);
     const long difference = taken - static_cast<long>(said);
-    passed = passed && difference > -(1 << 20) && difference < (1 << 20);
+    /* Lists of requests and what a thread takes for itself are not in the account. */
+    passed = passed && difference > -(1 << 20) && difference < 3 << 19;
     rally_engine_close(engine);
   }
   return passed;
