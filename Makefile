@@ -4,7 +4,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps adapters install uninstall wheel deb build generate demo lint check test acceptance fuzz bench bench-quick soak sanitize clean
+.PHONY: help deps adapters pages install uninstall wheel deb build generate demo lint check test acceptance fuzz bench bench-quick soak sanitize clean
 
 RELEASE := .build/release
 PREFIX  ?= /usr/local
@@ -97,6 +97,16 @@ $(READER): $(READER_OBJECTS) Sources/COnnx/exports.map Packaging/private_librari
 	@$(CXX) -shared -s $(READER_OBJECTS) -o $@ -Wl,-soname,$(@F) -Wl,--version-script=Sources/COnnx/exports.map -Wl,--gc-sections \
 	  -Wl,-z,nodelete -Wl,--disable-new-dtags,-rpath,'$$ORIGIN' -lonnx -lonnx_proto -lprotobuf
 	@python3 Packaging/private_libraries.py $(@D) rly $(ONNX_LIBRARIES:%=$(LIBRARY_FOLDER)/%) --for $@
+
+# Debian's Chromium, in which the pages that the project writes are looked at.
+pages: $(STAMPS)/pages
+
+$(STAMPS)/pages: $(STAMPS)/debian
+	@command -v chromium >/dev/null || { \
+	  sudo=; (( $$(id -u) == 0 )) || sudo=sudo; \
+	  $$sudo apt-get update -qq; \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; }
+	@mkdir -p $(@D) && touch $@
 
 ## build   the engine: librally.so.0 and the command `rally`, in .build/release
 build: deps

@@ -49,6 +49,11 @@ struct GenerateCommand: ParsableCommand {
   @Flag(help: "Write one JSON object per prompt, when all have ended.")
   var json = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Write a page that shows every token by its depth, how many had which, and where compute went.", valueName: "file"))
+  var html: String?
+
   func validate() throws {
     guard count == -1 || count > 0 else { throw ValidationError("-n: expected at least 1, or -1, found \(count)") }
     if stop.contains("") { throw ValidationError("--stop: expected a text, found an empty one") }
@@ -67,6 +72,7 @@ struct GenerateCommand: ParsableCommand {
         echoesPrompt: !noDisplayPrompt, showsDepth: showDepth, json: json))
     try generate(prompts, runner, printer)
     try printer.finish()
+    if let html { try GenerationPage(printer.transcripts, printer.histogram, name: model.info.name).write(to: html) }
     if showDepth { for line in printer.histogram.lines(StandardError.style) { StandardError.line(line) } }
     let seed = sampling.seed.isDrawn ? " · seed \(sampling.seed)" : ""
     StandardError.line(StandardError.style.dim(printer.statistics.line(meanDepth: printer.histogram.mean) + seed))
@@ -81,7 +87,7 @@ struct GenerateCommand: ParsableCommand {
       request.stopStrings = stop
       request.includesStop = includeStop
       // With depths every token is to be seen.
-      request.skipsSpecialTokens = !showDepth
+      request.skipsSpecialTokens = !showDepth && html == nil
       request.stopsAtEndOfSequence = !ignoreEos
       request.maximumDepth = depth.maxDepth
       request.targetDepth = depth.targetDepth

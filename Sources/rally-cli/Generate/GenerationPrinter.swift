@@ -10,7 +10,7 @@ final class GenerationPrinter {
 
   private(set) var histogram: DepthHistogram
   private(set) var statistics: GenerationStatistics
-  private var transcripts: [Transcript]
+  private(set) var transcripts: [Transcript]
   private let output: StandardOutput
   private let options: Options
   private let greatestDepth: Int

@@ -10,8 +10,9 @@ struct Transcript {
   private(set) var finishReason: FinishReason?
   /// The generated text, without a stop text.
   private(set) var text: [UInt8] = []
-  /// Text with its depths that was not shown yet.
+  /// Text with its depths that was not shown yet, and all.
   private(set) var pieces: [Piece] = []
+  private(set) var allPieces: [Piece] = []
 
   private let tokenizer: TextTokenizer
   /// Of tokens whose text is not complete.
@@ -67,6 +68,7 @@ struct Transcript {
   private mutating func endPiece(_ text: [UInt8]) {
     guard !text.isEmpty || !openDepths.isEmpty else { return }
     pieces.append(Piece(text: text, depths: openDepths))
+    allPieces.append(Piece(text: text, depths: openDepths))
     openDepths.removeAll(keepingCapacity: true)
   }
 }

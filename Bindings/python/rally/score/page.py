@@ -84,6 +84,8 @@ def _whole(found: Report, tallies: Tallies) -> str:
 
 # Sources
 
+_LEFT = ("reason", "first seen in")
+
 _HEADINGS = ("source", "documents", "tokens", "keep", "mean", "spread", "with length", "rejected", "scores")
 
 
@@ -116,7 +118,9 @@ def _source_row(one: Report, tally: Tally, whole: Tally, found: Report, has_figu
 
 
 def _table_start(caption: str, headings: Iterable[str]) -> str:
-    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in headings)
+    heads = "".join(
+        f'<th scope="col"{" class=left" if name in _LEFT else ""}>{escape(name)}</th>' for name in headings
+    )
     return f"<table><caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead>"
 
 

@@ -23,9 +23,9 @@ figure { margin: 0; max-width: 40rem } svg { display: block; width: 100%; height
 table { border-collapse: collapse; width: 100% }
 caption { text-align: left; color: var(--quiet); padding-bottom: .3rem }
 th, td { padding: .35rem .5rem; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top;
-  font-variant-numeric: tabular-nums; font-weight: 400 }
-thead th { color: var(--quiet); font-size: .85rem } th[scope=row], .left { text-align: left }
-td.figure { width: 12rem } th[scope=row] { min-width: 9rem }
+  font-variant-numeric: tabular-nums; font-weight: 400; white-space: nowrap }
+thead th { color: var(--quiet); font-size: .85rem }
+th:first-child, .left { text-align: left; white-space: normal } td.figure { width: 11rem }
 ul.texts { list-style: none; padding: 0 }
 ul.texts li { border-left: 4px solid var(--dropped); padding: 0 0 0 .75rem; margin: .75rem 0 }
 ul.texts li.stays { border-color: var(--kept) }
@@ -33,7 +33,7 @@ ul.texts blockquote { margin: .1rem 0; white-space: pre-line }
 details { border-bottom: 1px solid var(--line); padding: .3rem 0 } summary { cursor: pointer }
 @media (max-width: 46rem) {
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
-  table, tbody, tr, th[scope=row], td { display: block; width: 100% }
+  table, caption, tbody, tr, th[scope=row], td { display: block; width: 100% }
   tr { border-bottom: 1px solid var(--line); padding: .5rem 0 }
   th, td { border: 0; padding: .1rem 0 } th[scope=row] { font-weight: 600 }
   td { display: flex; justify-content: space-between; gap: 1rem; text-align: right }
