@@ -46,12 +46,16 @@ function measure(page) {
   const wide = [...page.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > view.innerWidth + 1)
   found.wide = wide.slice(0, 3).map(e => e.outerHTML.slice(0, 80))
   const cells = [...page.querySelectorAll('td:not(.left):not(.figure)')]
-  const lines = e => { const r = page.createRange(); r.selectNodeContents(e); return new Set([...r.getClientRects()].map(x => x.top)).size }
+  const lines = e => {
+    const range = page.createRange(); range.selectNodeContents(e)
+    return new Set([...range.getClientRects()].map(r => r.top)).size
+  }
   found.broken = cells.filter(e => !e.querySelector('svg') && lines(e) > 1).length
   found.narrow = [...page.querySelectorAll('caption, h2, h3, p')].filter(e => e.clientWidth < 200).length
   found.heads = [...page.querySelectorAll('th')].filter(e => !e.hasAttribute('scope')).length
   found.captions = [...page.querySelectorAll('table')].filter(e => !e.querySelector('caption')).length
-  found.figures = [...page.querySelectorAll('svg')].filter(e => !e.getAttribute('aria-label') || !e.querySelector('title')).length
+  const named = e => e.getAttribute('aria-label') && e.querySelector('title')
+  found.figures = [...page.querySelectorAll('svg')].filter(e => !named(e)).length
   found.network = [...page.querySelectorAll('[src], link[href], script')].length
   found.dark = view.matchMedia('(prefers-color-scheme: dark)').matches
   return found

@@ -284,6 +284,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         cuts, best = sweep(options)
+    except ModuleNotFoundError as error:
+        print(
+            f"error: these files need the module {error.name!r}, which is not installed; "
+            'install rally with its extra score: pip install "rally-runtime[score]"',
+            file=sys.stderr,
+        )
+        return 1
     except (RallyError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

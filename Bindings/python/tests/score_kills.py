@@ -1,6 +1,6 @@
-"""Kills a run over a corpus again and again, lets it go on, and compares with one that nobody killed.
+"""Kills ratings, and then --append, --again and --write, again and again, and compares with what nobody killed.
 
-``python Bindings/python/tests/score_kills.py --kills 60``; exits with 1 at the first difference.
+``python Bindings/python/tests/score_kills.py --kills 200``; exits with 1 at the first difference.
 """
 
 from __future__ import annotations
@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +70,59 @@ def kill(rater: Path, folder: Path, kills: int, seed: int) -> Counts:
         _complete([*command, str(out)])
         assert corpora.results(out) == corpora.results(expected), f"{out} differs after {counts}"
         counts.runs += 1
+    return counts
+
+
+def kill_finished(rater: Path, folder: Path, kills: int, seed: int) -> dict[str, int]:
+    """Kills each command over finished runs at random moments of its life; the kills of each."""
+    stream = random.Random(seed)
+    corpus = corpora.mixed(folder / "grown", 60, seed)
+    base, grown = folder / "base", folder / "appended"
+    how = ["--id", "id", "--threads", "1", "--max-windows", "1", "--shard-rows", "40", "--commit-tokens", "1000"]
+    rating = [sys.executable, "-m", "rally.score", str(rater), str(corpus.folder), *how]
+    _complete([*rating, "--out", str(base)])
+    more = corpora.mixed(folder / "more", 30, seed + 1)
+    for path in more.folder.rglob("*"):
+        if path.is_file():
+            path.rename(corpus.folder / f"new-{path.parent.name}-{path.name}")
+    shutil.copytree(base, grown)
+    _complete([*rating, "--out", str(grown), "--append"])
+    again = [sys.executable, "-m", "rally.score", "--again"]
+    commands: dict[str, Callable[[Path], list[str]]] = {
+        "append": lambda out: [*rating, "--out", str(out), "--append"],
+        "again": lambda out: [*again, str(out), "--discard", "0.8", "--format", "jsonl"],
+        "write": lambda out: [*again, str(grown), "--discard", "0.6", "--write", str(out), "--drop-duplicates"],
+    }
+    counts = dict.fromkeys(commands, 0)
+    for name, command in commands.items():
+        start = {"append": base, "again": grown, "write": None}[name]
+
+        def fresh(place: str, start: Path | None = start) -> Path:
+            out = folder / place
+            if start is not None:
+                shutil.copytree(start, out)
+            return out
+
+        whole = fresh(f"{name} whole")
+        begun = time.monotonic()
+        _complete(command(whole))
+        life = time.monotonic() - begun
+        expected, turn = corpora.results(whole), 0
+        while counts[name] < kills:
+            out = fresh(f"{name} {turn}")
+            for _ in range(3):
+                process = subprocess.Popen(command(out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                try:
+                    process.wait(stream.uniform(0.5, 1.05) * life)
+                    break
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+                    counts[name] += 1
+            _complete(command(out))
+            assert corpora.results(out) == expected, f"{out} differs after {counts}"
+            shutil.rmtree(out)
+            turn += 1
     return counts
 
 
@@ -144,7 +199,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rater = models.write(Path(folder) / "rater.onnx", models.RATER)
         start = time.monotonic()
-        counts = kill(rater, Path(folder), options.kills, options.seed)
+        counts = kill(rater, Path(folder), max(options.kills // 4, 1), options.seed)
+        (Path(folder) / "finished").mkdir()
+        finished = kill_finished(rater, Path(folder) / "finished", max(options.kills // 4, 1), options.seed)
+    print(f"finished runs: {finished}")
     print(f"{counts.kills} kills in {time.monotonic() - start:.0f} s: {counts}")
 
 
