@@ -17,7 +17,7 @@ _OTHERS = ("rejected.jsonl", "report.json", "state.json", "dataset_info.json", "
 
 
 def scored_files(paths: Sequence[str]) -> list[Path]:
-    """The files behind files and folders, folders with all inside; names that begin with a dot or underscore are not.
+    """The files of files and folders, folders with all inside; names that begin with a dot or underscore are not.
 
     Raises
     ------

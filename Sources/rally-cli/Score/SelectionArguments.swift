@@ -23,7 +23,7 @@ struct SelectionArguments: ParsableArguments {
   @Option(help: "With --accept: the member that names a line.")
   var id = "id"
 
-  @Option(help: "With --accept: another seed decides anew.")
+  @Option(help: "With --accept: another seed decides again.")
   var seed: UInt64 = 0
 
   @Flag(help: "The lines have their scores already: nothing is rated.")

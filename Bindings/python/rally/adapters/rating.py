@@ -74,7 +74,7 @@ class DocumentRater:
     """A scorer and a way of reading, as one value that jobs pickle.
 
     In a process all that read with equal scorers share one open model, however often tasks unpickle them; a file that
-    has changed since is opened anew.
+    has changed since is opened again.
 
     Parameters
     ----------

@@ -113,8 +113,8 @@ def _told(given: argparse.Namespace, report: Report, folder: Path, speed: str = 
     over = [one for one in report["passed_over"] if not one["reason"].startswith("its name begins")]
     lost += [f"{one['path']}: not rated: {one['reason']}" for one in over if one["is_loss"]]
     _say_all(f"incomplete: {one}" for one in lost)
-    beside = [one for one in over if not one["is_loss"]]
-    _say_all(f"passed over: {one['path']}: {one['reason']}" for one in beside)
+    others = [one for one in over if not one["is_loss"]]
+    _say_all(f"passed over: {one['path']}: {one['reason']}" for one in others)
     print(f"{whole['documents']:,} rated · {whole['rejected']:,} rejected{speed} · {folder}", file=sys.stderr)
     status = 1 if lost else 0
     if whole["documents"] == 0 and whole["rejected"]:

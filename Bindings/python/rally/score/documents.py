@@ -59,7 +59,7 @@ class Rejection:
     row : int or None
         None: a whole file.
     rows : int or None
-        How many are missing from `row` on; None: nobody can say.
+        How many are missing from `row` on; None: that cannot be known.
     is_lost : bool
         Whether the file is damaged or no such file; else it is a single row that holds nothing to rate.
     """
@@ -89,7 +89,7 @@ class DocumentMaker:
     Parameters
     ----------
     model : Model
-        Whose tokenizer reads the texts. Tokenizing is safe beside a running computation of the same model.
+        Whose tokenizer reads the texts. Tokenizing is safe during a running computation of the same model.
     vocabulary : int
         Ids are below it: the smallest vocabulary of all models that read them.
     is_tokens, has_id, has_source : bool

@@ -38,7 +38,7 @@ _PACKINGS = {
 _ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
 
 #: The number of a shard at the end of a name, as people and programs write it: "-00001-of-00010", "_part3", ".7", with
-#: Spark's, the Hub's or Ray's letters and digits after it, and what DCLM and writers of Parquet put behind.
+#: Spark's, the Hub's or Ray's letters and digits after it, and what DCLM and writers of Parquet put at the end.
 _NUMBER = (
     r"(?:(?:part|shard|chunk|train|test|validation|data|file|of|tid)?[-_.]?\d+|c\d{3}"
     r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})"
@@ -105,7 +105,7 @@ class Inputs:
 
 
 def expand(inputs: Iterable[str], out: str, digest: str = "ends") -> Inputs:
-    """The files behind files, folders, globs and lists of them: in the order given, those of a folder by name.
+    """The files that files, folders, globs and lists of them stand for: in the order given, those of a folder by name.
 
     Each file is there once, by whatever names it was found. Folders are read with all folders inside, also those that
     are links. ``@FILE`` stands for the names in a file, one a line.

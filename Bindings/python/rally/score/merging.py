@@ -20,7 +20,7 @@ def merge(folders: Sequence[Path], out: Path) -> Report:
     """Writes the results of several finished runs into one folder, as if one run had rated all.
 
     Quantiles are those among all documents. Runs of ``--shard k/n`` must be there from 1 to n. The same call again
-    begins anew where an earlier one was ended.
+    begins again from the start.
 
     Raises
     ------

@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 class Ahead(Generic[T]):
-    """Draws from `items` on a thread of its own, at most `depth` items ahead of whoever iterates.
+    """Draws from `items` on a thread of its own, at most `depth` items ahead of the loop over it.
 
     The library releases the interpreter while it tokenizes and while it rates, so the two overlap. What `items` raises
-    is raised here, behind the items before it. Leaving the context ends the thread.
+    is raised here, after the items before it. Leaving the context ends the thread.
     """
 
     def __init__(self, items: Iterable[T], depth: int = 2) -> None:

@@ -143,9 +143,9 @@ class Raters:
     def _check_length(self, scorer: Scorer) -> None:
         longest = scorer.model.info.max_position_embeddings
         for name in ("packed", "window"):
-            wish = getattr(self._settings, name)
-            if wish is not None and wish > longest:
-                message = f"{scorer.path}: {name} {wish} is beyond its longest row of {longest} tokens"
+            asked = getattr(self._settings, name)
+            if asked is not None and asked > longest:
+                message = f"{scorer.path}: {name} {asked} is beyond its longest row of {longest} tokens"
                 raise RallyError(Status.INVALID_ARGUMENT, message)
 
     def _shared_tokens(self) -> list[bool]:

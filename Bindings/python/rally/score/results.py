@@ -27,7 +27,7 @@ Parts = dict[str, Callable[[], Iterator[Any]]]
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a report says of its run beside the numbers.
+    """What a report says of its run besides the numbers.
 
     Attributes
     ----------

@@ -60,7 +60,7 @@ class Lost(NamedTuple):
         Of the first row that is missing.
     reason : str
     rows : int or None
-        How many are missing; None: nobody can say.
+        How many are missing; None: that cannot be known.
     is_rest : bool
         Whether nothing follows.
     offset, read : int

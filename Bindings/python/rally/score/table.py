@@ -26,7 +26,7 @@ _GROUP_ROWS = 1 << 16
 
 _NAMES = pa.dictionary(pa.int32(), pa.string())
 
-#: Columns that the journal and the shards have alike, beside those of the scores.
+#: Columns that the journal and the shards have alike, besides those of the scores.
 COMMON = ("id", "source", "token_count", "windows", "coverage", "file", "row", "content_hash")
 OPTIONAL = ("minimum", "window_scores", "documents")
 

@@ -1,4 +1,4 @@
-"""What lies behind an argument: files and folders, local or elsewhere."""
+"""What an argument stands for: files and folders, local or elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import fsspec
 
 from ..errors import RallyError, Status
 
-#: Files that describe a data set or lie beside it; they hold no documents.
+#: Files that describe a data set or lie alongside; they hold no documents.
 _DESCRIPTIONS = {
     "dataset_info.json",
     "dataset_infos.json",
@@ -29,7 +29,7 @@ _DESCRIBING = (".md", ".rst", ".crc", ".sha256", ".md5", ".cff", ".lock", ".yaml
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file behind an argument.
+    """A file that an argument stands for.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Found:
 
 
 def local_places(argument: str, out: str) -> list[Found]:
-    """The files behind a local file, folder or glob, by name."""
+    """The files of a local file, folder or glob, by name."""
     if argument.startswith("file://"):
         argument = unquote(urlsplit(argument).path)
     path = argument if os.path.isabs(argument) else os.path.relpath(argument)
@@ -153,7 +153,7 @@ def _file(path: str, inner: str) -> Found:
 
 
 def remote_places(argument: str) -> list[Found]:
-    """The files behind a URL, a chain of them, or a glob on one.
+    """The files of a URL, a chain of them, or a glob on one.
 
     Raises
     ------

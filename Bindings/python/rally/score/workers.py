@@ -1,4 +1,4 @@
-"""Processes that rate beside each other; their results come in the order of the batches."""
+"""Processes that rate at the same time; their results come in the order of the batches."""
 
 from __future__ import annotations
 
