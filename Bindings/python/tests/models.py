@@ -197,6 +197,8 @@ def write(path: Path, model: Description, seed: int = 0, element: int = TensorPr
                 weights |= {f"{gate}.weight": 2 * normal(1, width), f"{gate}.bias": normal(1)}
         if model.injection == "concat":
             weights["adapter.weight"] = normal(width, 2 * width)
+            if model.injection_bias:
+                weights["adapter.bias"] = normal(width)
         if model.routing and model.routing.kind == "token":
             weights["router.0.weight"] = normal(model.num_recursion, width)
     else:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import models
 import numpy as np
+import onnx
 import pytest
 from compare import TOLERANCE, Graph, relative_error
 from safetensors.numpy import load_file, save_file
 
+import rally
 from rally.convert import convert
 from rally.modelfile import ModelFileError
+from rally.verify import verify
 
 FIXTURES = Path(__file__).resolve().parents[3] / "Tests" / "Fixtures" / "models"
 PLAIN = ("qwen2", "qwen3", "smollm3", "nanbeige", "ouro")
@@ -88,6 +94,69 @@ def test_thresholds_that_are_never_or_always_reached(
     assert set(graph_of("ouro").exits(ids, exit_threshold=threshold)[1].tolist()) == {depth}
     steps = graph_of("retrofit").exits(golden("retrofit")["input_ids"], exit_threshold=min(threshold, 0.0))[1]
     assert set(steps.tolist()) == {5}
+
+
+GATED: dict[str, Any] = {"sharing": "cycle", "loop_norm": True, "exit": "hazard", "exit_threshold": 0.6}
+MODELS = models.LOOPED | {
+    "without exits": replace(models.VANILLA, num_recursion=2, sharing="cycle", loop_norm=True),
+    "full": replace(models.VANILLA, num_recursion=3, kv_cache="full", **GATED),
+    "untied, first and last layers": replace(
+        models.LOOPED["looped, untied"], sharing="middle_cycle", num_first_layers=2, num_last_layers=1
+    ),
+    "core": replace(
+        models.MOR,
+        routing=None,
+        num_first_layers=2,
+        num_recursion=4,
+        injection="concat",
+        injection_bias=True,
+        initial_state="zeros",
+        exit="latent_diff",
+        exit_threshold=1.05,
+        embed_scale=1.5,
+    ),
+    "windows in loops": replace(
+        models.VANILLA,
+        num_recursion=3,
+        sliding_window=7,
+        layer_types=("sliding_attention", "full_attention", "sliding_attention"),
+        rope_layers=(0, None, 0),
+        **GATED,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_rally_equals_the_graph(name: str, tmp_path: Path) -> None:
+    path = models.write(tmp_path / "one.onnx", MODELS[name])
+    onnx.checker.check_model(str(path), full_check=True)
+    comparisons = verify(path, length=40, tolerance=TOLERANCE)
+    assert [one.name for one in comparisons if not one.agrees] == []
+    assert len(comparisons) == (2 if MODELS[name].exit == "none" else 6 if name == "full" else 8)
+
+
+@pytest.mark.parametrize("name", [name for name, model in MODELS.items() if model.exit != "none"])
+def test_tokens_of_the_models_leave_everywhere(name: str, tmp_path: Path) -> None:
+    path = models.write(tmp_path / "one.onnx", MODELS[name])
+    graph = Graph(path)
+    depths = [graph.forward(row)[1] for row in models.rows([60, 60, 60])]
+    assert len(set(np.concatenate(depths).tolist())) >= 2
+
+
+@pytest.mark.parametrize("case", ["ouro", "retrofit"])
+def test_rally_equals_the_makers(case: str, tmp_path: Path) -> None:
+    convert(FIXTURES / case, tmp_path / "one.onnx", quiet=True)
+    expected = golden(case)
+    rules, thresholds = (OURO, (0.5, 0.9)) if case == "ouro" else (RETROFIT, (0.4, 0.15))
+    with rally.Model(tmp_path / "one.onnx", dtype="f32", threads=2) as model:
+        for rule, threshold in itertools.product(rules, thresholds):
+            options = dict(rules[rule])
+            if options.pop("full_kv", False):
+                options["kv_policy"] = "full"
+            (found,) = model.forward([expected["input_ids"]], exit_threshold=threshold, **options)
+            depths = expected[f"{rule}.{threshold}.{'depth' if case == 'ouro' else 'steps'}"]
+            assert found.depth.tolist() == depths.tolist()
+            assert relative_error(found.logits, expected[f"{rule}.{threshold}.logits"]) <= TOLERANCE
 
 
 def changed(case: str, folder: Path, changes: dict[str, Any], tensors: dict[str, Any] | None = None) -> Path:
