@@ -179,5 +179,5 @@ def _package() -> Any:
     try:
         import gguf
     except ImportError:
-        raise ModelFileError("a GGUF file needs the package gguf: pip install 'rally[convert]'") from None
+        raise ModelFileError("a GGUF file needs the package gguf: pip install 'rally-runtime[convert]'") from None
     return gguf
