@@ -70,6 +70,7 @@ let package = Package(
     // The engine, each target importing only what stands above it.
     .target(name: "Tensors", swiftSettings: swift),
     .target(name: "JSON", swiftSettings: swift),
+    .target(name: "Templates", swiftSettings: swift),
     .target(name: "Kernels", dependencies: ["Tensors", "CHost", "CKernels"], swiftSettings: swift),
     .target(name: "Tokenization", dependencies: ["Tensors"], swiftSettings: swift),
     .target(name: "Models", dependencies: ["Tensors", "JSON", "Kernels", "Tokenization", "COnnx"], swiftSettings: swift),
