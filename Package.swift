@@ -86,11 +86,12 @@ let package = Package(
     .executableTarget(
       name: "rally-cli",
       dependencies: [
-        "Rally", "Curation", "JSON", "CRally", "CPacking", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Rally", "Curation", "JSON", "Templates", "CRally", "CPacking", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swift, linkerSettings: executableSettings),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: swift),
     .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: swift),
+    .testTarget(name: "TemplatesTests", dependencies: ["Templates"], swiftSettings: swift),
     .testTarget(name: "ModelsTests", dependencies: ["Tensors", "Kernels", "Models"], swiftSettings: swift),
     .testTarget(
       name: "KernelsTests", dependencies: ["Kernels", "Tensors", "CKernels"], swiftSettings: swift),

@@ -12,6 +12,8 @@ struct GenerateCommand: ParsableCommand {
       --show-depth colours every token by its depth on a terminal and writes token⟨depth⟩ elsewhere, with ↵ for a line end. A token of the \
       prompt shows the recursions it ran, a generated one the recursions that it was predicted with. Tokens that \
       complete a character together stand together: é⟨2,1⟩.
+
+      With --chat only the answer is written. Templates are read as far as models' makers use Jinja; what is not known is refused by name.
       """)
 
   @OptionGroup var model: ModelArguments
@@ -30,6 +32,8 @@ struct GenerateCommand: ParsableCommand {
   @OptionGroup(title: "Sampling") var sampling: SamplingArguments
 
   @OptionGroup(title: "Depth") var depth: DepthArguments
+
+  @OptionGroup(title: "Chat") var chat: ChatArguments
 
   @Option(parsing: .unconditionalSingleValue, help: "A text that ends the generation and is not written; may be repeated.")
   var stop: [String] = []
@@ -61,15 +65,16 @@ struct GenerateCommand: ParsableCommand {
   }
 
   func run() throws {
-    let texts = try promptTexts()
+    var texts = try promptTexts()
     let model = try model.open()
+    if chat.chat { texts = try texts.map { text throws(CommandFailure) in try chat.text(text, for: model) } }
     let runner = try self.model.computing.makeRunner(model)
     let prompts = try texts.map { text throws(CommandFailure) in try encode(text, with: model) }
     let output = StandardOutput()
     let printer = try GenerationPrinter(
       prompts: prompts, model: model, output: output,
       options: GenerationPrinter.Options(
-        echoesPrompt: !noDisplayPrompt, showsDepth: showDepth, json: json))
+        echoesPrompt: !noDisplayPrompt && !chat.chat, showsDepth: showDepth, json: json))
     try generate(prompts, runner, printer)
     try printer.finish()
     if let html { try GenerationPage(printer.transcripts, printer.histogram, name: model.info.name).write(to: html) }
@@ -128,7 +133,10 @@ struct GenerateCommand: ParsableCommand {
   private func encode(_ text: [UInt8], with model: Model) throws(CommandFailure) -> Prompt {
     let tokenizer = try model.requireTokenizer()
     do throws(RallyError) {
-      var tokens = try tokenizer.encode(text)
+      // A template writes the first token itself.
+      let adds: Bool? = chat.chat ? false : nil
+      let options = EncodingOptions(addsBeginningOfSequence: adds, addsEndOfSequence: adds)
+      var tokens = try tokenizer.encode(text, options: options)
       // A model that knows a beginning can start from nothing.
       if tokens.isEmpty, let first = model.info.beginningOfSequence { tokens = [first] }
       guard !tokens.isEmpty else { throw RallyError(.emptyInput, "prompt", expected: "at least one token", found: "none") }
