@@ -7,7 +7,7 @@ struct ChatArguments: ParsableArguments {
   @Flag(help: "A prompt is what a user says: the model's chat template makes the text of it.")
   var chat = false
 
-  @Option(parsing: .unconditionalSingleValue, help: "What the model is told before; with --chat.")
+  @Option(parsing: .unconditional, help: "What the model is told before; with --chat.")
   var systemPrompt: String?
 
   func validate() throws {
