@@ -1,10 +1,10 @@
 """Gates for random weights of a looped model under which tokens leave in chosen shares.
 
 One channel of the hidden state says when a token leaves. No layer writes it (its weight in the norms of the branches
-is 0), so that within a loop it stays as it is, and the norm at the loop's end multiplies it by about the same
-number for every token: ``GROWTH``, by the choice of that norm's weight. The gate fires where the channel has grown to ``LEVEL``.
-What a token's embedding has in the channel thus fixes the loop it leaves after: every id is given one, in the wanted
-shares.
+is 0), so that within a loop it stays as it is, and the norm at the loop's end multiplies it by about the same number
+for every token: ``GROWTH``, by the choice of that norm's weight. The gate fires where the channel has grown to
+``LEVEL``. What a token's embedding has in the channel thus fixes the loop it leaves after: every id is given one, in
+the wanted shares.
 """
 
 from __future__ import annotations
