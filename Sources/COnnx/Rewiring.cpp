@@ -84,6 +84,7 @@ class Rewiring {
           refuse("node " + node.name(), "no graph inside a node", node.op_type());
         }
       }
+      if (node.output_size() == 1) makers_[node.output(0)] = i;
       for (const auto& output : node.output()) {
         if (changes_.count(output) > 0) refuse("value " + output, "a weight", "the output of a node too");
         names_.insert(output);
@@ -94,11 +95,12 @@ class Rewiring {
 
   void check_weight(const std::string& name, const TypeChange& change) {
     if (outputs_.count(name) > 0) refuse("weight " + name, "one that is no output of the graph", "an output");
-    const std::string scale = scale_name(name);
-    if (change.from == ROX_INT8) {
-      scales_.insert(scale);
-    } else if (change.to == ROX_INT8 && names_.count(scale) > 0) {
-      refuse("value " + scale, "a free name, for the scales", "a value");
+    for (const std::string& factors : {scale_name(name), balance_name(name)}) {
+      if (change.from == ROX_INT8) {
+        factors_.insert(factors);
+      } else if (change.to == ROX_INT8 && names_.count(factors) > 0) {
+        refuse("value " + factors, "a free name, for the scales", "a value");
+      }
     }
   }
 
@@ -109,10 +111,13 @@ class Rewiring {
         const auto change = changes_.find(nodes[i].input(input));
         if (change != changes_.end() && change->second.from != ROX_FLOAT) {
           note_old_reader(i, input, change->first, change->second.from);
-        } else if (scales_.count(nodes[i].input(input)) > 0 && !is_standard(nodes[i], "DequantizeLinear")) {
-          strange(nodes[i], nodes[i].input(input));
+        } else if (factors_.count(nodes[i].input(input)) > 0 && removed_.count(i) == 0) {
+          factor_readers_.emplace_back(i, nodes[i].input(input));
         }
       }
+    }
+    for (const auto& [index, factors] : factor_readers_) {
+      if (removed_.count(index) == 0) strange(nodes.Get(index), factors);
     }
   }
 
@@ -120,10 +125,7 @@ class Rewiring {
     const NodeProto& node = graph_.node(index);
     if (input != 0 || node.output_size() != 1) strange(node, weight);
     if (from == ROX_INT8) {
-      const bool is_plain = is_standard(node, "DequantizeLinear") && node.input_size() == 2 &&
-                            node.input(1) == scale_name(weight) && attribute(node, "axis", 1) == 0;
-      if (!is_plain) strange(node, weight);
-      replace(index, node.output(0), weight);
+      note_dequantized(index, weight);
     } else if (is_cast(node)) {
       replace(index, node.output(0), weight);
     } else if (is_standard(node, "Gather")) {
@@ -131,6 +133,57 @@ class Rewiring {
     } else {
       strange(node, weight);
     }
+  }
+
+  // DequantizeLinear alone, or between two Reshapes, and Mul by the factors of the columns.
+  void note_dequantized(int index, const std::string& weight) {
+    const bool is_grouped = is_standard(graph_.node(index), "Reshape");
+    if (is_grouped) index = pass_reshape(index, weight);
+    const NodeProto& node = graph_.node(index);
+    const bool is_plain = is_standard(node, "DequantizeLinear") && node.input_size() == 2 && node.output_size() == 1 &&
+                          node.input(1) == scale_name(weight) && attribute(node, "axis", 1) == 0;
+    if (!is_plain) strange(node, weight);
+    if (is_grouped) {
+      const int reshape = pass(index, weight);
+      if (!is_standard(graph_.node(reshape), "Reshape")) strange(graph_.node(reshape), weight);
+      index = reshape;
+      remove_shape(index, weight);
+    }
+    if (names_.count(balance_name(weight)) > 0) {
+      index = pass(index, weight);
+      const NodeProto& last = graph_.node(index);
+      const bool is_balanced = is_standard(last, "Mul") && last.input_size() == 2 && last.output_size() == 1 &&
+                               last.input(1) == balance_name(weight);
+      if (!is_balanced) strange(last, weight);
+    }
+    replace(index, graph_.node(index).output(0), weight);
+  }
+
+  int pass_reshape(int index, const std::string& weight) {
+    remove_shape(index, weight);
+    return pass(index, weight);
+  }
+
+  // Node `index` goes with the value that it makes for one other node; the number of that one.
+  int pass(int index, const std::string& weight) {
+    const NodeProto& node = graph_.node(index);
+    if (node.output_size() != 1) strange(node, weight);
+    const std::string value = node.output(0);
+    const auto& readers = readers_[value];
+    if (readers.size() != 1 || outputs_.count(value) > 0 || graph_.node(readers[0]).input(0) != value) strange(node, weight);
+    removed_.insert(index);
+    retyped_.insert(value);
+    return readers[0];
+  }
+
+  // The shape that a Reshape is given goes with it.
+  void remove_shape(int reshape, const std::string& weight) {
+    const NodeProto& node = graph_.node(reshape);
+    const auto maker = node.input_size() == 2 ? makers_.find(node.input(1)) : makers_.end();
+    const bool is_constant = maker != makers_.end() && is_standard(graph_.node(maker->second), "Constant") &&
+                             readers_[node.input(1)].size() == 1 && outputs_.count(node.input(1)) == 0;
+    if (!is_constant) strange(node, weight);
+    removed_.insert(maker->second);
   }
 
   // Rows that are looked up are widened afterwards. The widened value is kept: it is what the rest of the graph reads.
@@ -228,14 +281,41 @@ class Rewiring {
       add_cast(weight, value, value);
       return value;
     }
-    auto* node = graph_.add_node();
-    node->set_op_type("DequantizeLinear");
-    node->set_name(value);
-    node->add_input(weight);
-    node->add_input(scale_name(weight));
-    node->add_output(value);
-    set_attribute(*node, "axis", 0);
+    const TypeChange& change = changes_.at(weight);
+    const bool is_grouped = change.group != change.columns;
+    const std::string joined = change.is_balanced ? fresh(weight + "/unbalanced") : value;
+    const std::string dequantized = is_grouped ? fresh(weight + "/groups/f32") : joined;
+    const std::string rows = is_grouped ? add_reshape(weight, fresh(weight + "/groups"), change.group) : weight;
+    add_node("DequantizeLinear", rows, scale_name(weight), dequantized)->set_name(dequantized);
+    set_attribute(*graph_.mutable_node(graph_.node_size() - 1), "axis", 0);
+    if (is_grouped) add_reshape(dequantized, joined, change.columns);
+    if (change.is_balanced) add_node("Mul", joined, balance_name(weight), value);
     return value;
+  }
+
+  NodeProto* add_node(const char* op_type, const std::string& x, const std::string& y, const std::string& output) {
+    auto* node = graph_.add_node();
+    node->set_op_type(op_type);
+    node->set_name(output);
+    node->add_input(x);
+    node->add_input(y);
+    node->add_output(output);
+    return node;
+  }
+
+  // Rows of `columns` values.
+  const std::string& add_reshape(const std::string& from, const std::string& to, int64_t columns) {
+    const std::string shape = fresh(to + "/shape");
+    auto* node = graph_.add_node();
+    node->set_op_type("Constant");
+    node->set_name(shape);
+    node->add_output(shape);
+    auto* attribute = node->add_attribute();
+    attribute->set_name("value_ints");
+    attribute->set_type(onnx::AttributeProto::INTS);
+    attribute->add_ints(-1);
+    attribute->add_ints(columns);
+    return add_node("Reshape", from, shape, to)->output(0);
   }
 
   void add_cast(const std::string& from, const std::string& to, const std::string& name) {
@@ -260,11 +340,11 @@ class Rewiring {
       const auto change = changes_.find(input.name());
       if (change != changes_.end()) input.mutable_type()->mutable_tensor_type()->set_elem_type(change->second.to);
       // The caller writes scales for new INT8 only; an input without them would have to be fed.
-      if (scales_.count(input.name()) == 0) inputs.Add(std::move(input));
+      if (factors_.count(input.name()) == 0) inputs.Add(std::move(input));
     }
     for (auto& value : *graph_.mutable_value_info()) {
       const std::string& name = value.name();
-      if (retyped_.count(name) + changes_.count(name) + scales_.count(name) == 0) values.Add(std::move(value));
+      if (retyped_.count(name) + changes_.count(name) + factors_.count(name) == 0) values.Add(std::move(value));
     }
     graph_.mutable_input()->Swap(&inputs);
     graph_.mutable_value_info()->Swap(&values);
@@ -275,7 +355,9 @@ class Rewiring {
   const std::map<std::string, TypeChange>& changes_;
   std::set<std::string> outputs_;  // of the graph
   std::set<std::string> names_;    // of values
-  std::set<std::string> scales_;   // of weights that were INT8
+  std::set<std::string> factors_;  // scales and balances of weights that were INT8
+  std::vector<std::pair<int, std::string>> factor_readers_;  // nodes, which go with the weights
+  std::unordered_map<std::string, int> makers_;  // nodes by the value that they make
   std::unordered_map<std::string, std::vector<int>> readers_;  // of values, before any change
   std::set<int> removed_;          // nodes
   std::map<int, std::string> gathered_;            // nodes and their new output

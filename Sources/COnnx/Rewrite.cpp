@@ -59,11 +59,21 @@ class Writing {
     for (const auto& [tensor, storage] : by_tensor_) {
       const auto& from = model_.graph().initializer(static_cast<int>(tensor));
       const int32_t to = storages_[storage].data_type;
-      if (from.data_type() != to) changes[from.name()] = {from.data_type(), to};
+      if (from.data_type() != to) changes[from.name()] = change(from, storages_[storage]);
       // Written anew, or not needed any more.
-      if (from.data_type() == ROX_INT8) old_scales_.insert(scale_name(from.name()));
+      if (from.data_type() != ROX_INT8) continue;
+      old_scales_.insert(scale_name(from.name()));
+      old_scales_.insert(balance_name(from.name()));
     }
     return changes;
+  }
+
+  static TypeChange change(const onnx::TensorProto& from, const rox_storage& storage) {
+    TypeChange change = {from.data_type(), storage.data_type, 0, 0, storage.balance_count > 0};
+    if (from.dims_size() != 2 || storage.scale_count == 0) return change;
+    change.columns = from.dims(1);
+    change.group = from.dims(1) / (static_cast<int64_t>(storage.scale_count) / from.dims(0));
+    return change;
   }
 
   void initializer(size_t index) {
@@ -98,12 +108,16 @@ class Writing {
     } else {
       put_tensor(proto, ROX_ELEMENTS, storage, wanted.byte_count);
     }
-    if (wanted.data_type != ROX_INT8 || from.dims_size() == 0) return;
-    onnx::TensorProto scale;
-    scale.set_name(scale_name(from.name()));
-    scale.set_data_type(ROX_FLOAT);
-    scale.add_dims(from.dims(0));
-    put_tensor(scale, ROX_SCALES, storage, static_cast<uint64_t>(from.dims(0)) * sizeof(float));
+    if (wanted.scale_count > 0) put_floats(scale_name(from.name()), ROX_SCALES, storage, wanted.scale_count);
+    if (wanted.balance_count > 0) put_floats(balance_name(from.name()), ROX_BALANCE, storage, wanted.balance_count);
+  }
+
+  void put_floats(const std::string& name, rox_data data, size_t storage, uint64_t count) {
+    onnx::TensorProto floats;
+    floats.set_name(name);
+    floats.set_data_type(ROX_FLOAT);
+    floats.add_dims(static_cast<int64_t>(count));
+    put_tensor(floats, data, storage, count * sizeof(float));
   }
 
   static void add_pair(onnx::TensorProto& proto, const char* key, const std::string& value) {

@@ -25,6 +25,7 @@ extension ForwardPass {
     _ input: FloatRows, _ projection: Projection, outputs: Range<Int>? = nil, into output: FloatRows,
     countedAs part: Profile.Part = .products
   ) throws(RallyError) {
+    try observer?(projection, input)
     let start = profile.start()
     unsafe try matMul.multiply(
       input.base, stride: input.stride, rows: input.rowCount, by: projection.matrix, outputs: outputs,

@@ -14,6 +14,8 @@ package final class ForwardPass {
   package let workers: WorkerPool
   /// Time by part of the work.
   package let profile = Profile()
+  /// Told of every product's rows before they are multiplied.
+  package var observer: ((_ projection: Projection, _ input: FloatRows) throws(RallyError) -> Void)?
   let workspace: Workspace
   let matMul: MatMul
   package let attentionShape: AttentionShape

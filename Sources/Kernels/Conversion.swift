@@ -19,8 +19,17 @@ public enum Conversion {
 
   /// One row of an int8 matrix: the rule of `docs/format.md`, for weights that are stored and for those that are
   /// made at open. Finite numbers only.
-  /// - Returns: the scale of the row, `max |x| / 127`, or 1 for a row of zeros.
-  public static func f32(_ x: UnsafePointer<Float>, toInt8 out: UnsafeMutablePointer<Int8>, count: Int) -> Float {
-    unsafe rk_quantize_row(x, out, count)
+  ///
+  /// - Parameters:
+  ///   - scales: [groupCount], of each group of inputs `max |x| / 127`, or 1 for zeros.
+  ///   - groupCount: a divisor of `count`.
+  public static func f32(
+    _ x: UnsafePointer<Float>, toInt8 out: UnsafeMutablePointer<Int8>, scales: UnsafeMutablePointer<Float>,
+    groupCount: Int, count: Int
+  ) {
+    let width = count / groupCount
+    for group in 0..<groupCount {
+      unsafe scales[group] = rk_quantize_row(x + group * width, out + group * width, width)
+    }
   }
 }

@@ -49,6 +49,20 @@ public final class DoubleRows: @unchecked Sendable {
     for index in 0..<count { unsafe target[index] = Double(values[index]) }
   }
 
+  /// Row r becomes column r of `count` ≤ width rows of floats, and zeros.
+  ///
+  /// - Parameter values: [count, width ≤ rowCount], `stride` floats from row to row. A row that holds a NaN or an infinity
+  ///   becomes zeros.
+  @unsafe
+  public func setColumns(from values: UnsafePointer<Float>, stride valueStride: Int, count: Int, width columns: Int) {
+    precondition(count <= width && columns <= rowCount)
+    for column in 0..<width {
+      let source = unsafe values + min(column, count - 1) * valueStride
+      let isUsed = unsafe column < count && rk_first_not_finite(source, columns) < 0
+      for row in 0..<columns { unsafe storage.base[row * stride + column] = isUsed ? Double(source[row]) : 0 }
+    }
+  }
+
   /// Divides every row by its length; rows of zeros stay.
   public func normalize() {
     for row in 0..<rowCount {

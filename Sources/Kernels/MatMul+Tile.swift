@@ -17,9 +17,11 @@ extension MatMul {
   private func convert(row: Int, _ x: UnsafePointer<Float>, _ matrix: PackedMatrix) {
     let destination = unsafe convertedRow(row, matrix)
     if matrix.dataType == .int8 {
+      let factors = unsafe matrix.factors.count > 0 ? matrix.factors.base : nil
       unsafe rk_quantize_rows(
-        x, matrix.inputs, destination.assumingMemoryBound(to: Int8.self), matrix.convertedRowByteCount,
-        rowScales.base + row, rowSums.base + row, 1, matrix.inputs)
+        x, matrix.inputs, factors, matrix.group, destination.assumingMemoryBound(to: Int8.self),
+        matrix.convertedRowByteCount, rowScales.base + row * matrix.groupCount, rowSums.base + row * matrix.groupCount, 1,
+        matrix.inputs)
     } else {
       let halves = unsafe destination.assumingMemoryBound(to: UInt16.self)
       unsafe Conversion.f32(x, toBF16: halves, count: matrix.inputs)
@@ -59,8 +61,10 @@ extension MatMul {
     case .int8:
       unsafe rk_matmul_int8(
         convertedRow(first, matrix).assumingMemoryBound(to: Int8.self), matrix.convertedRowByteCount,
-        rowScales.base + first, rowSums.base + first, weights.assumingMemoryBound(to: UInt8.self),
-        matrix.scales.base + outputs.lowerBound, y, call.yStride, rows, outputs.count, matrix.inputs)
+        rowScales.base + first * matrix.groupCount, rowSums.base + first * matrix.groupCount, matrix.group,
+        weights.assumingMemoryBound(to: UInt8.self),
+        matrix.scales.base + (panel.firstStrip + strips.lowerBound) * rk_matmul_columns * matrix.groupCount, y,
+        call.yStride, rows, outputs.count, matrix.inputs)
     case .bf16 where matrix.isPaired:
       unsafe rk_matmul_bf16_pairs(
         convertedRow(first, matrix).assumingMemoryBound(to: UInt16.self), matrix.convertedRowByteCount / 2,

@@ -19,9 +19,9 @@ public final class MatMul {
   let pool: WorkerPool
   /// Rows of x in the type that weights are multiplied in, [tiles · tileRows, inputs]; grows to the largest.
   var rowStorage: AlignedStorage<UInt8>
-  /// Scales and sums of int8 rows, [blockRows].
-  let rowScales: AlignedStorage<Float>
-  let rowSums: AlignedStorage<Int32>
+  /// Scales and sums of int8 rows, [blockRows, groups]; they grow to the most groups.
+  var rowScales: AlignedStorage<Float>
+  var rowSums: AlignedStorage<Int32>
 
   /// - Throws: `outOfMemory`.
   public init(pool: WorkerPool) throws(RallyError) {
@@ -97,5 +97,10 @@ public final class MatMul {
     guard matrix.convertsRows else { return }
     let byteCount = call.tileCount * Self.tileRows * matrix.convertedRowByteCount
     if rowStorage.count < byteCount { rowStorage = try AlignedStorage(count: byteCount) }
+    let groupCount = Self.blockRows * matrix.groupCount
+    if rowScales.count < groupCount {
+      rowScales = try AlignedStorage(count: groupCount)
+      rowSums = try AlignedStorage(count: groupCount)
+    }
   }
 }

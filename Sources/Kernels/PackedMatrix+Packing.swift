@@ -11,10 +11,17 @@ extension PackedMatrix {
     let panelRows = try AlignedStorage<UInt8>(count: panelByteCount * workerCount)
     // One row on its way from f32.
     let floats = try AlignedStorage<Float>(count: inputs * workerCount)
+    // Scales of a panel, [widest, groupCount].
+    let panelScales = try AlignedStorage<Float>(count: widest * groupCount * workerCount)
     func packOne(_ index: Int, _ worker: Int) {
       let piece = plan.pieces[index]
       let buffer = unsafe UnsafeMutableRawPointer(panelRows.base + worker * panelByteCount)
-      unsafe fetch(piece, of: rows[piece.source], into: buffer, through: floats.base + worker * inputs)
+      let ownScales = unsafe panelScales.base + worker * widest * groupCount
+      unsafe fetch(piece, of: rows[piece.source], into: buffer, through: floats.base + worker * inputs, ownScales)
+      if dataType == .int8 {
+        let place = piece.firstStrip * rk_matmul_columns * groupCount
+        unsafe rk_matmul_pack_scales(ownScales, piece.rows.count, groupCount, scales.base + place)
+      }
       unsafe panels[index].fill(from: buffer, dataType, isPaired, inputs: inputs)
       rows[piece.source].finish(piece.rows)
     }
@@ -25,24 +32,30 @@ extension PackedMatrix {
     }
   }
 
-  /// A panel's rows in the matrix' own type, [piece.rows.count, inputs], and their scales.
+  /// A panel's rows in the matrix' own type, [piece.rows.count, inputs], and their scales, [piece.rows.count, groupCount].
   private func fetch(
     _ piece: PanelPlan.Piece, of source: WeightRows, into buffer: UnsafeMutableRawPointer,
-    through floats: UnsafeMutablePointer<Float>
+    through floats: UnsafeMutablePointer<Float>, _ scales: UnsafeMutablePointer<Float>
   ) {
     if source.dataType == dataType {
       unsafe source.copy(piece.rows, buffer)
       guard dataType == .int8 else { return }
-      for (row, output) in zip(piece.rows, piece.outputs) { unsafe scales.base[output] = source.scales[row] }
+      let stored = source.scales.count / source.outputs
+      for place in 0..<piece.rows.count * groupCount {
+        let (row, group) = place.quotientAndRemainder(dividingBy: groupCount)
+        unsafe scales[place] = source.scales[(piece.rows.lowerBound + row) * stored + min(group, stored - 1)]
+      }
       return
     }
     let rowByteCount = inputs * dataType.byteCount
-    for (row, output) in zip(piece.rows, piece.outputs) {
+    for row in piece.rows {
       unsafe source.copy(row..<row + 1, floats)
-      let destination = unsafe buffer + (row - piece.rows.lowerBound) * rowByteCount
+      let place = row - piece.rows.lowerBound
+      let destination = unsafe buffer + place * rowByteCount
       if dataType == .int8 {
-        unsafe scales.base[output] = Conversion.f32(
-          floats, toInt8: destination.assumingMemoryBound(to: Int8.self), count: inputs)
+        unsafe Conversion.f32(
+          floats, toInt8: destination.assumingMemoryBound(to: Int8.self), scales: scales + place * groupCount,
+          groupCount: groupCount, count: inputs)
       } else {
         unsafe Conversion.f32(floats, toBF16: destination.assumingMemoryBound(to: UInt16.self), count: inputs)
       }

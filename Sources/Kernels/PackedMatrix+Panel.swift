@@ -5,11 +5,14 @@ extension PackedMatrix {
   /// Some neighbouring outputs and their packed weights.
   @safe struct Panel {
     let outputs: Range<Int>
+    /// The first of its strips among those of the matrix.
+    let firstStrip: Int
     /// Into the matrix' storage, aligned to 64 bytes.
     let data: UnsafeMutableRawPointer
 
     init(_ piece: PanelPlan.Piece, in storage: UnsafeMutablePointer<UInt8>) {
       outputs = piece.outputs
+      firstStrip = piece.firstStrip
       unsafe data = UnsafeMutableRawPointer(storage + piece.offset)
     }
   }
@@ -22,6 +25,7 @@ extension PackedMatrix {
       let rows: Range<Int>
       /// Among the matrix'.
       let outputs: Range<Int>
+      let firstStrip: Int
       let offset: Int
     }
 
@@ -31,6 +35,7 @@ extension PackedMatrix {
     private(set) var pieces: [Piece] = []
     private(set) var sources: [Range<Int>] = []
     private(set) var outputs = 0
+    private(set) var stripCount = 0
     private(set) var byteCount = 0
 
     init(inputs: Int, dataType: DataType, isPaired: Bool) throws(RallyError) {
@@ -54,8 +59,10 @@ extension PackedMatrix {
         let (byteCount, byteOverflow) = try byteCount.addingReportingOverflow(stripByteCount(width: rows.count))
         guard !overflow, !byteOverflow else { throw tooLarge(source.outputs) }
         pieces.append(
-          Piece(source: sources.count, rows: rows, outputs: outputs..<end, offset: self.byteCount))
+          Piece(
+            source: sources.count, rows: rows, outputs: outputs..<end, firstStrip: stripCount, offset: self.byteCount))
         outputs = end
+        stripCount += (rows.count + rk_matmul_columns - 1) / rk_matmul_columns
         self.byteCount = byteCount
       }
       sources.append(start..<outputs)

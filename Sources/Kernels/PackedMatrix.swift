@@ -7,8 +7,8 @@ public import Tensors
 /// with the same inputs can be stacked (q|k|v, gate|up): each source starts a panel, so a product may also
 /// compute the outputs of some sources only. Immutable: any number of threads may multiply by it.
 ///
-/// f32 and bf16 weights meet f32 rows; int8 weights, with a scale for each output, meet rows that each product
-/// makes int8 with a scale of their own. Panels are strips as `rk_matmul_pack_…` leaves them; for bf16 where
+/// f32 and bf16 weights meet f32 rows; int8 weights meet rows that each product makes int8. Both have a scale for every
+/// `groupWidth` inputs, or for a whole row. Panels are strips as `rk_matmul_pack_…` leaves them; for bf16 where
 /// the processor multiplies bf16 itself (`BF16Method.native`), of pairs of inputs. All make batch-invariant products.
 public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after `init`.
   /// Outputs per panel: four strips, which tiles of few rows take at once. With 2560 inputs it is two thirds
@@ -28,10 +28,18 @@ public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after
   let panels: [Panel]
   private let storage: AlignedStorage<UInt8>
 
-  /// [outputs], int8 only: what an output's numbers are multiplied by.
+  /// Inputs that share a scale in an int8 matrix whose rows are longer: a whole row's outliers are too much for the rest.
+  public static let groupWidth = rk_matmul_group
+  /// Scales of a row; 0 without int8.
+  public let groupCount: Int
+  /// [strips, groupCount, 32], int8 only: what an output's numbers are multiplied by.
   let scales: AlignedStorage<Float>
   /// bf16 only: whether rows are rounded to bf16 and multiplied in pairs.
   let isPaired: Bool
+  /// [inputs], int8 only: what rows are multiplied by before they are made int8; empty for nothing.
+  let factors: AlignedStorage<Float>
+  /// Inputs that share a scale, as kernels want it: 0 for all of them.
+  var group: Int { groupCount > 1 ? Self.groupWidth : 0 }
   /// Whether products convert rows to another type before they multiply them.
   var convertsRows: Bool { isPaired || dataType == .int8 }
   /// Whole steps.
@@ -47,25 +55,33 @@ public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after
   }
 
   /// Memory taken by the packed weights.
-  public var byteCount: Int { storage.count + scales.count * MemoryLayout<Float>.stride }
+  public var byteCount: Int { storage.count + (scales.count + factors.count) * MemoryLayout<Float>.stride }
+
+  /// Groups of a row of int8 numbers: what is not a whole number of groups, or one, has one scale.
+  public static func groupCount(inputs: Int) -> Int { inputs % groupWidth == 0 ? max(1, inputs / groupWidth) : 1 }
 
   /// - Parameters:
   ///   - inputs: K ≥ 1, the length of a weight row.
   ///   - sources: the stacked matrices, at least one.
-  ///   - dataType: f32, bf16 or int8. Rows of another type are rounded to nearest, ties to even; to int8, by
-  ///     `Conversion.f32(_:toInt8:count:)`.
+  ///   - dataType: f32, bf16 or int8. Rows of another type are rounded to nearest, ties to even; to int8, group by group by
+  ///     `Conversion.f32(_:toInt8:count:)`. int8 rows that all have one scale make a matrix of one group.
+  ///   - factors: [inputs], int8 only: what rows of x are multiplied by first. Empty for nothing.
   ///   - method: how products by bf16 weights are computed; both are tested on every machine that has both.
   ///   - pool: packs panels in parallel.
   /// - Throws: `outOfMemory`; `limitExceeded` when a size overflows, or sums of int8 could.
   public init(
-    inputs: Int, sources rows: [WeightRows], dataType: DataType = .f32, method: BF16Method = .best,
-    pool: WorkerPool? = nil
+    inputs: Int, sources rows: [WeightRows], dataType: DataType = .f32, factors: [Float] = [],
+    method: BF16Method = .best, pool: WorkerPool? = nil
   ) throws(RallyError) {
-    precondition(inputs > 0 && !rows.isEmpty)
+    precondition(inputs > 0 && !rows.isEmpty && (factors.isEmpty || factors.count == inputs && dataType == .int8))
     var plan = try PanelPlan(inputs: inputs, dataType: dataType, isPaired: dataType == .bf16 && method == .native)
     for source in rows { try plan.append(source) }
     storage = try AlignedStorage(count: plan.byteCount)
-    scales = try AlignedStorage(count: dataType == .int8 ? plan.outputs : 0)
+    let hasGroups = dataType == .int8 && !rows.allSatisfy { $0.scales.count == $0.outputs }
+    groupCount = dataType == .int8 ? (hasGroups ? Self.groupCount(inputs: inputs) : 1) : 0
+    scales = try AlignedStorage(zeroed: plan.stripCount * rk_matmul_columns * groupCount)
+    self.factors = try AlignedStorage(count: factors.count)
+    for index in factors.indices { unsafe self.factors.base[index] = factors[index] }
     var panels: [Panel] = []
     for piece in plan.pieces { unsafe panels.append(Panel(piece, in: storage.base)) }
     self.dataType = dataType

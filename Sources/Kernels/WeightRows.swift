@@ -6,7 +6,8 @@ public import Tensors
   public let outputs: Int
   /// What `copy` writes: f32, or the type that the matrix will be packed in, to be taken over bit for bit.
   public let dataType: DataType
-  /// [outputs], of int8 rows: what their numbers are multiplied by. Empty for other types.
+  /// [outputs, groups], of int8 rows: what the numbers of a row, or of each group of its inputs, are multiplied by. Empty
+  /// for other types.
   public let scales: [Float]
   let copy: (_ rows: Range<Int>, _ destination: UnsafeMutableRawPointer) -> Void
   let finish: (_ rows: Range<Int>) -> Void
@@ -21,7 +22,7 @@ public import Tensors
     copy: @escaping (_ rows: Range<Int>, _ destination: UnsafeMutableRawPointer) -> Void,
     finish: @escaping (_ rows: Range<Int>) -> Void = { _ in }
   ) {
-    precondition(outputs > 0 && scales.count == (dataType == .int8 ? outputs : 0))
+    precondition(outputs > 0 && (dataType == .int8 ? scales.count >= outputs && scales.count % outputs == 0 : scales.isEmpty))
     self.outputs = outputs
     self.dataType = dataType
     self.scales = scales

@@ -49,8 +49,11 @@ public func rally_quantize(
     guard let dataType = try unsafe DataType(read.dtype) else {
       throw RallyError(.invalidArgument, "dtype", expected: "int8, bf16 or f32", found: "auto")
     }
+    let calibration = try unsafe read.calibration_text == nil && read.calibration_text_size == 0
+      ? nil : buffer(read.calibration_text, read.calibration_text_size, "calibration_text").map { UInt8(bitPattern: $0) }
     try unsafe Model.quantize(
       path: RallyC.path(inPath, "in_path"), to: RallyC.path(outPath, "out_path"), dataType: dataType,
+      calibrationText: calibration,
       progress: progress(read.progress, read.progress_user))
   }
 }

@@ -95,8 +95,12 @@ public final class Scheduler {
 
   /// Ends a request, wherever it stands, and frees or retains its blocks.
   public func finish(_ request: ScheduledRequest, keepsBlocks: Bool = true) {
-    waiting.removeAll { $0 === request }
-    running.removeAll { $0 === request }
+    let place = place(in: waiting, of: request)
+    if place < waiting.count, waiting[place] === request {
+      waiting.remove(at: place)
+    } else {
+      running.removeAll { $0 === request }
+    }
     let retains = keepsBlocks && options.sharesPrefixes && !request.isInFlight && request.blocks.tokenCount > 0
     request.state = .finished
     request.piece = 0..<0
@@ -107,10 +111,19 @@ public final class Scheduler {
 
   func enqueue(_ request: ScheduledRequest) {
     request.state = .waiting
-    var place = waiting.count
-    while place > 0, goesBefore(request, waiting[place - 1]) { place -= 1 }
+    let place = place(in: waiting, of: request)
     hasPriorities = hasPriorities || request.priority != (waiting.first ?? running.first ?? request).priority
     waiting.insert(request, at: place)
+  }
+
+  /// Where a request stands, or would stand, in the queue. O(log n): thousands that wait are cancelled at once.
+  private func place(in queue: [ScheduledRequest], of request: ScheduledRequest) -> Int {
+    var (low, high) = (0, queue.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if goesBefore(queue[middle], request) { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 
   private func goesBefore(_ one: ScheduledRequest, _ other: ScheduledRequest) -> Bool {

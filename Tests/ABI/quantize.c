@@ -50,6 +50,27 @@ static rally_quantize_options options_of(rally_dtype dtype) {
   return options;
 }
 
+/* A text is int8's alone, and its length is checked before it is read. */
+static void test_calibration(const char *model) {
+  const char *out = in_folder("calibrated.onnx");
+  rally_quantize_options options = options_of(RALLY_DTYPE_INT8);
+  options.calibration_text_size = 1;
+  CHECK_STATUS(rally_quantize(model, out, &options, NULL), RALLY_INVALID_ARGUMENT);
+  options.calibration_text = "The sea was calm.";
+  options.calibration_text_size = SIZE_MAX;
+  CHECK_STATUS(rally_quantize(model, out, &options, NULL), RALLY_INVALID_ARGUMENT);
+  options.calibration_text_size = 0;
+  CHECK_STATUS(rally_quantize(model, out, &options, NULL), RALLY_EMPTY_INPUT);
+  options.calibration_text_size = 17;
+  options.dtype = RALLY_DTYPE_BF16;
+  CHECK_STATUS(rally_quantize(model, out, &options, NULL), RALLY_INVALID_ARGUMENT);
+  CHECK(file_count() == 0);
+  options.dtype = RALLY_DTYPE_INT8;
+  CHECK_STATUS(rally_quantize(model, out, &options, NULL), RALLY_OK);
+  CHECK_STATUS(rally_model_validate(out, NULL, NULL), RALLY_OK);
+  CHECK(unlink(out) == 0 && file_count() == 0);
+}
+
 static const char *dtype_of_first(const char *path, rally_model **model) {
   rally_tensor_info tensor;
   rally_tensor_info_init(&tensor, sizeof tensor);
@@ -176,6 +197,7 @@ void test_quantize(void) {
     CHECK(!"a folder for the test");
     return;
   }
+  test_calibration(language_model_path);
   test_types(language_model_path);
   test_types(rater_path);
   char out[256];

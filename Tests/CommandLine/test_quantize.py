@@ -18,6 +18,32 @@ from conftest import COMMAND, run
 TYPES = ["int8", "bf16", "f32"]
 
 
+def scale_count(rows: int, columns: int) -> int:
+    """Of an int8 matrix: rows of whole groups of 32 have one for each."""
+    return rows * (columns // 32 if columns % 32 == 0 else 1)
+
+
+def test_calibrate_reads_a_text(lm, tmp_path):
+    """From a file or from standard input, for the same bytes; int8 alone takes it."""
+    text = tmp_path / "text.txt"
+    text.write_text("The sea was calm, and the ship lay still. " * 20)
+    results = []
+    for name, source in [("a.onnx", text), ("b.onnx", "-")]:
+        result = run("quantize", lm, tmp_path / name, "--calibrate", source, stdin=text.read_text())
+        assert (result.code, result.err) == (0, ""), result
+        results.append((tmp_path / name).read_bytes())
+    assert results[0] == results[1]
+    run("quantize", lm, tmp_path / "plain.onnx")
+    assert results[0] != (tmp_path / "plain.onnx").read_bytes()
+    for options, code, words in [
+        (["--dtype", "bf16", "--calibrate", text], 2, "calibration text"),
+        (["--calibrate", tmp_path / "none.txt"], 3, "none.txt"),
+    ]:
+        result = run("quantize", lm, tmp_path / "new.onnx", *options)
+        assert result.code == code and words in result.err, result
+        assert not (tmp_path / "new.onnx").exists()
+
+
 @pytest.mark.parametrize("dtype", TYPES)
 def test_json_says_what_the_files_say(lm, tmp_path, dtype):
     out = tmp_path / "new.onnx"
@@ -34,7 +60,7 @@ def test_json_says_what_the_files_say(lm, tmp_path, dtype):
     tensors = json.loads(run("inspect", out, "--tensors", "--json").out)["tensors"]
     assert sum(group["tensors"] for group in groups) == len(tensors)
     assert {tensor["dtype"] for tensor in tensors} == {dtype, "f32"}
-    scales = sum(4 * tensor["shape"][0] for tensor in tensors if tensor["dtype"] == "int8")
+    scales = sum(4 * scale_count(*tensor["shape"]) for tensor in tensors if tensor["dtype"] == "int8")
     assert sum(group["bytes_after"] for group in groups) == sum(tensor["bytes"] for tensor in tensors) + scales
     for group in report["matrices"].values():
         bound = {"int8": 0.05, "bf16": 0.004, "f32": 0}[dtype]

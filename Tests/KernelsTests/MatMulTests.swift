@@ -137,7 +137,7 @@ import Testing
     #expect((y[..<50] + y[100...]).allSatisfy { $0.isFinite })
   }
 
-  /// Integer sums are exact: every instruction set and every tile gives these bits.
+  /// Integer sums are exact, and what follows is rounded in one way: every instruction set and every tile gives these bits.
   @Test(arguments: sizes)
   func int8IsExact(size: (rows: Int, inputs: Int, outputs: Int)) throws {
     let (rows, inputs, outputs) = size
@@ -145,8 +145,8 @@ import Testing
     let x = random.floats(rows * inputs, scale: 3)
     let w = random.floats(outputs * inputs, scale: 0.1)
     let y = try Self.product(x, ProductForm.int8.pack(w, inputs: inputs, outputs: outputs), rows: rows)
-    let weights = Int8Row.rows(w, width: inputs, Int8Row.init(weights:))
-    let expected = Int8Row.rows(x, width: inputs, Int8Row.init(activations:)).flatMap { row in
+    let weights = Int8Row.rows(w, width: inputs) { Int8Row(weights: $0) }
+    let expected = Int8Row.rows(x, width: inputs) { Int8Row(activations: $0) }.flatMap { row in
       weights.map { Int8Row.product(row, $0) }
     }
     #expect(bits(y) == bits(expected))
@@ -158,7 +158,7 @@ import Testing
     let ones = [Float](repeating: 1, count: inputs)
     let w = ones + ones.map { -$0 }
     let y = try Self.product(ones, ProductForm.int8.pack(w, inputs: inputs, outputs: 2), rows: 1)
-    let sum = Float(127 * 127 * inputs) * (Float(1) / 127 * (Float(1) / 127))
+    let sum = Float(127 * 127 * inputs) * (Float(1) / 127) * (Float(1) / 127)
     #expect(y == [sum, -sum])
     let error = #expect(throws: RallyError.self) {
       _ = try ProductForm.int8.pack(w + [1, 1], inputs: inputs + 1, outputs: 2)
@@ -173,25 +173,47 @@ import Testing
     #expect(try Self.product(x, matrix, rows: 2).allSatisfy { $0 == 0 })
   }
 
-  @Test func storedInt8IsTakenOverWithItsScales() throws {
-    let (inputs, outputs) = (37, 70)
+  /// One scale of a row makes a matrix of one group, whatever its width.
+  @Test(arguments: [(37, 1), (96, 1), (96, 3)])
+  func storedInt8IsTakenOverWithItsScales(inputs: Int, groupCount: Int) throws {
+    let outputs = 70
     var random = Random(seed: 10)
     let rows = (0..<outputs).map { _ in
-      var row = Int8Row(weights: random.floats(inputs))
+      var row = Int8Row(weights: random.floats(inputs), groupCount: groupCount)
       row.numbers[0] = -128
       return row
     }
-    let stored = unsafe WeightRows(outputs: outputs, dataType: .int8, scales: rows.map(\.scale)) { range, destination in
+    let stored = unsafe WeightRows(outputs: outputs, dataType: .int8, scales: rows.flatMap(\.scales)) { range, destination in
       for (place, row) in range.enumerated() {
         unsafe (destination + place * inputs).copyMemory(from: rows[row].numbers, byteCount: inputs)
       }
     }
     let x = random.floats(3 * inputs)
     let y = try Self.product(x, PackedMatrix(inputs: inputs, sources: [stored], dataType: .int8), rows: 3)
-    let expected = Int8Row.rows(x, width: inputs, Int8Row.init(activations:)).flatMap { row in
+    let expected = Int8Row.rows(x, width: inputs) { Int8Row(activations: $0, groupCount: groupCount) }.flatMap { row in
       rows.map { Int8Row.product(row, $0) }
     }
     #expect(bits(y) == bits(expected))
+  }
+
+  /// A balance divides a channel between the weights and the rows: only what both are rounded to changes.
+  @Test func factorsMultiplyRows() throws {
+    let (inputs, outputs) = (64, 40)
+    var random = Random(seed: 12)
+    let w = random.floats(outputs * inputs)
+    var x = random.floats(2 * inputs)
+    let factors = (0..<inputs).map { Float(sign: .plus, exponent: $0 % 7 - 3, significand: 1) }
+    let rows = Int8Row.rows(w, width: inputs) { Int8Row(weights: $0) }
+    let stored = unsafe WeightRows(outputs: outputs, dataType: .int8, scales: rows.flatMap(\.scales)) { range, destination in
+      for (place, row) in range.enumerated() {
+        unsafe (destination + place * inputs).copyMemory(from: rows[row].numbers, byteCount: inputs)
+      }
+    }
+    let matrix = try PackedMatrix(inputs: inputs, sources: [stored], dataType: .int8, factors: factors)
+    let found = try Self.product(x, matrix, rows: 2)
+    for index in x.indices { x[index] *= factors[index % inputs] }
+    let plain = try PackedMatrix(inputs: inputs, sources: [stored], dataType: .int8)
+    #expect(try bits(found) == bits(Self.product(x, plain, rows: 2)))
   }
 
   @Test func storedBF16IsTakenOverBitForBit() throws {

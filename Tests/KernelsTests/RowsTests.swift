@@ -131,7 +131,8 @@ import Testing
         return Int8(max(-127, min(127, quotient)))
       }
       var out = [Int8](repeating: 99, count: count + 1)
-      let found = unsafe Conversion.f32(x, toInt8: &out, count: count)
+      var found: Float = 0
+      unsafe Conversion.f32(x, toInt8: &out, scales: &found, groupCount: 1, count: count)
       #expect(found == scale, "seed \(count)")
       #expect(out == expected + [99], "seed \(count)")
     }

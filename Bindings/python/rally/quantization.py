@@ -19,6 +19,7 @@ def quantize(
     target: str | os.PathLike[str],
     dtype: str = "int8",
     progress: Callable[[int, int], object] | None = None,
+    calibration_text: str | None = None,
 ) -> None:
     """Writes a model file with its matrices stored in another type.
 
@@ -32,14 +33,18 @@ def quantize(
     target : str or path
         The model file that is written. What stood there is replaced in one step, or untouched on failure and Ctrl-C.
     dtype : {"int8", "bf16", "f32"}
-        Type of the matrices. int8 has one scale per output channel.
+        Type of the matrices. int8 has a scale for every 32 inputs of an output channel.
     progress : callable, optional
         Called with the bytes of weights that were checked or stored, and those in all. What it raises ends the call.
+    calibration_text : str, optional
+        With int8: the model reads some 16 000 tokens of it, and the matrices are stored so that less is lost of what they
+        were given. Text like that which the model will read.
 
     Raises
     ------
     RallyError
-        IO: the target cannot be written. INVALID_ARGUMENT: it is the source. All that opening the source raises.
+        IO: the target cannot be written. INVALID_ARGUMENT: it is the source, or a text with another type than int8.
+        UNSUPPORTED: a text for a model without a tokenizer. All that opening the source raises.
     """
     library = _library.library()
     paths = [os.fsencode(path) for path in (source, target)]
@@ -48,4 +53,7 @@ def quantize(
             raise RallyError(Status.INVALID_ARGUMENT, f"path: {os.fsdecode(path)!r} contains a zero byte")
     options = library.new("rally_quantize_options")
     options.dtype = choice("dtype", dtype, STORED_DTYPES)
+    if calibration_text is not None:
+        text = calibration_text.encode()
+        options.calibration_text, options.calibration_text_size = text, len(text)
     _handles.call_with_progress(options, progress, lambda: library.call("rally_quantize", *paths, byref(options)))

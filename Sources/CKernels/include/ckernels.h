@@ -218,16 +218,22 @@ void rk_matmul_bf16_pairs(const uint16_t *x, size_t x_stride, const uint32_t *pa
 void rk_matmul_pack_int8(const int8_t *weight, size_t n, size_t K, uint8_t *out);
 /// The greatest K of int8 products: 255 · 127 · K fits 31 bits.
 enum { rk_matmul_int8_inputs = 66311 };
-/// Rows of x [N, K] to int8: scale = max|x| / 127, out = x · (127 / max|x|) to nearest, ties to even, and
-/// the sum of the row's integers. Zeros follow up to a multiple of 4, `out_stride` at least. A row
-/// below 2^-100 becomes zeros with scale 0; one that holds a NaN or an infinity, zeros with scale NaN.
-void rk_quantize_rows(const float *x, size_t x_stride, int8_t *out, size_t out_stride, float *scales,
-                      int32_t *sums, size_t N, size_t K);
-/// y = (Σ x·w) · (x_scales · scales) with exact integer sums: the same bits on every processor.
-/// x, x_scales [M], x_sums [M] as `rk_quantize_rows` made them; scales [n] of the outputs.
-void rk_matmul_int8(const int8_t *x, size_t x_stride, const float *x_scales, const int32_t *x_sums,
-                    const uint8_t *packed, const float *scales, float *y, size_t y_stride, size_t M,
-                    size_t n, size_t K);
+/// Inputs that share a scale.
+enum { rk_matmul_group = 32 };
+/// Scales [n, groups] → out [ceil(n/32), groups, 32]; 0 for the outputs that are missing.
+void rk_matmul_pack_scales(const float *scales, size_t n, size_t groups, float *out);
+/// Rows of x [N, K], times `factors` [K] unless NULL, to int8. Every `group` inputs, a multiple of 4, or the whole row where
+/// it is 0: scale = max|x| / 127, out = x · (127 / max|x|) to nearest, ties to even, and the sum of the integers; scales,
+/// sums [N, groups]. Zeros follow up to a multiple of 4, `out_stride` at least. What is below 2^-100 throughout becomes
+/// zeros with scale 0; what holds a NaN or an infinity, zeros with scale NaN.
+void rk_quantize_rows(const float *x, size_t x_stride, const float *factors, size_t group, int8_t *out,
+                      size_t out_stride, float *scales, int32_t *sums, size_t N, size_t K);
+/// y = Σ over the groups, in order, of ((Σ x·w) · x_scale) · scale, with exact integer sums and one fused multiply-add a
+/// group: the same bits on every processor. x, x_scales, x_sums as `rk_quantize_rows` made them; scales as
+/// `rk_matmul_pack_scales` left them.
+void rk_matmul_int8(const int8_t *x, size_t x_stride, const float *x_scales, const int32_t *x_sums, size_t group,
+                    const uint8_t *packed, const float *scales, float *y, size_t y_stride, size_t M, size_t n,
+                    size_t K);
 
 #pragma mark Cross products
 

@@ -133,6 +133,8 @@ typedef struct rox_storage {
   size_t tensor;       /* its index */
   int32_t data_type;   /* ROX_FLOAT …; ROX_INT8 for a matrix only */
   uint64_t byte_count; /* of its data */
+  uint64_t scale_count; /* of an INT8 matrix: one for each row, or a multiple, for equal groups of its columns */
+  uint64_t balance_count; /* of an INT8 matrix: factors of its columns, or 0 */
   int64_t offset;      /* of its data in the data file; -1: inside the model */
 } rox_storage;
 
@@ -142,7 +144,8 @@ typedef struct rox_rewrite rox_rewrite;
 typedef enum rox_data {
   ROX_NO_DATA = 0,
   ROX_ELEMENTS = 1, /* byte_count bytes, little-endian and row-major */
-  ROX_SCALES = 2    /* [rows] f32 of an INT8 matrix */
+  ROX_SCALES = 2,   /* [scale_count] f32 of an INT8 matrix */
+  ROX_BALANCE = 3   /* [balance_count] f32 of an INT8 matrix */
 } rox_data;
 
 /* `bytes`, and behind them the data of storages[storage], which the caller writes. */
@@ -154,7 +157,7 @@ typedef struct rox_piece {
 
 /*
  * Nodes that read a tensor whose type changes are changed with it (Rewiring.h); an INT8 matrix NAME gets its scales as
- * NAME.scale, and loses them with that type. Initializers that are not in `storages` are copied; none of them may have
+ * NAME.scale, and its balance as NAME.balance, and loses them with that type. Initializers that are not in `storages` are copied; none of them may have
  * external data. The same arguments give the same bytes.
  * storages: [count], each tensor at most once. location: of the data file.
  * ROX_UNSUPPORTED, ROX_LIMIT for a model beyond 2^31 - 1 bytes, ROX_OUT_OF_MEMORY. The model must outlive the rewrite.

@@ -33,12 +33,15 @@ extension TensorEntry {
         unsafe destination[index] = Float(halfBits: bits)
       }
     case .int8:
-      for row in 0..<rows.count {
-        let scale = scales[rows.lowerBound + row]
-        for index in (row * width)..<(row * width + width) {
+      let groupWidth = width / groupCount
+      for group in 0..<rows.count * groupCount {
+        let scale = scales[rows.lowerBound * groupCount + group]
+        for index in (group * groupWidth)..<(group * groupWidth + groupWidth) {
           unsafe destination[index] = Float(elements.loadUnaligned(fromByteOffset: index, as: Int8.self)) * scale
         }
       }
+      guard !balance.isEmpty else { return }
+      for index in 0..<count { unsafe destination[index] *= balance[index % width] }
     case .int32, .int64:
       preconditionFailure("only weights are converted")
     }

@@ -3,9 +3,10 @@ import Tensors
 
 extension TensorEntry {
   /// The rows of a matrix for packing as `dataType`: as they are stored if they have that type, else as f32.
-  func rows(as dataType: DataType) -> WeightRows {
+  /// - Parameter balance: of the packed matrix, where rows are taken as they are stored.
+  func rows(as dataType: DataType, balance: [Float]) -> WeightRows {
     let outputs = shape.extents[0]
-    guard self.dataType == dataType, dataType != .f32 else {
+    guard self.dataType == dataType, dataType != .f32, self.balance == balance else {
       return unsafe WeightRows(outputs: outputs) { range, destination in
         unsafe copyFloats(rows: range, into: destination.assumingMemoryBound(to: Float.self))
       } finish: { range in

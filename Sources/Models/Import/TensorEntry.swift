@@ -12,26 +12,32 @@ package struct TensorEntry: @unchecked Sendable {  // nobody writes to the bytes
   package let shape: Shape
   /// Little-endian and row-major; may start at any address.
   @unsafe package let data: UnsafeRawBufferPointer
-  /// [out], one per row of an int8 matrix; empty for other types.
+  /// [out, groupCount] of an int8 matrix; empty for other types.
   package let scales: [Float]
+  /// [in] of an int8 matrix, powers of two: what the numbers of a column are multiplied by, too. Empty for nothing.
+  package let balance: [Float]
   /// What `data` is part of; nil for bytes that the caller keeps.
   let storage: (any TensorBytes)?
 
   @unsafe
   init(
     name: String, dataType: DataType, shape: Shape, data: UnsafeRawBufferPointer,
-    storage: (any TensorBytes)?, scales: [Float] = []
+    storage: (any TensorBytes)?, scales: [Float] = [], balance: [Float] = []
   ) {
     self.name = name
     self.dataType = dataType
     self.shape = shape
     unsafe self.data = data
     self.scales = scales
+    self.balance = balance
     self.storage = storage
   }
 
   /// Extents beyond the first multiplied: the length of a row of a matrix, 1 for a vector.
   package var rowWidth: Int { shape.extents.dropFirst().reduce(1, *) }
+
+  /// Scales of a row of an int8 matrix.
+  package var groupCount: Int { max(1, scales.count / max(1, shape.extents.first ?? 1)) }
 
   /// The place of the first NaN or infinity, or nil. Whole numbers have none.
   package func firstNotFinite() -> Int? {
@@ -46,6 +52,7 @@ package struct TensorEntry: @unchecked Sendable {  // nobody writes to the bytes
   func examine(_ digest: inout Digest) -> Int? {
     withExtendedLifetime(storage) {
       unsafe scales.withUnsafeBytes { unsafe digest.absorb($0) }
+      unsafe balance.withUnsafeBytes { unsafe digest.absorb($0) }
       let blockByteCount = 4096
       for start in stride(from: 0, to: unsafe data.count, by: blockByteCount) {
         let end = unsafe min(start + blockByteCount, data.count)

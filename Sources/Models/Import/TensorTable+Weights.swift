@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 extension TensorTable {
@@ -94,7 +95,7 @@ extension TensorTable {
     }
   }
 
-  /// A matrix, which may be int8 with scales.
+  /// A matrix, which may be int8 with scales and a balance.
   private mutating func matrix(
     _ name: String, _ extents: [Int?],
     into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
@@ -102,19 +103,48 @@ extension TensorTable {
     var matrix = try entry(
       name, extents: extents, types: Self.floats + [.int8], in: onnx, external: &external)
     if matrix.dataType == .int8 {
-      let scales = try entry(
-        name + ".scale", extents: [matrix.shape.extents.first], types: [.f32], in: onnx, external: &external)
-      if let place = scales.firstNotFinite() {
-        throw RallyError(
-          .notFinite, scales.name.quoted, expected: "finite numbers",
-          found: "a NaN or infinity at element \(place)")
-      }
       matrix = unsafe TensorEntry(
         name: name, dataType: .int8, shape: matrix.shape, data: matrix.data, storage: matrix.storage,
-        scales: scales.floats())
+        scales: try scales(of: matrix, from: onnx, external: &external),
+        balance: try balance(of: matrix, from: onnx, external: &external))
     }
     model.append(matrix)
     return matrix
+  }
+
+  /// One for each row, or for each group of inputs of each row.
+  private mutating func scales(
+    of matrix: TensorEntry, from onnx: borrowing OnnxModel, external: inout ExternalData
+  ) throws(RallyError) -> [Float] {
+    let (rows, width) = (matrix.shape.extents[0], matrix.shape.extents[1])
+    let scales = try entry(matrix.name + ".scale", extents: [nil], types: [.f32], in: onnx, external: &external)
+    let groups = rows * PackedMatrix.groupCount(inputs: width)
+    guard [rows, groups].contains(scales.shape.elementCount) else {
+      throw RallyError(
+        .invalidShape, scales.name.quoted, expected: groups == rows ? "[\(rows)]" : "[\(rows)] or [\(groups)]",
+        found: "[\(scales.shape.elementCount)]")
+    }
+    if let place = scales.firstNotFinite() {
+      throw RallyError(
+        .notFinite, scales.name.quoted, expected: "finite numbers", found: "a NaN or infinity at element \(place)")
+    }
+    return scales.floats()
+  }
+
+  private mutating func balance(
+    of matrix: TensorEntry, from onnx: borrowing OnnxModel, external: inout ExternalData
+  ) throws(RallyError) -> [Float] {
+    let name = matrix.name + ".balance"
+    guard contains(name) else { return [] }
+    let balance = try entry(
+      name, extents: [matrix.shape.extents[1]], types: [.f32], in: onnx, external: &external
+    ).floats()
+    for (place, value) in balance.enumerated() where !Balance.isValid(value) {
+      throw RallyError(
+        .invalidValue, name.quoted, expected: "powers of two from \(Balance.least) to \(Balance.greatest)",
+        found: "\(value) at element \(place)")
+    }
+    return balance
   }
 }
 

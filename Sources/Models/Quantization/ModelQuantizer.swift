@@ -11,6 +11,8 @@ public struct ModelQuantizer: ~Copyable {
 
   let outputPath: String
   let dataType: DataType
+  /// What a text says about the inputs of the matrices; int8 only.
+  package var calibration: Calibration?
   var inlineLimit = StoragePlan.inlineLimit
   let progress: Progress?
   private var report = QuantizationReport()
@@ -59,7 +61,7 @@ public struct ModelQuantizer: ~Copyable {
       in: onnx, external: &importer.external, known: { model.indices[$0] != nil })
     try refuseToOverwrite([path] + importer.external.paths)
     report.byteCountBefore = file.byteCount + importer.external.byteCount
-    let plan = try StoragePlan(onnx, model, others: others, dataType: dataType, inlineLimit: inlineLimit)
+    let plan = try StoragePlan(onnx, model, others: others, dataType: dataType, calibration: calibration, inlineLimit: inlineLimit)
     bytesDone = plan.storages.reduce(0) { unsafe $0 + UInt64($1.entry.data.count) }
     bytesTotal = 2 * bytesDone
     try write(plan, onnx, path: path, to: &output)
@@ -131,6 +133,7 @@ extension ModelQuantizer {
       case .none: break
       case .elements(let storage): scales[storage] = try writeElements(of: plan.storages[storage], to: &file)
       case .scales(let storage): try file.write(scales.removeValue(forKey: storage) ?? [])
+      case .balance(let storage): try file.write(plan.storages[storage].balance)
       }
     }
     for storage in plan.storages { count(storage) }
@@ -169,7 +172,7 @@ extension ModelQuantizer {
     }
     let rowCount = entry.shape.extents[0]
     let chunk = max(1, Self.chunkByteCount / (max(1, entry.rowWidth) * 4))
-    converter.start()
+    converter.start(balance: storage.balance, rounding: rounding(of: storage))
     for first in stride(from: 0, to: rowCount, by: chunk) {
       let rows = first..<min(first + chunk, rowCount)
       try converter.convert(rows, of: entry)
@@ -178,6 +181,14 @@ extension ModelQuantizer {
       try step(byteCount: rows.count * entry.rowWidth * entry.dataType.byteCount)
     }
     return converter.scales
+  }
+
+  /// A tied embedding is looked up, too, which no error elsewhere makes up for.
+  private func rounding(of storage: TensorStorage) -> CalibratedRounding? {
+    guard !storage.balance.isEmpty, storage.kind != .embedding,
+      let statistics = calibration?.statistics(of: storage.entry.name)
+    else { return nil }
+    return CalibratedRounding(statistics, balance: storage.balance)
   }
 
   private mutating func step(byteCount: Int) throws(RallyError) {

@@ -13,6 +13,7 @@ struct OnnxRewrite: ~Copyable {
     case elements(Int)
     /// Of the int8 matrix with this index.
     case scales(Int)
+    case balance(Int)
   }
 
   /// - Parameter location: of the data file, relative to the model.
@@ -22,6 +23,7 @@ struct OnnxRewrite: ~Copyable {
     let wanted = storages.map { storage in
       rox_storage(
         tensor: storage.index, data_type: storage.dataType.elementType, byte_count: UInt64(storage.byteCount),
+        scale_count: UInt64(storage.scaleCount), balance_count: UInt64(storage.balance.count),
         offset: Int64(storage.offset ?? -1))
     }
     var rewrite: OpaquePointer?
@@ -50,6 +52,7 @@ struct OnnxRewrite: ~Copyable {
       switch unsafe piece.data {
       case ROX_ELEMENTS: unsafe .elements(piece.storage)
       case ROX_SCALES: unsafe .scales(piece.storage)
+      case ROX_BALANCE: unsafe .balance(piece.storage)
       default: .none
       }
     return unsafe (UnsafeRawBufferPointer(start: piece.bytes.data, count: piece.bytes.size), data)

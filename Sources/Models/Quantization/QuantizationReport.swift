@@ -34,7 +34,7 @@ extension QuantizationReport.Group {
 
   mutating func add(_ storage: TensorStorage) {
     tensorCount += 1
-    byteCountBefore += unsafe storage.entry.data.count + storage.entry.scales.count * 4
-    byteCountAfter += storage.byteCount + (storage.dataType == .int8 ? storage.entry.shape.extents[0] * 4 : 0)
+    byteCountBefore += unsafe storage.entry.data.count + (storage.entry.scales.count + storage.entry.balance.count) * 4
+    byteCountAfter += storage.byteCount + (storage.scaleCount + storage.balance.count) * 4
   }
 }

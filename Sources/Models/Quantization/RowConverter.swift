@@ -5,7 +5,7 @@ import Tensors
 struct RowConverter: ~Copyable {
   /// The stored bytes of the rows that were converted last.
   private(set) var bytes: [UInt8] = []
-  /// [rows of the matrix], with int8.
+  /// [rows of the matrix, groups], with int8.
   private(set) var scales: [Float] = []
   /// Of each row that was converted last; 0 for rows of zeros.
   private(set) var errors: [Double] = []
@@ -14,8 +14,16 @@ struct RowConverter: ~Copyable {
   /// - Parameter dataType: f32, bf16 or int8.
   init(_ dataType: DataType) { self.dataType = dataType }
 
-  /// Forgets the scales of the matrix before.
-  mutating func start() { scales.removeAll(keepingCapacity: true) }
+  /// Of the matrix at hand: what its columns are divided by before they are stored, and how they are rounded.
+  private var balance: [Float] = []
+  private var rounding: CalibratedRounding?
+
+  /// Begins another matrix.
+  mutating func start(balance: [Float], rounding: CalibratedRounding?) {
+    scales.removeAll(keepingCapacity: true)
+    self.balance = balance
+    self.rounding = rounding
+  }
 
   mutating func convert(_ rows: Range<Int>, of entry: TensorEntry) throws(RallyError) {
     let width = entry.rowWidth
@@ -31,20 +39,29 @@ struct RowConverter: ~Copyable {
     }
   }
 
-  /// - Parameter widened: [width], what the stored row stands for.
+  /// - Parameters:
+  ///   - values: [width]; divided by the balance.
+  ///   - widened: [width], what the stored row stands for, divided by the balance.
   @unsafe
   private mutating func store(
     _ values: UnsafeMutablePointer<Float>, width: Int, at offset: Int, widened: UnsafeMutablePointer<Float>
   ) {
-    let dataType = dataType
-    let scale = unsafe bytes.withUnsafeMutableBytes { buffer -> Float? in
-      guard let base = unsafe buffer.baseAddress.map({ unsafe $0 + offset }) else { return nil }
+    let (dataType, balance, rounding) = (dataType, balance, rounding)
+    let groupCount = PackedMatrix.groupCount(inputs: width)
+    var own = [Float](repeating: 1, count: dataType == .int8 ? groupCount : 0)
+    unsafe bytes.withUnsafeMutableBytes { buffer in
+      guard let base = unsafe buffer.baseAddress.map({ unsafe $0 + offset }) else { return }
       switch dataType {
       case .int8:
         let target = unsafe base.assumingMemoryBound(to: Int8.self)
-        let scale = unsafe Conversion.f32(values, toInt8: target, count: width)
-        for index in 0..<width { unsafe widened[index] = Float(target[index]) * scale }
-        return scale
+        for index in balance.indices { unsafe values[index] /= balance[index] }
+        if let rounding {
+          unsafe widened.update(from: values, count: width)
+          unsafe rounding.round(widened, to: target, scales: &own)
+        } else {
+          unsafe Conversion.f32(values, toInt8: target, scales: &own, groupCount: groupCount, count: width)
+        }
+        for index in 0..<width { unsafe widened[index] = Float(target[index]) * own[index / (width / groupCount)] }
       case .bf16:
         let target = unsafe base.assumingMemoryBound(to: UInt16.self)
         unsafe Conversion.f32(values, toBF16: target, count: width)
@@ -53,9 +70,8 @@ struct RowConverter: ~Copyable {
         unsafe base.copyMemory(from: values, byteCount: width * 4)
         unsafe widened.update(from: values, count: width)
       }
-      return nil
     }
-    if let scale { scales.append(scale) }
+    scales += own
   }
 
   /// ‖new − old‖ / ‖old‖; 0 for a row of zeros.

@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 /// How one initializer is stored in the new file.
@@ -9,10 +10,17 @@ struct TensorStorage {
   let kind: MatrixKind?
   let dataType: DataType
   let byteCount: Int
+  /// Of an int8 matrix, [columns], or empty.
+  var balance: [Float]
   /// In the data file; nil inside the model.
   var offset: Int?
 
   var isConverted: Bool { dataType != entry.dataType }
+  /// Of an int8 matrix; 0 for other types.
+  var scaleCount: Int {
+    guard dataType == .int8 else { return 0 }
+    return isConverted ? entry.shape.extents[0] * PackedMatrix.groupCount(inputs: entry.rowWidth) : entry.scales.count
+  }
 }
 
 /// How every initializer is stored in the new file: decided before anything is written.
@@ -24,7 +32,7 @@ struct StoragePlan {
   /// Smaller tensors stay in the model.
   static let externalMinimum = 4096
 
-  private(set) var storages: [TensorStorage] = []
+  var storages: [TensorStorage] = []
   var hasDataFile: Bool { storages.contains { $0.offset != nil } }
 
   /// - Parameters:
@@ -32,13 +40,14 @@ struct StoragePlan {
   ///   - others: initializers that are no weights and have their data outside of the model, by index.
   init(
     _ onnx: borrowing OnnxModel, _ model: ImportedModel, others: [(index: Int, entry: TensorEntry)],
-    dataType: DataType, inlineLimit: Int
+    dataType: DataType, calibration: Calibration? = nil, inlineLimit: Int
   ) throws(RallyError) {
     for index in 0..<onnx.tensorCount {
       guard let place = model.indices[onnx.tensor(index).name] else { continue }
       try add(model.tensors[place], index: index, dataType: dataType)
     }
     for other in others { try add(other.entry, index: other.index, dataType: other.entry.dataType) }
+    if let calibration { try balance(by: calibration) }
     if storages.reduce(0, { $0 + $1.byteCount }) > inlineLimit { layOutDataFile() }
   }
 
@@ -52,7 +61,8 @@ struct StoragePlan {
         found: "\(entry.shape)")
     }
     storages.append(
-      TensorStorage(index: index, entry: entry, kind: kind, dataType: dataType, byteCount: byteCount, offset: nil))
+      TensorStorage(index: index, entry: entry, kind: kind, dataType: dataType, byteCount: byteCount,
+        balance: dataType == entry.dataType ? entry.balance : [], offset: nil))
   }
 
   private mutating func layOutDataFile() {

@@ -18,7 +18,8 @@ package final class EmbeddingTable: Sendable {
     }
     entry = unsafe TensorEntry(
       name: source.name, dataType: source.dataType, shape: source.shape,
-      data: UnsafeRawBufferPointer(start: bytes.base, count: bytes.count), storage: nil, scales: source.scales)
+      data: UnsafeRawBufferPointer(start: bytes.base, count: bytes.count), storage: nil, scales: source.scales,
+      balance: source.balance)
   }
 
   /// Row `index` as f32, [D].

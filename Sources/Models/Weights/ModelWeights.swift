@@ -41,6 +41,8 @@ package struct NormWeights: Sendable {
 
 /// One or several linear maps of the same input, computed as one product.
 package struct Projection: Sendable {
+  /// The tensors of its parts.
+  package let names: [String]
   /// The parts stacked as `matrix.sources`, [out₀ + out₁ + …, in].
   package let matrix: PackedMatrix
   /// [out₀ + out₁ + …].

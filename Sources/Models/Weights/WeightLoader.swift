@@ -94,11 +94,15 @@ struct WeightLoader {
     if let known = projections[key] { return known }
     var entries: [TensorEntry] = []
     for name in names { entries.append(try file.required(name)) }
+    // Parts that share their rows share a balance: where they do not, all are converted.
+    let balance = entries[0].balance
+    let isShared = dataType == .int8 && entries.allSatisfy { $0.dataType == .int8 && $0.balance == balance }
+    let factors = isShared ? balance : []
     let matrix = try PackedMatrix(
-      inputs: entries[0].shape.extents[1], sources: entries.map { $0.rows(as: dataType) }, dataType: dataType,
-      pool: pool)
+      inputs: entries[0].shape.extents[1], sources: entries.map { $0.rows(as: dataType, balance: factors) },
+      dataType: dataType, factors: factors, pool: pool)
     let heights = entries.map { $0.shape.extents[0] }
-    let loaded = Projection(matrix: matrix, bias: try stackedBiases(biasNames, heights))
+    let loaded = Projection(names: names, matrix: matrix, bias: try stackedBiases(biasNames, heights))
     projections[key] = loaded
     try count(entries)
     return loaded

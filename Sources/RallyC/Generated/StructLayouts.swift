@@ -26,6 +26,8 @@ func layoutLines() -> [String] {
     ("dtype", \rally_quantize_options.dtype),
     ("progress", \rally_quantize_options.progress),
     ("progress_user", \rally_quantize_options.progress_user),
+    ("calibration_text", \rally_quantize_options.calibration_text),
+    ("calibration_text_size", \rally_quantize_options.calibration_text_size),
   ] as [(String, PartialKeyPath<rally_quantize_options>)])
   lines += layout("rally_model_info", [
     ("struct_size", \rally_model_info.struct_size),

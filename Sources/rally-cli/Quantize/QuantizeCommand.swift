@@ -20,6 +20,12 @@ struct QuantizeCommand: ParsableCommand {
   @Option(help: "Type of the matrices.")
   var dtype = StoredType.int8
 
+  @Option(
+    help: ArgumentHelp(
+      "Text file that the model reads first, so that int8 loses less of what it is given; - for standard input.",
+      valueName: "file"))
+  var calibrate: String?
+
   @Flag(help: "Write one JSON object.")
   var json = false
 
@@ -47,11 +53,16 @@ struct QuantizeCommand: ParsableCommand {
   }
 
   /// Ctrl-C ends it and leaves nothing behind.
-  private func quantize() throws(RallyError) -> QuantizationReport {
+  private func quantize() throws -> QuantizationReport {
+    var text: [UInt8]?
+    if let calibrate {
+      var input = try TextInput(path: calibrate)
+      text = try input.readAll()
+    }
     let progress = ProgressLine("quantising")
     defer { progress.clear() }
-    return try Interrupt.during(stop: {}) { () throws(RallyError) in
-      try Model.quantize(path: input, to: output, dataType: dtype.dataType) { done, total in
+    return try Interrupt.during(stop: {}) { [text] () throws(RallyError) in
+      try Model.quantize(path: input, to: output, dataType: dtype.dataType, calibrationText: text) { done, total in
         progress.update(Double(done) / Double(max(total, 1)), "")
         return !Interrupt.isRequested
       }

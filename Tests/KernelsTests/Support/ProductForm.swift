@@ -31,41 +31,65 @@ enum ProductForm: String, CaseIterable, CustomTestStringConvertible {
       case .native: (x.map { Double(Twin.bf16($0)) }, weights.map { Double(Twin.bf16($0)) })
       case .int8:
         (
-          Int8Row.rows(x, width: inputs, Int8Row.init(activations:)).flatMap(\.values),
-          Int8Row.rows(weights, width: inputs, Int8Row.init(weights:)).flatMap(\.values)
+          Int8Row.rows(x, width: inputs) { Int8Row(activations: $0) }.flatMap(\.values),
+          Int8Row.rows(weights, width: inputs) { Int8Row(weights: $0) }.flatMap(\.values)
         )
       }
     return Twin.matmul(x, weights, rows: rows, inputs: inputs, outputs: outputs)
   }
 }
 
-/// A row made int8, by plain Swift.
+/// A row made int8 in groups that have a scale each, by plain Swift.
 struct Int8Row {
-  var scale: Float
+  var scales: [Float]
   var numbers: [Int8]
 
-  var values: [Double] { numbers.map { Double($0) * Double(scale) } }
+  private var groupWidth: Int { numbers.count / scales.count }
+  var values: [Double] { numbers.indices.map { Double(numbers[$0]) * Double(scales[$0 / groupWidth]) } }
 
-  init(weights x: [Float]) {
-    let fraction = (x.map(abs).max() ?? 0) / 127
-    let scale: Float = fraction > 0 ? fraction : 1
-    self.scale = scale
-    numbers = x.map { Int8(max(-127, min(127, ($0 / scale).rounded(.toNearestOrEven)))) }
+  /// - Parameter groupCount: nil for what the engine makes of so many numbers.
+  init(weights x: [Float], groupCount: Int? = nil) {
+    self.init(x, groupCount) { most in most > 0 ? most / 127 : 1 } number: { value, scale, _ in
+      max(-127, min(127, (value / scale).rounded(.toNearestOrEven)))
+    }
   }
 
-  init(activations x: [Float]) {
-    let most = x.map(abs).max() ?? 0
-    scale = most < 0x1p-100 ? 0 : most / 127
-    numbers = x.map { most < 0x1p-100 ? 0 : Int8(($0 * (127 / most)).rounded(.toNearestOrEven)) }
+  init(activations x: [Float], groupCount: Int? = nil) {
+    self.init(x, groupCount) { most in most < 0x1p-100 ? 0 : most / 127 } number: { value, _, most in
+      most < 0x1p-100 ? 0 : (value * (127 / most)).rounded(.toNearestOrEven)
+    }
+  }
+
+  private init(
+    _ x: [Float], _ groupCount: Int?, scale: (_ most: Float) -> Float,
+    number: (_ value: Float, _ scale: Float, _ most: Float) -> Float
+  ) {
+    let groupCount = groupCount ?? PackedMatrix.groupCount(inputs: x.count)
+    let width = x.count / groupCount
+    scales = []
+    numbers = []
+    for group in 0..<groupCount {
+      let values = x[group * width..<(group + 1) * width]
+      let most = values.map(abs).max() ?? 0
+      let scale = scale(most)
+      scales.append(scale)
+      numbers += values.map { Int8(number($0, scale, most)) }
+    }
   }
 
   static func rows(_ x: [Float], width: Int, _ make: ([Float]) -> Int8Row) -> [Int8Row] {
     stride(from: 0, to: x.count, by: width).map { make(Array(x[$0..<$0 + width])) }
   }
 
-  /// The product's own rounding of an exact sum.
+  /// The product's own rounding of the exact sums of groups.
   static func product(_ x: Int8Row, _ w: Int8Row) -> Float {
-    let sum = zip(x.numbers, w.numbers).reduce(0) { $0 + Int32($1.0) * Int32($1.1) }
-    return Float(sum) * (x.scale * w.scale)
+    var total: Float = 0
+    for group in w.scales.indices {
+      let sum = (group * w.groupWidth..<(group + 1) * w.groupWidth).reduce(Int32(0)) {
+        $0 + Int32(x.numbers[$1]) * Int32(w.numbers[$1])
+      }
+      total.addProduct(Float(sum) * x.scales[group], w.scales[group])
+    }
+    return total
   }
 }

@@ -96,8 +96,8 @@ class Dtype(IntEnum):
     """Element type of the matrix products. Norms, routers, softmax, scores and the embedding are computed in f32
     whatever it is. BF16: weights are rounded to bf16; rows and sums are f32, but where the processor multiplies
     bf16 at more than the speed of f32 (AMD with AVX512_BF16, Intel with AMX) rows are rounded to bf16, too. INT8:
-    weights with a scale per output, as stored or max|w| / 127, and rows that each product makes int8 with a scale
-    of their own; sums are exact.
+    weights and rows with a scale for every 32 inputs, max|w| / 127, or as the file stores them; sums are exact
+    within such a group (docs/number-formats.md).
     """
 
     AUTO = 0

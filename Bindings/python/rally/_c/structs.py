@@ -77,6 +77,8 @@ class QuantizeOptions(Structure):
         ("dtype", c_int),
         ("progress", ProgressCallback),
         ("progress_user", Address),
+        ("calibration_text", c_char_p),
+        ("calibration_text_size", c_size_t),
     ]
 
 

@@ -69,17 +69,21 @@ extern "C" {
     ///
     /// graph, whose nodes follow the types: the result is an ordinary model file, executable by any ONNX runtime.
     /// docs/format.md has the rule of rounding. From a narrower type to a wider one, what the stored numbers stand for.
-    /// The same file gives the same bytes. The new file is written under a name of its own in the folder of `out_path`,
-    /// checked as rally_model_open checks it, and takes the place of what stood there in one step; on failure nothing
-    /// there has changed. Where the file would exceed 2 GB, its data goes to `out_path` with ".data" appended, which
-    /// must not exist. The input is read as rally_model_open reads it.
+    /// The same file gives the same bytes. With a calibration_text the model first reads some 16 000 tokens of it in
+    /// f32, and int8 is stored so that less is lost of what its matrices were given; matrices that are int8 already
+    /// stay. The new file is written under a name of its own in the folder of `out_path`, checked as rally_model_open
+    /// checks it, and takes the place of what stood there in one step; on failure nothing there has changed. Where the
+    /// file would exceed 2 GB, its data goes to `out_path` with ".data" appended, which must not exist. The input is
+    /// read as rally_model_open reads it.
     ///
-    /// Memory: some 10 MB, the graph, and of the mapped files the largest tensor.
+    /// Memory: some 10 MB, the graph, and of the mapped files the largest tensor; with a calibration_text also that of
+    /// the model in f32 and some 2 KiB for each input of each matrix.
     ///
     /// Errors: those of rally_model_validate; RALLY_INVALID_ARGUMENT for another dtype and where the output is the
     /// input or its data; RALLY_NOT_A_FILE where it is a directory; RALLY_IO with the system's message where it cannot
-    /// be written, such as on a full disk; RALLY_UNSUPPORTED for a graph that reads its weights in an unknown way;
-    /// RALLY_NOT_FINITE for numbers beyond bf16. Any thread.
+    /// be written, such as on a full disk; RALLY_UNSUPPORTED for a graph that reads its weights in an unknown way, and
+    /// for a calibration_text without a tokenizer; RALLY_EMPTY_INPUT for one that makes no tokens; RALLY_NOT_FINITE for
+    /// numbers beyond bf16. Any thread.
     pub fn rally_quantize(
         in_path: *const c_char,
         out_path: *const c_char,

@@ -54,6 +54,10 @@ pub struct rally_quantize_options {
     pub progress: rally_progress_callback,
     /// `progress_user`.
     pub progress_user: *mut c_void,
+    /// NULL (default): none. UTF-8, with RALLY_DTYPE_INT8: what the model reads, to lose less.
+    pub calibration_text: *const c_char,
+    /// Bytes.
+    pub calibration_text_size: usize,
 }
 
 /// What a model is.

@@ -21,6 +21,8 @@ layout! {
         dtype,
         progress,
         progress_user,
+        calibration_text,
+        calibration_text_size,
     }
     rally_model_info {
         struct_size,

@@ -1,0 +1,103 @@
+// Products of int8 rows and weights that both have a scale for each group of inputs, compiled once per instruction set.
+//
+// The integer sum of a group is exact. It is rounded to f32, multiplied by the scale of the row's group, and added with
+// the scale of the weights' group in one fused multiply-add. Groups are added up in order, in one register: the same bits
+// on every processor. Where whole rows have one scale, there is one group.
+#if defined(RALLY_GROUPS_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef RALLY_GROUPS_INL_H_
+#undef RALLY_GROUPS_INL_H_
+#else
+#define RALLY_GROUPS_INL_H_
+#endif
+
+#include <math.h>
+
+#include "int8-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace rally {
+namespace HWY_NAMESPACE {
+
+// x · y + z, rounded once.
+template <class D, class Vector = hn::Vec<D>>
+HWY_INLINE Vector Fused(D d, Vector x, Vector y, Vector z) {
+#if HWY_NATIVE_FMA
+  (void)d;
+  return hn::MulAdd(x, y, z);
+#else
+  HWY_ALIGN float xs[HWY_MAX_BYTES / sizeof(float)], ys[HWY_MAX_BYTES / sizeof(float)], zs[HWY_MAX_BYTES / sizeof(float)];
+  hn::Store(x, d, xs);
+  hn::Store(y, d, ys);
+  hn::Store(z, d, zs);
+  for (size_t i = 0; i < hn::Lanes(d); ++i) zs[i] = fmaf(xs[i], ys[i], zs[i]);
+  return hn::Load(d, zs);
+#endif
+}
+
+// `Integers` is a format of int8-inl.h.
+template <class Integers>
+struct Groups : Integers {
+  static constexpr bool kIsGrouped = true;
+  static constexpr int32_t kZero = 128;
+  using Floats = typename Integers::Floats;
+  using Vector = hn::Vec<Floats>;
+
+  static HWY_INLINE Vector Add(const Int8Product &p, size_t first, size_t group, Vector sum, float scale, Vector total) {
+    const Floats d;
+    const float *scales = p.scales + (first / kColumns * p.groups + group) * kColumns + first % kColumns;
+    return Fused(d, hn::Mul(sum, hn::Set(d, scale)), hn::LoadU(d, scales), total);
+  }
+};
+
+template <class Format, size_t R, size_t S>
+HWY_NOINLINE void GroupTile(const Int8Product &p, size_t row, size_t unit, Fetch fetch) {
+  using Vector = typename Format::Vector;
+  constexpr size_t kVectors = Format::kVectors;
+  Vector total[R][S][kVectors];
+  HWY_UNROLL(16)
+  for (size_t r = 0; r < R; ++r) {
+    for (size_t s = 0; s < S; ++s) {
+      for (size_t v = 0; v < kVectors; ++v) total[r][s][v] = hn::Zero(typename Format::Floats());
+    }
+  }
+  const uint8_t *weights[S];
+  for (size_t s = 0; s < S; ++s) weights[s] = WeightsOf<Format>(p, unit + s);
+  const int8_t *x = p.x + row * p.x_stride;
+  size_t step = 0;
+  for (size_t group = 0; group < p.groups; ++group) {
+    typename Format::Sum sum[R][S][2];
+    HWY_UNROLL(16)
+    for (size_t r = 0; r < R; ++r) {
+      const auto start = Format::Start(Format::kZero * p.row_sums[(row + r) * p.groups + group]);
+      for (size_t s = 0; s < S; ++s) sum[r][s][0] = sum[r][s][1] = start;
+    }
+    const size_t end = HWY_MIN(step + p.group_steps, p.steps);
+    for (; step < end; ++step) AddStep<Format, R, S>(p, x, weights, step, fetch, sum);
+    HWY_UNROLL(16)
+    for (size_t r = 0; r < R; ++r) {
+      const size_t place = (row + r) * p.groups + group;
+      for (size_t s = 0; s < S; ++s) {
+        Vector sums[kVectors];
+        Format::Finish(sum[r][s][0], sum[r][s][1], Format::kZero * p.row_sums[place], sums);
+        for (size_t v = 0; v < kVectors; ++v) {
+          const size_t first = FirstOutput<Format>(unit + s) + v * hn::Lanes(typename Format::Floats());
+          total[r][s][v] = Format::Add(p, first, group, sums[v], p.row_scales[place], total[r][s][v]);
+        }
+      }
+    }
+  }
+  HWY_UNROLL(16)
+  for (size_t r = 0; r < R; ++r) {
+    for (size_t s = 0; s < S; ++s) {
+      for (size_t v = 0; v < kVectors; ++v) {
+        const size_t first = FirstOutput<Format>(unit + s) + v * hn::Lanes(typename Format::Floats());
+        StoreOutputs(typename Format::Floats(), total[r][s][v], p.y + (row + r) * p.y_stride, first, p.n);
+      }
+    }
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace rally
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,0 +1,99 @@
+#include "targets.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "include/ckernels.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "quantize_rows.cpp"
+#include <hwy/foreach_target.h>
+
+#include "vector-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace rally {
+namespace HWY_NAMESPACE {
+
+// out[0 ..< n] = x · factors / scale, to nearest, ties to even, zeros up to a multiple of four. `factors` may be null.
+HWY_INLINE void QuantizeGroup(const float *HWY_RESTRICT x, const float *HWY_RESTRICT factors, size_t n,
+                              int8_t *HWY_RESTRICT out, float *scale, int32_t *sum) {
+  const F d;
+  const hn::RebindToSigned<F> integers;
+  const hn::Rebind<int8_t, F> narrow;
+  const size_t N = hn::Lanes(d);
+  // Magnitudes are ordered as their bits are, and what is not finite lies above.
+  const auto magnitude = hn::Set(integers, 0x7FFFFFFF);
+  auto largest = hn::Zero(integers);
+  const auto take = [&](V v) {
+    largest = hn::Max(largest, hn::And(hn::BitCast(integers, v), magnitude));
+  };
+  const auto load = [&](size_t i) {
+    const V v = hn::LoadU(d, x + i);
+    return factors == nullptr ? v : hn::Mul(v, hn::LoadU(d, factors + i));
+  };
+  const auto load_tail = [&](size_t i) {
+    const V v = LoadTail(d, x + i, n - i);
+    return factors == nullptr ? v : hn::Mul(v, LoadTail(d, factors + i, n - i));
+  };
+  size_t i = 0;
+  for (; i + N <= n; i += N) take(load(i));
+  if (i < n) take(load_tail(i));
+  const int32_t bits = hn::GetLane(hn::MaxOfLanes(integers, largest));
+  float most;
+  memcpy(&most, &bits, sizeof most);
+
+  const bool is_finite = bits < 0x7F800000;
+  // Below 2^-100 the factor would overflow; what is so small counts as zero.
+  const bool is_zero = !is_finite || most < 0x1p-100f;
+  *scale = is_finite ? (is_zero ? 0.0f : most / 127.0f) : NAN;
+  *sum = 0;
+  memset(out + n / 4 * 4, 0, (n + 3) / 4 * 4 - n / 4 * 4);
+  if (is_zero) {
+    memset(out, 0, n);
+    return;
+  }
+  const V factor = hn::Set(d, 127.0f / most);
+  auto sums = hn::Zero(integers);
+  const auto quantize = [&](V v) {
+    const auto rounded = hn::NearestInt(hn::Mul(v, factor));
+    sums = hn::Add(sums, rounded);
+    return hn::DemoteTo(narrow, rounded);
+  };
+  for (i = 0; i + N <= n; i += N) hn::StoreU(quantize(load(i)), narrow, out + i);
+  if (i < n) {
+    HWY_ALIGN int8_t lanes[HWY_MAX_BYTES / sizeof(float)];
+    hn::Store(quantize(load_tail(i)), narrow, lanes);
+    memcpy(out + i, lanes, n - i);
+  }
+  *sum = hn::GetLane(hn::SumOfLanes(integers, sums));
+}
+
+void QuantizeRow(const float *HWY_RESTRICT x, const float *factors, size_t K, size_t group, int8_t *HWY_RESTRICT out,
+                 float *scales, int32_t *sums) {
+  for (size_t start = 0; start < K; start += group, ++scales, ++sums) {
+    const float *own = factors == nullptr ? nullptr : factors + start;
+    QuantizeGroup(x + start, own, HWY_MIN(group, K - start), out + start, scales, sums);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace rally
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace rally {
+HWY_EXPORT(QuantizeRow);
+}  // namespace rally
+
+using namespace rally;
+
+extern "C" void rk_quantize_rows(const float *x, size_t x_stride, const float *factors, size_t group, int8_t *out,
+                                 size_t out_stride, float *scales, int32_t *sums, size_t N, size_t K) {
+  const auto quantize = HWY_DYNAMIC_DISPATCH(QuantizeRow);
+  const size_t width = group == 0 ? K : group, groups = (K + width - 1) / width;
+  for (size_t row = 0; row < N; ++row) {
+    quantize(x + row * x_stride, factors, K, width, out + row * out_stride, scales + row * groups, sums + row * groups);
+  }
+}
+#endif
