@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import os
 import pty
@@ -59,7 +60,7 @@ def test_the_time_that_is_left(rater: rally.Model, tmp_path: Path) -> None:
     right = sum(abs(time * (1 - share) / share - (1 - time)) <= 0.25 * (1 - time) for time, share in samples)
     assert right >= 0.9 * len(samples), f"{right} of {len(samples)}"
     assert found[-1][1] == work.total
-    assert all(before[1] <= after[1] + 1e-9 for before, after in zip(found, found[1:], strict=False))
+    assert all(before[1] <= after[1] + 1e-9 for before, after in itertools.pairwise(found))
 
 
 @pytest.mark.parametrize("width", [20, 80, 200])

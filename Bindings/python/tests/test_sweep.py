@@ -148,9 +148,7 @@ def test_what_frameworks_write(tmp_path: Path) -> None:
     folder = tmp_path / "datatrove"
     folder.mkdir()
     lines = [
-        json.dumps(
-            {"id": row["id"], "text": "x", "metadata": {"score": row["score"], "token_count": row["token_count"]}}
-        )
+        json.dumps({"id": row["id"], "text": "x", "metadata": {name: row[name] for name in ("score", "token_count")}})
         for row in rows()[:5]
     ]
     (folder / "00000.jsonl.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
@@ -163,10 +161,8 @@ def test_what_frameworks_write(tmp_path: Path) -> None:
     saved = tmp_path / "saved"
     saved.mkdir()
     table = pa.Table.from_pylist(rows()[9:12])
-    with (
-        pa.OSFile(str(saved / "data-00000-of-00001.arrow"), "wb") as file,
-        pa.ipc.new_stream(file, table.schema) as out,
-    ):
+    path = str(saved / "data-00000-of-00001.arrow")
+    with pa.OSFile(path, "wb") as file, pa.ipc.new_stream(file, table.schema) as out:
         out.write_table(table)
     (saved / "state.json").write_text("{}")
     found = sweep.read([str(folder), str(tmp_path / "spark"), str(saved)])

@@ -32,8 +32,8 @@ class Columns(Reading, total=False):
 class TableRater:
     """Adds what a rater says to Arrow tables; a value that can be pickled, and a function of a table.
 
-    The columns ``score`` (float32, null where a document is missing, empty, or no text and no ids), ``token_count``, ``windows`` (int64)
-    and ``coverage`` (float32) come after the others. Columns of these names are replaced.
+    The columns ``score`` (float32, null where a document is missing, empty, or no text and no ids), ``token_count``,
+    ``windows`` (int64) and ``coverage`` (float32) come after the others. Columns of these names are replaced.
 
     Parameters
     ----------
