@@ -39,4 +39,16 @@ struct ByteTrie: Sendable {
     }
     return match
   }
+
+  /// The tokens that start at `start`, the shortest first, and where each ends.
+  func forEachMatch(in text: Span<UInt8>, at start: Int, root: Int32 = 0, _ body: (_ token: Int32, _ end: Int) -> Void) {
+    var node = root
+    for position in start..<text.count {
+      let child = children.number(node, Int32(text[position]))
+      guard child != PairTable.none else { return }
+      node = Int32(child)
+      let token = tokens[Int(node)]
+      if token >= 0 { body(token, position + 1) }
+    }
+  }
 }

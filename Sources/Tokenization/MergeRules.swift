@@ -14,6 +14,16 @@ struct MergeRules: Sendable {
     var result: Int32
   }
 
+  /// - Parameters:
+  ///   - byteTokens: `[256]`, −1 where there is none.
+  ///   - merges: by rank; of two with one pair the first counts.
+  init(byteTokens: [Int32], merges: [Merge]) {
+    self.byteTokens = byteTokens
+    self.merges = merges
+    pairs = PairTable(count: merges.count)
+    for (rank, merge) in merges.enumerated() { _ = pairs.insert(merge.left, merge.right, number: UInt32(rank)) }
+  }
+
   /// - Parameter lines: `left right` each, in the byte alphabet, the first to apply first.
   /// - Throws: `invalidTokenizer`, naming the line: not two words, an unknown word, a result that the
   ///   vocabulary lacks, or a pair that stands twice.

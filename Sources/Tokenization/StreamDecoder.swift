@@ -9,7 +9,7 @@ public struct StreamDecoder: Sendable {
   private let skipsSpecialTokens: Bool
   // The start of a character: at most 3 bytes.
   private var pending: [UInt8] = []
-  private var isFirst = true
+  private var state = StreamState()
 
   public init(tokenizer: TextTokenizer, skipsSpecialTokens: Bool = true) {
     self.tokenizer = tokenizer
@@ -30,24 +30,22 @@ public struct StreamDecoder: Sendable {
     if Int(id) >= tokenizer.tokenCount || (skipsSpecialTokens && tokenizer.isSpecial(id)) { return }
     let start = bytes.count
     bytes += pending
-    tokenizer.append(id, isFirst: isFirst, to: &bytes)
-    isFirst = false
+    tokenizer.append(id, &state, to: &bytes)
     let end = start + Self.completeByteCount(of: bytes.span.extracting(start...))
     pending.removeAll(keepingCapacity: true)
     pending += bytes[end...]
     bytes.removeSubrange(end...)
   }
 
-  /// Bytes held back, the beginning of a character.
-  public var pendingByteCount: Int { pending.count }
+  /// Bytes held back: the beginning of a character, or byte tokens.
+  public var pendingByteCount: Int { pending.count + state.pipeline.pendingByteCount }
 
-  /// The bytes still held back, an incomplete character; the decoder starts again.
+  /// The bytes still held back: an incomplete character, or byte tokens that no other token has ended. The decoder starts again.
   public mutating func finish() -> [UInt8] {
-    defer {
-      pending = []
-      isFirst = true
-    }
-    return pending
+    var bytes = pending
+    tokenizer.finish(&state, to: &bytes)
+    pending = []
+    return bytes
   }
 
   /// The length of `bytes` without a character that its end cuts off.

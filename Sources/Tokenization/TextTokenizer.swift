@@ -8,6 +8,8 @@ public enum TextTokenizer: Sendable {
   case bytePair(BytePairTokenizer)
   /// BERT's; raters only.
   case wordPiece(WordPieceTokenizer)
+  /// Any other that a `tokenizer.json` describes.
+  case pipeline(PipelineTokenizer)
 }
 
 extension TextTokenizer {
@@ -17,6 +19,7 @@ extension TextTokenizer {
     switch self {
     case .bytePair(let tokenizer): try tokenizer.encode(text, options: options)
     case .wordPiece(let tokenizer): try tokenizer.encode(text, options: options)
+    case .pipeline(let tokenizer): try tokenizer.encode(text, options: options)
     }
   }
 
@@ -36,6 +39,7 @@ extension TextTokenizer {
     switch self {
     case .bytePair(let tokenizer): try tokenizer.decode(tokens, skipsSpecialTokens: skipsSpecialTokens)
     case .wordPiece(let tokenizer): try tokenizer.decode(tokens, skipsSpecialTokens: skipsSpecialTokens)
+    case .pipeline(let tokenizer): try tokenizer.decode(tokens, skipsSpecialTokens: skipsSpecialTokens)
     }
   }
 }
@@ -45,6 +49,7 @@ extension TextTokenizer {
     switch self {
     case .bytePair(let tokenizer): tokenizer.configuration.roles
     case .wordPiece(let tokenizer): tokenizer.roles
+    case .pipeline(let tokenizer): tokenizer.roles
     }
   }
 
@@ -52,6 +57,7 @@ extension TextTokenizer {
     switch self {
     case .bytePair(let tokenizer): tokenizer.tokenCount
     case .wordPiece(let tokenizer): tokenizer.tokenCount
+    case .pipeline(let tokenizer): tokenizer.tokenCount
     }
   }
 
@@ -62,6 +68,7 @@ extension TextTokenizer {
     switch self {
     case .bytePair(let tokenizer): try tokenizer.tokenBytes(id)
     case .wordPiece(let tokenizer): try tokenizer.tokenBytes(id)
+    case .pipeline(let tokenizer): try tokenizer.tokenBytes(id)
     }
   }
 
@@ -70,6 +77,7 @@ extension TextTokenizer {
     switch self {
     case .bytePair(let tokenizer): tokenizer.isSpecial(id)
     case .wordPiece(let tokenizer): tokenizer.isSpecial(id)
+    case .pipeline(let tokenizer): tokenizer.isSpecial(id)
     }
   }
 
@@ -80,18 +88,32 @@ extension TextTokenizer {
       one.configuration == other.configuration && one.vocabulary == other.vocabulary && one.merges == other.merges
     case (.wordPiece(let one), .wordPiece(let other)):
       one.rules == other.rules && one.roles == other.roles && one.vocabulary == other.vocabulary
+    case (.pipeline(let one), .pipeline(let other)): one.encodes(like: other)
     default: false
     }
   }
 
   func check(_ id: Int32) throws(RallyError) { try roles.check(id, tokenCount: tokenCount, "token") }
 
-  /// Appends what a token of the vocabulary stands for, as the first of a text or behind others; nothing for an id behind
-  /// the vocabulary.
-  func append(_ id: Int32, isFirst: Bool, to bytes: inout [UInt8]) {
+  /// Appends what has become text with a token of the vocabulary; nothing for an id behind the vocabulary.
+  func append(_ id: Int32, _ state: inout StreamState, to bytes: inout [UInt8]) {
     switch self {
     case .bytePair(let tokenizer): tokenizer.append(id, to: &bytes)
-    case .wordPiece(let tokenizer): tokenizer.append(id, isFirst: isFirst, to: &bytes)
+    case .wordPiece(let tokenizer): tokenizer.append(id, isFirst: state.isFirst, to: &bytes)
+    case .pipeline(let tokenizer): tokenizer.append(id, &state.pipeline, to: &bytes)
     }
+    state.isFirst = false
   }
+
+  /// Appends what was held back, and starts again.
+  func finish(_ state: inout StreamState, to bytes: inout [UInt8]) {
+    if case .pipeline(let tokenizer) = self { state.pipeline.finish(tokenizer.pipeline.decoder, to: &bytes) }
+    state = StreamState()
+  }
+}
+
+/// How far a text is decoded.
+struct StreamState: Sendable {
+  var isFirst = true
+  var pipeline = DecodingState()
 }

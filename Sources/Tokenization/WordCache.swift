@@ -13,12 +13,12 @@ struct WordCache {
   private var keys = [Key](repeating: .zero, count: 1 << placeBits)  // zero: no word has length 0
   private var tokens = [Int32](repeating: 0, count: (maximumTokenCount + 1) << placeBits)  // [place, count and tokens]
 
-  /// The word's bytes, its length in the last byte.
-  static func key(of word: Span<UInt8>) -> Key? {
+  /// The word's bytes, its length and the variant in the last byte.
+  static func key(of word: Span<UInt8>, variant: Bool = false) -> Key? {
     guard word.count <= maximumByteCount else { return nil }
     var key = Key.zero
     for index in 0..<word.count { key[index >> 3] |= UInt64(word[index]) << UInt64((index & 7) * 8) }
-    key[3] |= UInt64(word.count) << 56
+    key[3] |= UInt64(word.count | (variant ? 0x80 : 0)) << 56
     return key
   }
 

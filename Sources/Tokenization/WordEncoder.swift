@@ -15,13 +15,27 @@ struct WordEncoder {
   ///
   /// O(n log n) in the word's bytes.
   mutating func append(_ word: Span<UInt8>, rules: MergeRules, to output: inout [Int32]) {
-    guard let key = WordCache.key(of: word) else {
-      merge(word, rules: rules, into: &output)
-      return
+    append(word, to: &output) { encoder, output in
+      encoder.merge(with: rules, into: &output) { tokens in
+        for index in 0..<word.count {
+          let token = rules.byteTokens[Int(word[index])]
+          if token >= 0 { tokens.append(token) }
+        }
+      }
     }
+  }
+
+  /// Appends what `encode` appends for `word`, or did the last time.
+  ///
+  /// - Parameter variant: words of another variant are other words.
+  mutating func append(
+    _ word: Span<UInt8>, variant: Bool = false, to output: inout [Int32],
+    _ encode: (inout WordEncoder, inout [Int32]) -> Void
+  ) {
+    guard let key = WordCache.key(of: word, variant: variant) else { return encode(&self, &output) }
     if cache.append(key, to: &output) { return }
     let start = output.count
-    merge(word, rules: rules, into: &output)
+    encode(&self, &output)
     cache.insert(key, tokens: output[start...])
   }
 
@@ -32,12 +46,10 @@ struct WordEncoder {
     queue = MergeQueue()
   }
 
-  private mutating func merge(_ word: Span<UInt8>, rules: MergeRules, into output: inout [Int32]) {
+  /// Merges the tokens that `symbols` appends, one for each symbol of a word.
+  mutating func merge(with rules: MergeRules, into output: inout [Int32], _ symbols: (inout [Int32]) -> Void) {
     tokens.removeAll(keepingCapacity: true)
-    for index in 0..<word.count {
-      let token = rules.byteTokens[Int(word[index])]
-      if token >= 0 { tokens.append(token) }
-    }
+    symbols(&tokens)
     if tokens.count <= Self.scanLimit {
       scan(rules)
     } else {

@@ -43,7 +43,7 @@ extension WordPieceTokenizer {
     (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
   ].map { (Array($0.0.utf8), Array($0.1.utf8)) }
 
-  private static func cleanUp(_ piece: inout [UInt8]) {
+  static func cleanUp(_ piece: inout [UInt8]) {
     for (old, new) in replacements {
       var place = 0
       while place + old.count <= piece.count {

@@ -190,7 +190,7 @@ extension MetadataReader {
   }
 
   /// A finite decimal; no hexadecimal, no names, no spaces.
-  private static func decimal(_ text: String) -> Double? {
+  static func decimal(_ text: String) -> Double? {
     let characters = text.utf8
     let isDecimal = characters.allSatisfy { character in
       switch character {

@@ -2,7 +2,7 @@ import Tensors
 import Tokenization
 
 extension ModelDescription.Tokenizer {
-  private enum Name: String, CaseIterable { case none, bpe, wordpiece }
+  private enum Name: String, CaseIterable { case none, bpe, wordpiece, pipeline }
 
   static func read(
     _ reader: inout MetadataReader, vocabularySize: Int, kind: ModelDescription.Kind
@@ -16,6 +16,9 @@ extension ModelDescription.Tokenizer {
       }
       let rules = try WordPieceRules(&reader, vocabularySize: vocabularySize)
       return try Self(.wordPiece(rules), &reader, vocabularySize: vocabularySize)
+    case .pipeline:
+      guard reader.format > 1 else { throw reader.invalid("tokenizer", "none, bpe or wordpiece in format 1", Name.pipeline.rawValue) }
+      return try Self(.pipeline(.init(&reader, vocabularySize: vocabularySize)), &reader, vocabularySize: vocabularySize)
     }
   }
 
@@ -54,7 +57,7 @@ extension WordPieceRules {
       cleansUpDecoding: try reader.boolean("decoder_cleanup"))
   }
 
-  private static func prefix(_ reader: inout MetadataReader) throws(RallyError) -> String {
+  fileprivate static func prefix(_ reader: inout MetadataReader) throws(RallyError) -> String {
     let prefix = try reader.text("continuing_subword_prefix")
     guard (1...16).contains(prefix.utf8.count) else {
       throw reader.invalid("continuing_subword_prefix", "1 to 16 bytes", prefix)
@@ -69,5 +72,37 @@ extension WordPieceRules {
       throw reader.invalid("unk_token_id", "a token id below \(vocabularySize)", "none")
     }
     return token
+  }
+}
+
+extension ModelDescription.Tokenizer.Pipeline {
+  private enum Model: String, CaseIterable { case bpe, unigram, wordpiece }
+
+  fileprivate init(_ reader: inout MetadataReader, vocabularySize: Int) throws(RallyError) {
+    normalizer = try reader.ifPresent("normalizer") { reader throws(RallyError) in try reader.text("normalizer") }
+    preTokenizer = try reader.ifPresent("pre_tokenizer") { reader throws(RallyError) in try reader.text("pre_tokenizer") }
+    decoder = try reader.ifPresent("decoder") { reader throws(RallyError) in try reader.text("decoder") }
+    func flag(_ key: String) throws(RallyError) -> Bool {
+      try reader.ifPresent(key) { reader throws(RallyError) in try reader.boolean(key) } ?? false
+    }
+    let model = try reader.choice("tokenizer_model", of: Model.self)
+    let unknown = try reader.ifPresent("unk_token_id") { reader throws(RallyError) in
+      try reader.token("unk_token_id", below: vocabularySize)
+    } ?? nil
+    switch (model, unknown) {
+    case (.bpe, _):
+      self.model = .bytePair(
+        BytePairRules(
+          unknownToken: unknown, fusesUnknown: try flag("fuse_unk"), fallsBackToBytes: try flag("byte_fallback"),
+          ignoresMerges: try flag("ignore_merges")))
+    case (.unigram, let unknown?):
+      self.model = .unigram(unknownToken: unknown, fallsBackToBytes: try flag("byte_fallback"))
+    case (.wordpiece, let unknown?):
+      self.model = .wordPiece(
+        unknownToken: unknown, prefix: try WordPieceRules.prefix(&reader),
+        maximumWordLength: try reader.integer("max_input_chars_per_word", 1...Bound.tokens))
+    case (.unigram, nil), (.wordpiece, nil):
+      throw reader.invalid("unk_token_id", "a token id below \(vocabularySize) with \(model.rawValue)", "none")
+    }
   }
 }

@@ -177,6 +177,14 @@ extension ModelDescription {
       case bytePair(preTokenizer: TokenizerConfiguration.PreTokenizer, addsPrefixSpace: Bool)
       /// Raters only.
       case wordPiece(WordPieceRules)
+      case pipeline(Pipeline)
+    }
+    /// Steps as a `tokenizer.json` writes them, nil where it has none.
+    public struct Pipeline: Sendable, Equatable {
+      public var normalizer: String?
+      public var preTokenizer: String?
+      public var decoder: String?
+      public var model: PieceModelRules
     }
     public var kind: Kind
     public var beginningOfSequence: Int32?

@@ -21,6 +21,23 @@ extension ModelFile {
         try BytePairTokenizer(vocabulary: content.vocabulary, merges: content.merges, configuration: configuration))
     case .wordPiece(let rules):
       return .wordPiece(try WordPieceTokenizer(vocabulary: content.vocabulary, rules: rules, roles: roles))
+    case .pipeline(let pipeline):
+      guard let own = content.pipeline else { return nil }
+      return .pipeline(
+        try PipelineTokenizer(
+          vocabulary: content.vocabulary, roles: roles, addedFlags: own.addedFlags, merges: own.merges, scores: own.scores,
+          pipeline: try Self.steps(of: pipeline, charsmaps: own.charsmaps)))
     }
+  }
+
+  private static func steps(
+    of pipeline: ModelDescription.Tokenizer.Pipeline, charsmaps: [Charsmap]
+  ) throws(RallyError) -> TokenizerPipeline {
+    let none = "null"
+    return TokenizerPipeline(
+      normalizers: try TokenizerSteps(pipeline.normalizer ?? none, key: "rally.normalizer").normalizers(charsmaps),
+      preTokenizers: try TokenizerSteps(pipeline.preTokenizer ?? none, key: "rally.pre_tokenizer").preTokenizers(),
+      model: pipeline.model,
+      decoder: try TokenizerSteps(pipeline.decoder ?? none, key: "rally.decoder").decoder())
   }
 }

@@ -42,11 +42,15 @@ extension TensorTable {
       "tokenizer.added", below: vocabulary.count, in: onnx, external: &external)
     let special = try ids(
       "tokenizer.special", below: vocabulary.count, in: onnx, external: &external)
-    model.tokenizerContent = TokenizerContent(
+    var content = TokenizerContent(
       vocabulary: vocabulary, merges: merges, addedTokens: added, specialTokens: special)
+    if case .pipeline(let pipeline) = tokenizer.kind {
+      content.pipeline = try readPipeline(pipeline.model, content, from: onnx, external: &external)
+    }
+    model.tokenizerContent = content
   }
 
-  private mutating func texts(_ name: String, in onnx: borrowing OnnxModel) throws(RallyError) -> [String] {
+  mutating func texts(_ name: String, in onnx: borrowing OnnxModel) throws(RallyError) -> [String] {
     let tensor = try take(name, from: onnx)
     guard tensor.isText else {
       throw RallyError(.invalidDataType, name.quoted, expected: "string", found: tensor.typeName)

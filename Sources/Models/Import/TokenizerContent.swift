@@ -1,3 +1,5 @@
+package import Tokenization
+
 /// What a model file says about its tokenizer, besides the keys in `ModelDescription.Tokenizer`.
 ///
 /// Shapes and ids are checked; whether vocabulary and merges fit together is for the tokenizer to say.
@@ -10,4 +12,17 @@ package struct TokenizerContent: Sendable, Equatable {
   package var addedTokens: [Int32]
   /// Those of them that decoding leaves out on request.
   package var specialTokens: [Int32]
+  /// What else a pipeline has; nil of the other kinds.
+  package var pipeline: Pipeline?
+
+  package struct Pipeline: Sendable, Equatable {
+    /// [a], of `addedTokens`.
+    package var addedFlags: [AddedTokenFlags]
+    /// By rank.
+    package var merges: [PipelineTokenizer.PiecePair]
+    /// [V] of a Unigram model.
+    package var scores: [Double]
+    /// Of the steps `Precompiled`, in their order.
+    package var charsmaps: [Charsmap]
+  }
 }

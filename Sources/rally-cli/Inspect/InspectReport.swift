@@ -118,6 +118,7 @@ enum InspectReport {
     switch tokenizer {
     case .bytePair(let tokenizer): parts = ["byte-level BPE (\(tokenizer.configuration.preTokenizer.rawValue))"]
     case .wordPiece(let tokenizer): parts = [wordPiece(tokenizer.rules)]
+    case .pipeline(let tokenizer): parts = [pipeline(tokenizer)]
     }
     let ends = [("begins with", model.info.beginningOfSequence), ("ends with", model.info.endOfSequence)]
     for case (let word, let token?) in ends {
@@ -125,6 +126,18 @@ enum InspectReport {
       parts.append("\(word) \(token) \(text.clipped(to: 40))")
     }
     return parts.joined(separator: ", ")
+  }
+
+  private static func pipeline(_ tokenizer: PipelineTokenizer) -> String {
+    let isByteLevel = if case .byteLevel = tokenizer.pipeline.decoder { true } else { false }
+    let model =
+      switch tokenizer.pipeline.model {
+      case .bytePair(let rules):
+        isByteLevel ? "byte-level BPE" : rules.fallsBackToBytes ? "BPE with byte fallback" : "BPE"
+      case .unigram: "Unigram"
+      case .wordPiece: "WordPiece"
+      }
+    return "\(model) (\(tokenizer.pipeline.normalizers.count) normalizers, \(tokenizer.pipeline.preTokenizers.count) pre-tokenizers)"
   }
 
   private static func wordPiece(_ rules: WordPieceRules) -> String {

@@ -1,0 +1,318 @@
+/// Finds the matches of an expression in one text after the other; scratch memory of one call at a time.
+struct ExpressionMatcher {
+  private var frames: [Frame] = []
+  private var places = PlaceMemory()
+  /// Steps taken in this text: going back, and walking along runs.
+  private var work = 0
+
+  /// Where to go on when what follows does not match.
+  private struct Frame {
+    enum Kind: UInt8 { case resume, greedyRun, lazyRun, branch, failed }
+    var kind: Kind
+    var instruction: Int
+    var position: Int
+    /// Of a run: the first place that it may end at, and the last. Of branches: the next one.
+    var low = 0
+    var high = 0
+  }
+
+  /// Forgets what is known of the text before.
+  mutating func begin() {
+    work = 0
+    places.forget()
+  }
+
+  /// The first match that starts at `start` or later. Call `begin` before the first search in a text.
+  mutating func firstMatch(
+    of expression: Expression, in text: Span<UInt8>, from start: Int
+  ) -> Range<Int>? {
+    var position = start
+    while position < text.count {
+      let (kind, byteCount) = expression.kind(in: text, at: position)
+      if expression.first >> kind & 1 != 0, let end = match(expression, text, 0, position) { return position..<end }
+      position += byteCount
+    }
+    guard expression.first == Expression.allKinds, let end = match(expression, text, 0, position) else { return nil }
+    return position..<end
+  }
+
+  /// Every match in turn, as the Hugging Face library walks over them: an empty one at the end of the last is left out.
+  mutating func forEachMatch(of expression: Expression, in text: Span<UInt8>, _ body: (Range<Int>) -> Void) {
+    begin()
+    var position = 0
+    var lastEnd: Int?
+    while position <= text.count, let match = firstMatch(of: expression, in: text, from: position) {
+      if match.isEmpty, match.upperBound == lastEnd {
+        // As there, the next character after the start of the search, not after the match.
+        position += position < text.count ? expression.kind(in: text, at: position).byteCount : 1
+      } else {
+        position = match.upperBound
+        lastEnd = match.upperBound
+        body(match)
+      }
+    }
+  }
+}
+
+extension ExpressionMatcher {
+  /// The end of the match from `instruction` on at `position`.
+  private mutating func match(
+    _ expression: Expression, _ text: Span<UInt8>, _ instruction: Int, _ position: Int
+  ) -> Int? {
+    let floor = frames.count
+    var instruction = instruction
+    var position = position
+    while true {
+      var matches = true
+      switch expression.program[instruction] {
+      case .one(let mask):
+        if position < text.count, case let (kind, byteCount) = expression.kind(in: text, at: position), mask >> kind & 1 != 0 {
+          position += byteCount
+          instruction += 1
+        } else {
+          matches = false
+        }
+      case .run(let mask, let minimum, let maximum, let greed, let slot):
+        let run = Run(mask: mask, minimum: minimum, maximum: maximum, greed: greed, slot: slot)
+        matches = enter(run, expression, text, instruction, &position)
+        instruction += 1
+      case .split(let other, let prefersOther, let slot):
+        matches = enter(slot, expression, text, position)
+        if matches {
+          let next = instruction + 1
+          frames.append(Frame(kind: .resume, instruction: prefersOther ? next : other, position: position))
+          instruction = prefersOther ? other : next
+        }
+      case .jump(let target): instruction = target
+      case .branches(let branches, let slot):
+        matches = enter(slot, expression, text, position)
+        if matches { matches = take(branches, from: 0, expression, text, &instruction, position) }
+      case .look(let isNegative, let end):
+        matches = (match(expression, text, instruction + 1, position) != nil) != isNegative
+        instruction = end
+      case .atomic(let end):
+        if let found = match(expression, text, instruction + 1, position) {
+          position = found
+          instruction = end
+        } else {
+          matches = false
+        }
+      case .lookbehind(let mask, let isNegative):
+        let isMember = position > 0 && mask >> expression.kind(in: text, at: expression.start(before: position, in: text)).kind & 1 != 0
+        matches = isMember != isNegative
+        instruction += 1
+      case .anchor(let anchor):
+        matches = anchor.holds(in: text, at: position)
+        instruction += 1
+      case .accept:
+        frames.removeSubrange(floor...)
+        return position
+      }
+      if !matches, !goBack(to: floor, expression, text, &instruction, &position) { return nil }
+    }
+  }
+
+  /// Takes up the latest place where another way is left.
+  private mutating func goBack(
+    to floor: Int, _ expression: Expression, _ text: Span<UInt8>, _ instruction: inout Int, _ position: inout Int
+  ) -> Bool {
+    while frames.count > floor {
+      work += 1
+      let top = frames.count - 1
+      var frame = frames[top]
+      switch frame.kind {
+      case .resume:
+        frames.removeLast()
+        (instruction, position) = (frame.instruction, frame.position)
+        return true
+      case .failed:
+        frames.removeLast()
+        places.remember(frame.instruction, frame.position, in: text)
+      case .branch:
+        frames.removeLast()
+        guard case .branches(let branches, _) = expression.program[frame.instruction] else { continue }
+        instruction = frame.instruction
+        if take(branches, from: frame.low, expression, text, &instruction, frame.position) {
+          position = frame.position
+          return true
+        }
+      case .greedyRun:
+        guard frame.position > frame.low else {
+          leave(frame, expression, text)
+          continue
+        }
+        frame.position = expression.start(before: frame.position, in: text)
+        frames[top] = frame
+        (instruction, position) = (frame.instruction + 1, frame.position)
+        return true
+      case .lazyRun:
+        guard frame.position < frame.high else {
+          leave(frame, expression, text)
+          continue
+        }
+        frame.position += expression.kind(in: text, at: frame.position).byteCount
+        frames[top] = frame
+        (instruction, position) = (frame.instruction + 1, frame.position)
+        return true
+      }
+    }
+    return false
+  }
+}
+
+// MARK: Branches and runs
+
+extension ExpressionMatcher {
+  /// - Returns: false where this place led nowhere before.
+  private mutating func enter(_ slot: Int, _ expression: Expression, _ text: Span<UInt8>, _ position: Int) -> Bool {
+    guard isRemembering(expression, text) else { return true }
+    if places.knows(slot, position, in: text) { return false }
+    frames.append(Frame(kind: .failed, instruction: slot, position: position))
+    return true
+  }
+
+  private mutating func isRemembering(_ expression: Expression, _ text: Span<UInt8>) -> Bool {
+    // Published expressions take a few steps for each byte of any ordinary text.
+    if !places.isOn, work > 64 * text.count + 4096 { places.begin(slotCount: expression.slotCount, text) }
+    return places.isOn
+  }
+
+  private mutating func take(
+    _ branches: [Expression.Branch], from index: Int, _ expression: Expression, _ text: Span<UInt8>,
+    _ instruction: inout Int, _ position: Int
+  ) -> Bool {
+    let bit: Expression.KindMask = position < text.count ? 1 << expression.kind(in: text, at: position).kind : 0
+    var index = index
+    while index < branches.count {
+      let branch = branches[index]
+      index += 1
+      guard branch.isNullable || branch.first & bit != 0 else { continue }
+      if index < branches.count {
+        frames.append(Frame(kind: .branch, instruction: instruction, position: position, low: index))
+      }
+      instruction = branch.start
+      return true
+    }
+    return false
+  }
+
+  private struct Run {
+    var mask: Expression.KindMask
+    var minimum: Int
+    var maximum: Int
+    var greed: ExpressionNode.Greed
+    var slot: Int
+  }
+
+  /// Walks along a run and goes to its end, or to its first place.
+  private mutating func enter(
+    _ run: Run, _ expression: Expression, _ text: Span<UInt8>, _ instruction: Int, _ position: inout Int
+  ) -> Bool {
+    var count = 0
+    var end = position
+    var low = position
+    // How far it may go depends on where it began, unless it is endless.
+    let remembers = run.maximum == .max && isRemembering(expression, text)
+    while true {
+      if count == run.minimum { low = end }
+      if remembers, count >= run.minimum, places.knows(run.slot, end, in: text) {
+        guard end > low else { return false }
+        end = expression.start(before: end, in: text)
+        break
+      }
+      guard count < run.maximum, end < text.count else { break }
+      let (kind, byteCount) = expression.kind(in: text, at: end)
+      guard run.mask >> kind & 1 != 0 else { break }
+      end += byteCount
+      count += 1
+    }
+    guard count >= run.minimum else { return false }
+    work += count
+    switch run.greed {
+    case .possessive: position = end
+    case .greedy:
+      if end > low || remembers {
+        frames.append(Frame(kind: .greedyRun, instruction: instruction, position: end, low: low, high: end))
+      }
+      position = end
+    case .lazy:
+      if end > low || remembers {
+        frames.append(Frame(kind: .lazyRun, instruction: instruction, position: low, low: low, high: end))
+      }
+      position = low
+    }
+    return true
+  }
+
+  /// No end of this run led to a match.
+  private mutating func leave(_ frame: Frame, _ expression: Expression, _ text: Span<UInt8>) {
+    frames.removeLast()
+    guard places.isOn, case .run(_, _, let maximum, _, let slot) = expression.program[frame.instruction], maximum == .max
+    else { return }
+    var position = frame.low
+    while position < frame.high {
+      places.remember(slot, position, in: text)
+      position += expression.kind(in: text, at: position).byteCount
+    }
+    places.remember(slot, frame.high, in: text)
+  }
+}
+
+extension Expression {
+  /// - Parameter position: before the end.
+  func kind(in text: Span<UInt8>, at position: Int) -> (kind: UInt64, byteCount: Int) {
+    let byte = text[position]
+    if byte < 0x80 { return (UInt64(kinds[ascii: byte]), 1) }
+    if case .scalar(let scalar, let byteCount) = text.symbol(at: position) { return (UInt64(kinds[scalar]), byteCount) }
+    return (UInt64(kinds[Self.replacement]), 1)
+  }
+
+  /// Where the symbol starts that ends at `position`, which is greater than 0.
+  func start(before position: Int, in text: Span<UInt8>) -> Int {
+    var start = position - 1
+    while start > max(0, position - 4), text[start] & 0xC0 == 0x80 { start -= 1 }
+    if case .scalar(_, let byteCount) = text.symbol(at: start), start + byteCount == position { return start }
+    return position - 1
+  }
+}
+
+extension ExpressionNode.Anchor {
+  func holds(in text: Span<UInt8>, at position: Int) -> Bool {
+    switch self {
+    case .textStart: position == 0
+    case .textEnd: position == text.count
+    case .lineEnd: position == text.count || text[position] == 0x0A
+    case .lastLineEnd: position == text.count || (position == text.count - 1 && text[position] == 0x0A)
+    // Oniguruma: not after a line feed that ends the text.
+    case .lineStart: position == 0 || (text[position - 1] == 0x0A && position < text.count)
+    }
+  }
+}
+
+/// Places of a program and a text from which nothing matches: a bit for each.
+private struct PlaceMemory {
+  private(set) var isOn = false
+  private var bits: [UInt64] = []
+
+  mutating func forget() {
+    guard isOn else { return }
+    isOn = false
+    bits = []
+  }
+
+  mutating func begin(slotCount: Int, _ text: Span<UInt8>) {
+    isOn = true
+    bits = Array(repeating: 0, count: (slotCount * (text.count + 1) + 63) / 64)
+  }
+
+  mutating func remember(_ slot: Int, _ position: Int, in text: Span<UInt8>) {
+    guard isOn else { return }
+    let bit = slot * (text.count + 1) + position
+    bits[bit >> 6] |= 1 << UInt64(bit & 63)
+  }
+
+  func knows(_ slot: Int, _ position: Int, in text: Span<UInt8>) -> Bool {
+    let bit = slot * (text.count + 1) + position
+    return bits[bit >> 6] >> UInt64(bit & 63) & 1 != 0
+  }
+}

@@ -1,0 +1,108 @@
+public import Tensors
+
+/// The map of SentencePiece's normalisers: a double-array trie of what is replaced, and what replaces it.
+///
+/// Source: `Precompiled` of the Hugging Face library, and darts-clone.
+public struct Charsmap: Sendable, Equatable {
+  private let units: [UInt32]
+  private let replacements: [UInt8]  // each ends with a zero byte
+
+  /// Real ones have some 300 kB.
+  private static let byteLimit = 16 << 20
+
+  /// - Parameter bytes: the size of the trie in bytes, little-endian, the trie, and the replacements.
+  /// - Throws: `invalidTokenizer` for a map with a path that leads out of it.
+  public init(_ bytes: [UInt8]) throws(RallyError) {
+    guard bytes.count >= 4, bytes.count <= Self.byteLimit else {
+      throw Self.error("4 to \(Self.byteLimit) bytes", "\(bytes.count)")
+    }
+    let size = Int(Self.unit(bytes, at: 0))
+    guard size % 4 == 0, size >= 4, size <= bytes.count - 4 else {
+      throw Self.error("the size of its trie in the first four bytes", "\(size) in a map of \(bytes.count) bytes")
+    }
+    units = stride(from: 4, to: 4 + size, by: 4).map { Self.unit(bytes, at: $0) }
+    replacements = Array(bytes[(4 + size)...])
+    guard String(validating: replacements, as: UTF8.self) != nil else { throw Self.error("replacements in UTF-8", "other bytes") }
+    try validate()
+  }
+
+  private static func unit(_ bytes: [UInt8], at place: Int) -> UInt32 {
+    (0..<4).reduce(0) { $0 | UInt32(bytes[place + $1]) << UInt32(8 * $1) }
+  }
+
+  private static func error(_ expected: String, _ found: String) -> RallyError {
+    RallyError(
+      .invalidTokenizer, "precompiled charsmap", expected: expected, found: found,
+      remedy: "convert the model again from its own tokenizer file")
+  }
+
+  private static func hasLeaf(_ unit: UInt32) -> Bool { unit >> 8 & 1 != 0 }
+  private static func value(_ unit: UInt32) -> Int { Int(unit & 0x7FFF_FFFF) }
+  private static func label(_ unit: UInt32) -> UInt32 { unit & 0x8000_00FF }
+  private static func offset(_ unit: UInt32) -> Int { Int((unit >> 10) << (unit >> 6 & 8)) }
+
+  /// Walks to every node: each leaf must have a value in the replacements.
+  private func validate() throws(RallyError) {
+    var seen = [Bool](repeating: false, count: units.count)
+    var open = [Self.offset(units[0])]
+    while let base = open.popLast() {
+      for byte in 1...255 {
+        let place = base ^ byte
+        guard place < units.count, Self.label(units[place]) == UInt32(byte), !seen[place] else { continue }
+        seen[place] = true
+        let node = place ^ Self.offset(units[place])
+        if Self.hasLeaf(units[place]) {
+          guard node < units.count, Self.value(units[node]) < replacements.count,
+            replacements[Self.value(units[node])] & 0xC0 != 0x80
+          else { throw Self.error("a replacement for every entry", "one that leads out of the map") }
+        }
+        open.append(node)
+      }
+    }
+  }
+
+  /// What the first entry on the way through `text[range]` becomes, though bytes may remain; nil without one.
+  func replacement(for range: Range<Int>, in text: Span<UInt8>) -> ArraySlice<UInt8>? {
+    var node = Self.offset(units[0])
+    for index in range {
+      let byte = text[index]
+      node ^= Int(byte)
+      guard byte != 0, node < units.count, Self.label(units[node]) == UInt32(byte) else { return nil }
+      let unit = units[node]
+      node ^= Self.offset(unit)
+      guard Self.hasLeaf(unit) else { continue }
+      guard node < units.count else { return nil }
+      let start = min(Self.value(units[node]), replacements.count)
+      let end = replacements[start...].firstIndex(of: 0) ?? replacements.count
+      return replacements[start..<end]
+    }
+    return nil
+  }
+
+  /// The text with what the map replaces: a grapheme cluster of fewer than six bytes as a whole, else each character.
+  func normalize(_ text: [UInt8], _ clusters: GraphemeClusters) -> [UInt8] {
+    let span = text.span
+    var output: [UInt8] = []
+    output.reserveCapacity(text.count + 8)
+    var position = 0
+    while position < span.count {
+      let end = clusters.end(in: span, from: position)
+      if end - position < 6, let found = replacement(for: position..<end, in: span) {
+        output += found
+        position = end
+        continue
+      }
+      while position < end {
+        var next = position + 1
+        if case .scalar(_, let byteCount) = span.symbol(at: position) { next = position + byteCount }
+        if let found = replacement(for: position..<next, in: span) {
+          output += found
+        } else {
+          output += text[position..<next]
+        }
+        position = next
+      }
+    }
+    return output
+  }
+}
