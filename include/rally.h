@@ -375,10 +375,12 @@ size_t rally_model_tensor_count(const rally_model *model);
 rally_status rally_model_tensor_at(const rally_model *model, size_t index, rally_tensor_info *info, rally_error *error);
 
 /* ------------------------------------------------------------------------------------------------------------------------
- * Tokenizer: byte-level BPE, or BERT's WordPiece in raters, as Hugging Face `tokenizers` computes them
+ * Tokenizer: what a tokenizer.json describes, as Hugging Face `tokenizers` computes it: byte-level BPE with the expressions of
+ * published models, SentencePiece's BPE and Unigram, BERT's WordPiece
  *
  * WordPiece keeps the words of a text, not the spaces between them: decoding joins the words with single spaces, so it may not
- * give back the original text. Its first and last token are [CLS] and [SEP], called `bos` and `eos` here.
+ * give back the original text. Its first and last token are [CLS] and [SEP], called `bos` and `eos` here. Unigram and the BPE of
+ * SentencePiece decode to the normalised text.
  *
  * A model without a tokenizer answers RALLY_UNSUPPORTED. To learn the size first, pass NULL and capacity 0: the call succeeds and
  * sets the count. A buffer that is too small answers RALLY_BUFFER_TOO_SMALL.
@@ -392,7 +394,8 @@ typedef struct rally_tokenizer_options {
   size_t struct_size;
   rally_switch add_bos;        /* RALLY_DEFAULT (default): as the file says */
   rally_switch add_eos;        /* RALLY_DEFAULT (default): as the file says */
-  rally_switch parse_special;  /* RALLY_DEFAULT (default) is ON: "<|endoftext|>" in the text becomes its one token */
+  rally_switch parse_special;  /* RALLY_DEFAULT (default) is ON: "<|endoftext|>" in the text becomes its one token. OFF:
+                                  its letters, for text from others; no special token comes from the text, whatever it is normalised to */
   rally_switch skip_special;   /* RALLY_DEFAULT (default) is OFF: special tokens appear in decoded text */
 } rally_tokenizer_options;
 

@@ -131,23 +131,45 @@ def _token(**flags: Any) -> dict[str, Any]:
     return base | flags
 
 
+_MODEL = ("ignore_merges", "byte_fallback", "dropout", "type", "merges")
+
+
+def _changed(folder: Path, changes: dict[str, Any]) -> None:
+    content = write(folder, trained())
+    inside = changes.keys() & set(_MODEL)
+    write(folder, trained(), **({"model": content["model"] | changes} if inside else changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"normalizer": {"type": "NFC"}},
+        {"pre_tokenizer": {"type": "Whitespace"}},
+        {"pre_tokenizer": None},
+        {"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}},
+        {"added_tokens": [_token(lstrip=True)]},
+        {"added_tokens": [_token(rstrip=True)]},
+        {"added_tokens": [_token(single_word=True)]},
+        {"ignore_merges": True},
+        {"byte_fallback": True},
+    ],
+)
+def test_more_than_the_plain_kind_is_a_pipeline(changes: dict[str, Any], folder: Path) -> None:
+    _changed(folder, changes)
+    metadata, _ = converted(folder)
+    assert (metadata["rally.format"], metadata["rally.tokenizer"]) == ("2", "pipeline")
+
+
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({"normalizer": {"type": "NFC"}}, "NFC"),
-        ({"pre_tokenizer": {"type": "Whitespace"}}, "Whitespace"),
-        ({"pre_tokenizer": None}, "pre_tokenizer"),
-        ({"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}}, "use_regex"),
-        ({"post_processor": {"type": "BertProcessing"}}, "BertProcessing"),
-        ({"decoder": {"type": "WordPiece"}}, "WordPiece"),
-        ({"added_tokens": [_token(lstrip=True)]}, "lstrip"),
-        ({"added_tokens": [_token(rstrip=True)]}, "rstrip"),
-        ({"added_tokens": [_token(single_word=True)]}, "single_word"),
-        ({"added_tokens": [_token(id=7)]}, "two ids"),
+        ({"normalizer": {"type": "Transliterate"}}, "Transliterate"),
+        ({"pre_tokenizer": {"type": "UnicodeScripts"}}, "UnicodeScripts"),
+        ({"post_processor": {"type": "BertProcessing"}}, "form"),
+        ({"decoder": {"type": "WordPiece"}}, "WordPiece without prefix"),
+        ({"added_tokens": [_token(id=7)]}, "the file says 7"),
         ({"added_tokens": [{"content": "<x>"}]}, "form"),
-        ({"added_tokens": [_token(id=900, content="<x>")]}, "ids are not"),
-        ({"ignore_merges": True}, "ignore_merges"),
-        ({"byte_fallback": True}, "byte_fallback"),
+        ({"added_tokens": [_token(id=900, content="<x>")]}, "the file says 900"),
         ({"dropout": 0.1}, "dropout"),
         ({"type": "WordLevel"}, "WordLevel"),
         ({"merges": [["zzz", "t"]]}, "zzz"),
@@ -155,9 +177,7 @@ def _token(**flags: Any) -> dict[str, Any]:
     ],
 )
 def test_refused_by_name(changes: dict[str, Any], name: str, folder: Path) -> None:
-    content = write(folder, trained())
-    inside = changes.keys() & {"ignore_merges", "byte_fallback", "dropout", "type", "merges"}
-    write(folder, trained(), **({"model": content["model"] | changes} if inside else changes))
+    _changed(folder, changes)
     with pytest.raises(ModelFileError, match=r"tokenizer\.json") as caught:
         converted(folder)
     assert name in str(caught.value)

@@ -18,12 +18,13 @@ from rally.convert.raters import RaterChoices, convert_classifier, is_classifier
 from rally.convert.retrofit import convert_retrofit, is_retrofit
 from rally.convert.settings import Settings
 from rally.convert.sources import FolderSource, GgufSource
+from rally.convert.tokenizer_pipeline import wordpiece_steps
 from rally.modelfile import (
+    AnyTokenizer,
     Description,
     LanguageModel,
     ModelFileError,
     Tensor,
-    Tokenizer,
     WordPiece,
     WrittenFile,
     write_model,
@@ -155,7 +156,7 @@ def plan(
     checkpoint: Checkpoint,
     config: Settings,
     name: str,
-    tokenizer: Tokenizer | WordPiece | None,
+    tokenizer: AnyTokenizer | None,
     dtype: str | None,
     choices: LoopChoices,
     rater: RaterChoices,
@@ -169,7 +170,7 @@ def plan(
         return convert_rater(checkpoint, rater.applied(config), name, tokenizer, dtype)
     rater.refuse("language model")
     if isinstance(tokenizer, WordPiece):
-        raise ModelFileError("tokenizer.json: model type WordPiece is not supported in a language model")
+        tokenizer = wordpiece_steps(tokenizer)
     convert_kind = convert_retrofit if is_retrofit(config) else convert_language_model
     return convert_kind(checkpoint, config, name, tokenizer, dtype, choices)
 

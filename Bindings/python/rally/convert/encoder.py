@@ -11,7 +11,7 @@ from rally.convert.plan import Entry
 from rally.convert.raters.outputs import last_rows, output_fields
 from rally.convert.scoring import head_entries, norm_entries, score_fields
 from rally.convert.settings import Settings
-from rally.modelfile import ModelFileError, Rater, Tokenizer, WordPiece
+from rally.modelfile import AnyTokenizer, ModelFileError, Rater
 
 ENCODER_KEY = re.compile(r"(.+)\.layers\.(\d+)\.self_attn\.in_proj_weight")
 
@@ -48,7 +48,7 @@ _LAYOUTS: dict[str, dict[str, Any]] = {
 
 
 def convert_encoder(
-    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None
+    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyTokenizer | None
 ) -> tuple[Rater, list[Entry]]:
     """Return the description and the plan of a rater on ``nn.TransformerEncoder``.
 

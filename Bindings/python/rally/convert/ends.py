@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from rally.convert.settings import Settings
-from rally.modelfile import LanguageModel, ModelFileError, Tokenizer, WordPiece
+from rally.modelfile import AnyTokenizer, LanguageModel, ModelFileError, Pipeline, WordPiece
 
 
 def with_ends(model: LanguageModel, ends: list[int], template: str | None) -> LanguageModel:
     """Return a language model that ends at these tokens, and with its chat template; without a tokenizer, as it is."""
     tokenizer = model.tokenizer
-    if not isinstance(tokenizer, Tokenizer):
+    if tokenizer is None or isinstance(tokenizer, WordPiece):
         return model
     ends = [number for number in ends if number < model.vocab_size]
     known = ends and tokenizer.eos_token_id not in ends and not tokenizer.add_eos
@@ -64,7 +64,7 @@ def chat_template(folder: Path) -> str | None:
     return given or None
 
 
-def fit_table(tokenizer: Tokenizer | WordPiece, rows: int, source: str) -> Tokenizer | WordPiece:
+def fit_table(tokenizer: AnyTokenizer, rows: int, source: str) -> AnyTokenizer:
     """Return the tokenizer without the added tokens for which the embedding has no row.
 
     transformers runs such a model as long as no text has the token; here the text is then cut into other tokens.
@@ -86,10 +86,11 @@ def fit_table(tokenizer: Tokenizer | WordPiece, rows: int, source: str) -> Token
         number if number is not None and number < rows else None
         for number in (tokenizer.bos_token_id, tokenizer.eos_token_id)
     )
+    tokenizer = replace(tokenizer, bos_token_id=bos, eos_token_id=eos)
+    if isinstance(tokenizer, Pipeline):
+        return tokenizer.cut(rows)
     return replace(
         tokenizer,
-        bos_token_id=bos,
-        eos_token_id=eos,
         vocab=tokenizer.vocab[:rows],
         added=tuple(number for number in tokenizer.added if number < rows),
         special=tuple(number for number in tokenizer.special if number < rows),

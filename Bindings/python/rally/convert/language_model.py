@@ -16,7 +16,7 @@ from rally.convert.plan import Entry, check_keys, collect
 from rally.convert.recursion import explain_sharing, physical_layers
 from rally.convert.routing import RoutingSettings, read_routing
 from rally.convert.settings import Settings
-from rally.modelfile import LanguageModel, ModelFileError, Routing, Tensor, Tokenizer
+from rally.modelfile import AnyTokenizer, LanguageModel, ModelFileError, Routing, Tensor
 from rally.modelfile.rope import plain_frequencies
 from rally.modelfile.shapes import layer_dims
 
@@ -51,7 +51,7 @@ def convert_language_model(
     checkpoint: Checkpoint,
     config: Settings,
     name: str,
-    tokenizer: Tokenizer | None,
+    tokenizer: AnyTokenizer | None,
     dtype: str | None,
     choices: LoopChoices | None = None,
 ) -> tuple[LanguageModel, list[Tensor]]:

@@ -16,7 +16,7 @@ from rally.convert.onnx_file import OnnxCheckpoint
 from rally.convert.onnx_widening import widened
 from rally.convert.settings import Settings
 from rally.convert.tokenizer import find_tokenizer
-from rally.modelfile import Description, ModelFileError, Rater, Tokenizer, WordPiece, WrittenFile
+from rally.modelfile import Description, ModelFileError, Rater, AnyTokenizer, WrittenFile
 from rally.modelfile.tensors import Array
 
 #: ‖difference‖ / ‖outputs‖ up to which two files compute the same.
@@ -72,7 +72,7 @@ class OnnxSource:
             )
         return self._checkpoint
 
-    def tokenizer(self, given: Path | None) -> Tokenizer | WordPiece | None:
+    def tokenizer(self, given: Path | None) -> AnyTokenizer | None:
         """Return the tokenizer at ``given``, or that beside the file or one folder up."""
         return find_tokenizer(self._beside("tokenizer.json") or self.folder, given, self.config)
 

@@ -13,7 +13,7 @@ from rally.convert.plan import Entry, check_keys, collect
 from rally.convert.raters.outputs import last_rows, output_fields
 from rally.convert.scoring import cdf, head_entries, norm_entries, score_fields
 from rally.convert.settings import Settings
-from rally.modelfile import Rater, Tensor, Tokenizer, WordPiece
+from rally.modelfile import AnyTokenizer, Rater, Tensor
 from rally.modelfile.shapes import layer_dims
 from rally.modelfile.tensors import float_tensor
 
@@ -30,7 +30,7 @@ def is_rater(checkpoint: Checkpoint, config: Settings) -> bool:
 
 
 def convert_rater(
-    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None, dtype: str | None
+    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyTokenizer | None, dtype: str | None
 ) -> tuple[Rater, list[Tensor]]:
     """Return the description and the weights of a rater's checkpoint.
 
@@ -56,7 +56,7 @@ def convert_rater(
 
 
 def _plan(
-    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None
+    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyTokenizer | None
 ) -> tuple[Rater, list[Entry]]:
     keys = checkpoint.sources
     norm = config.choice("norm", ("rmsnorm", "layernorm"), "rmsnorm")

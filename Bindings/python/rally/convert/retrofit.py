@@ -11,7 +11,7 @@ from rally.convert.loops import LoopChoices
 from rally.convert.plan import Entry, check_keys, collect
 from rally.convert.rope import read_rope
 from rally.convert.settings import Settings
-from rally.modelfile import LanguageModel, ModelFileError, Tensor, Tokenizer
+from rally.modelfile import AnyTokenizer, LanguageModel, ModelFileError, Tensor
 from rally.modelfile.shapes import layer_dims
 
 MODEL_TYPE = "huginn_raven"
@@ -87,7 +87,7 @@ def convert_retrofit(
     checkpoint: Checkpoint,
     config: Settings,
     name: str,
-    tokenizer: Tokenizer | None,
+    tokenizer: AnyTokenizer | None,
     dtype: str | None,
     choices: LoopChoices,
 ) -> tuple[LanguageModel, list[Tensor]]:
@@ -115,7 +115,7 @@ def convert_retrofit(
 
 
 def _describe(
-    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | None, choices: LoopChoices
+    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyTokenizer | None, choices: LoopChoices
 ) -> LanguageModel:
     width = config.integer("n_embd", config.values.get("hidden_size"))
     heads = config.integer("n_heads", config.values.get("num_attention_heads"))

@@ -14,8 +14,8 @@ from rally.convert.gguf_model import ROPE_FACTORS, GgufCheckpoint, read_config
 from rally.convert.gguf_tokenizer import tokenizer_content
 from rally.convert.retrofit import without_foreign_ids
 from rally.convert.settings import Settings
-from rally.convert.tokenizer import find_tokenizer, read_tokenizer
-from rally.modelfile import Description, ModelFileError, RopeTable, Tokenizer, WordPiece
+from rally.convert.tokenizer import find_tokenizer, read_content
+from rally.modelfile import AnyTokenizer, Description, ModelFileError, RopeTable
 from rally.modelfile.rope import plain_frequencies
 
 
@@ -43,7 +43,7 @@ class FolderSource:
         """Open the weights."""
         return Checkpoint(self.directory)
 
-    def tokenizer(self, given: Path | None) -> Tokenizer | WordPiece | None:
+    def tokenizer(self, given: Path | None) -> AnyTokenizer | None:
         """Return the tokenizer at ``given``, or the folder's own."""
         return find_tokenizer(self.directory, given, self.config)
 
@@ -73,12 +73,12 @@ class GgufSource:
         """Open the weights."""
         return GgufCheckpoint(self.file, self.config)
 
-    def tokenizer(self, given: Path | None) -> Tokenizer | WordPiece | None:
+    def tokenizer(self, given: Path | None) -> AnyTokenizer | None:
         """Return the tokenizer at ``given``, or the file's own."""
         if given:
             return find_tokenizer(given.parent, given, self.config)
         content = tokenizer_content(self.file)
-        return read_tokenizer(content, [self.config]) if content else None
+        return read_content(content, [self.config]) if content else None
 
     def end_ids(self) -> list[int]:
         """Return the tokens at which generation ends."""

@@ -1,62 +1,81 @@
-"""Reads the tokenizer of a checkpoint; a byte-level BPE here, BERT's in ``wordpiece``."""
+"""Reads the tokenizer of a checkpoint: the plainest kind that says everything of its ``tokenizer.json``."""
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rally.convert.settings import Settings
-from rally.convert.tokenizer_parts import added_tokens, kind, template, unsupported, vocabulary
-from rally.convert.wordpiece import read_vocabulary, read_wordpiece
-from rally.modelfile import ModelFileError, Tokenizer, WordPiece
+from rally.convert.tokenizer_files import LEFT_OUT, tokenizer_content
+from rally.convert.tokenizer_parts import (
+    UnsupportedError,
+    added_tokens,
+    kind,
+    model_type,
+    placed_ends,
+    unsupported,
+    vocabulary,
+)
+from rally.convert.tokenizer_pipeline import read_pipeline
+from rally.convert.wordpiece import read_wordpiece
+from rally.modelfile import AnyTokenizer, ModelFileError, Tokenizer
 
-#: Files looked for, in this order.
-FILES = ("tokenizer.json", "vocab.txt")
 
-
-def find_tokenizer(directory: Path, given: Path | None, config: Settings) -> Tokenizer | WordPiece | None:
+def find_tokenizer(directory: Path, given: Path | None, config: Settings) -> AnyTokenizer | None:
     """Return the tokenizer at ``given``, or of the folder, or None when it has none.
 
-    The ``vocab.txt`` of a BERT counts when it has no ``tokenizer.json``.
+    ``tokenizer.json`` counts first, then what older checkpoints have: ``vocab.txt`` of a BERT, ``vocab.json`` with
+    ``merges.txt``, and a SentencePiece model. ``tokenizer_config.json`` is applied as transformers applies it. Of a
+    folder with files of another kind a warning names them.
     """
-    names = FILES if config.values.get("model_type", "bert") == "bert" else FILES[:1]
-    path = given or next((path for name in names if (path := directory / name).is_file()), None)
-    if path is None:
-        return None
     try:
-        content = _content(path)
-        if content.section("model").values.get("type") == "WordPiece":
-            return read_wordpiece(content)
-        return read_tokenizer(content, _special_sources(directory, config))
+        content = tokenizer_content(directory, given, config)
+        if content is None:
+            left = [name for name in LEFT_OUT if (directory / name).is_file()]
+            if left:
+                print(
+                    f"warning: the model gets no tokenizer: {', '.join(left)} cannot be read; give a tokenizer.json",
+                    file=sys.stderr,
+                )
+            return None
+        return read_content(content, _special_sources(directory, config))
     except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError) as error:
-        raise ModelFileError(f"{path.name}: not the form of a tokenizer.json ({error!r})") from None
+        name = (given or directory / "tokenizer.json").name
+        raise ModelFileError(f"{name}: not the form of a tokenizer.json ({error!r})") from None
 
 
-def _content(path: Path) -> Settings:
-    if path.suffix != ".txt":
-        return Settings.read(path)
-    config = path.with_name("tokenizer_config.json")
-    return read_vocabulary(path, Settings.read(config) if config.is_file() else Settings({}, config.name))
+def read_content(content: Settings, sources: list[Settings]) -> AnyTokenizer:
+    """Convert the content of a ``tokenizer.json`` to the plainest kind that has words for all of it."""
+    name = model_type(content.section("model"))
+    try:
+        if name == "WordPiece":
+            return read_wordpiece(content)
+        if name == "BPE":
+            return read_tokenizer(content, sources)
+    except UnsupportedError:
+        pass
+    found = read_pipeline(content)
+    ids = {text: number for number, text in enumerate(found.vocab)}
+    bos, eos = _special_ids(content, sources, ids, found.bos_token_id, found.eos_token_id)
+    return replace(found, bos_token_id=bos, eos_token_id=eos)
 
 
 def read_tokenizer(content: Settings, sources: list[Settings]) -> Tokenizer:
-    """Convert the content of a ``tokenizer.json``.
+    """Convert the content of a ``tokenizer.json`` with a byte-level BPE of the GPT-2 family.
 
     ``sources`` are asked, in order, for ``bos_token_id``, ``bos_token`` and the like.
     """
     model = content.section("model")
-    _check_model(model, content)
     pre_tokenizer, prefix_space = _pre_tokenizer(content)
     vocab = vocabulary(content, model)
+    _check_model(model, content, vocab)
     merges = _merges(model, vocab)
     added = added_tokens(content)
-    first, last = _ends(content, vocab)
-    bos, eos = _special_id(sources, "bos", vocab, first), _special_id(sources, "eos", vocab, last)
-    for name, placed, found in (("bos", first, bos), ("eos", last, eos)):
-        if placed is not None and placed != found:
-            raise ModelFileError(
-                f"{content.source}: post_processor adds token {placed}, but {name}_token_id is {found}"
-            )
+    _check_added(content, added)
+    first, last = placed_ends(content, vocab)
+    bos, eos = _special_ids(content, sources, vocab, first, last)
     return Tokenizer(
         pre_tokenizer=pre_tokenizer,
         add_prefix_space=prefix_space,
@@ -76,9 +95,7 @@ def _special_sources(directory: Path, config: Settings) -> list[Settings]:
     return [config, *(Settings.read(path) for path in files if path.is_file())]
 
 
-def _check_model(model: Settings, content: Settings) -> None:
-    if model.values.get("type", "BPE") != "BPE":
-        raise unsupported(content, f"model type {kind(model.values)}")
+def _check_model(model: Settings, content: Settings, vocab: dict[str, int]) -> None:
     for flag in ("byte_fallback", "ignore_merges", "dropout", "continuing_subword_prefix", "end_of_word_suffix"):
         if model.values.get(flag):
             raise unsupported(content, flag)
@@ -88,6 +105,26 @@ def _check_model(model: Settings, content: Settings) -> None:
     decoder = content.values.get("decoder")
     if decoder and kind(decoder) != "ByteLevel":
         raise unsupported(content, f"decoder {kind(decoder)}")
+    # Without a lacking byte the unknown token does not occur.
+    if model.values.get("unk_token") is not None and not all(letter in vocab for letter in byte_alphabet()):
+        raise unsupported(content, "unk_token")
+
+
+def byte_alphabet() -> list[str]:
+    """Return the characters of GPT-2's byte-level vocabularies, by the bytes they stand for."""
+    plain = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = iter(range(0x100, 0x144))
+    return [chr(byte if byte in plain else next(others)) for byte in range(256)]
+
+
+def _check_added(content: Settings, added: list[dict[str, Any]]) -> None:
+    """Special tokens are found before the others: right only where those of each kind are searched for together."""
+    mixed = [t["content"] for t in added if bool(t.get("special")) == bool(t.get("normalized", not t.get("special")))]
+    for text in mixed:
+        for other in (token["content"] for token in added):
+            ends = any(text.endswith(other[:end]) or other.endswith(text[:end]) for end in range(1, len(other)))
+            if text != other and (ends or text in other or other in text):
+                raise unsupported(content, f"the added token {text!r} beside {other!r}")
 
 
 def _pre_tokenizer(content: Settings) -> tuple[str, bool]:
@@ -119,21 +156,18 @@ def _merges(model: Settings, vocab: dict[str, int]) -> tuple[str, ...]:
     return tuple(merges)
 
 
-def _ends(content: Settings, vocab: dict[str, int]) -> tuple[int | None, int | None]:
-    """Return the tokens that the post-processor puts before and after a text."""
-    part = content.values.get("post_processor")
-    steps = (
-        part.get("processors", []) if isinstance(part, dict) and kind(part) == "Sequence" else [part] if part else []
-    )
-    first = last = None
-    for step in steps:
-        if kind(step) == "ByteLevel":
-            continue
-        if kind(step) != "TemplateProcessing":
-            raise unsupported(content, f"post_processor {kind(step)}")
-        before, after = template(content, step, vocab)
-        first, last = before if before is not None else first, after if after is not None else last
-    return first, last
+def _special_ids(
+    content: Settings, sources: list[Settings], vocab: dict[str, int], first: int | None, last: int | None
+) -> tuple[int | None, int | None]:
+    """Return the beginning and end tokens: of a language model those that its files name, else those that are added."""
+    bos, eos = _special_id(sources, "bos", vocab, first), _special_id(sources, "eos", vocab, last)
+    generates = any("CausalLM" in str(name) for name in sources[0].values.get("architectures") or ["CausalLM"])
+    for name, placed, found in (("bos", first, bos), ("eos", last, eos)):
+        if generates and placed is not None and placed != found:
+            raise ModelFileError(
+                f"{content.source}: post_processor adds token {placed}, but {name}_token_id is {found}"
+            )
+    return (bos, eos) if generates else (bos if first is None else first, eos if last is None else last)
 
 
 def _special_id(sources: list[Settings], name: str, vocab: dict[str, int], placed: int | None) -> int | None:

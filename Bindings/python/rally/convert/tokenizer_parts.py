@@ -8,14 +8,28 @@ from rally.convert.settings import Settings
 from rally.modelfile import ModelFileError
 
 
-def unsupported(content: Settings, what: str) -> ModelFileError:
+class UnsupportedError(ModelFileError):
+    """A part of a tokenizer that a kind has no words for; another kind may."""
+
+
+def unsupported(content: Settings, what: str) -> UnsupportedError:
     """Return the error for a part that the format has no words for."""
-    return ModelFileError(f"{content.source}: {what} is not supported")
+    return UnsupportedError(f"{content.source}: {what} is not supported")
 
 
 def kind(part: Any) -> str:
     """Return the type of a part."""
     return str(part.get("type")) if isinstance(part, dict) else repr(part)
+
+
+def model_type(model: Settings) -> str:
+    """Return the type of a model; old files do not name it."""
+    found = model.values.get("type")
+    if found:
+        return str(found)
+    if isinstance(model.values.get("vocab"), list):
+        return "Unigram"
+    return "WordPiece" if "max_input_chars_per_word" in model.values else "BPE"
 
 
 def added_tokens(content: Settings) -> list[dict[str, Any]]:
@@ -25,18 +39,51 @@ def added_tokens(content: Settings) -> list[dict[str, Any]]:
 
 def vocabulary(content: Settings, model: Settings) -> dict[str, int]:
     """Return the id of every entry, added tokens among them; ids are 0, 1, 2, …"""
-    vocab = dict(model.section("vocab").values)
+    known = dict(model.section("vocab").values)
     for token in content.get("added_tokens", []):
         for flag in ("lstrip", "rstrip", "single_word"):
             if token.get(flag):
                 raise unsupported(content, f"{flag} of the added token {token['content']!r}")
-        if vocab.setdefault(token["content"], token["id"]) != token["id"]:
-            raise ModelFileError(f"{content.source}: the added token {token['content']!r} has two ids")
-    ids = sorted(vocab.values())
-    hole = next((place for place, number in enumerate(ids) if place != number), None)
+    ids, _ = numbered(content, known)
+    hole = next((place for place, number in enumerate(sorted(ids.values())) if place != number), None)
     if hole is not None or not ids:
-        raise ModelFileError(f"{content.source}: ids are not 0, 1, 2, …: {hole or 0} is missing or given twice")
-    return vocab
+        raise unsupported(content, f"a vocabulary without id {hole or 0}")
+    return ids
+
+
+def numbered(
+    content: Settings, known: dict[str, int], count: int | None = None
+) -> tuple[dict[str, int], list[tuple[int, dict[str, Any]]]]:
+    """Return the id of every entry, and the added tokens with theirs, ascending.
+
+    An added token that the model does not know gets the next id, as the ``tokenizers`` package gives it: a file that
+    says another is refused. ``count`` is that of the model's entries, where one stands twice.
+    """
+    count = len(known) if count is None else count
+    if any(not isinstance(number, int) or not 0 <= number < 1 << 31 for number in known.values()):
+        raise ModelFileError(f"{content.source}: the vocabulary has an id that is no whole number from 0 on")
+    ids, added = dict(known), []
+    if len(set(known.values())) != len(known):
+        raise ModelFileError(f"{content.source}: the vocabulary gives one id to two entries")
+    if max(known.values(), default=0) > 4 * count + (1 << 20):
+        raise ModelFileError(
+            f"{content.source}: the vocabulary has {count} entries, but an id of {max(known.values())}"
+        )
+    following = count
+    for token in added_tokens(content):
+        text = token["content"]
+        number = ids.get(text)
+        if number is None:
+            number, following = following, following + 1
+        if number != token["id"]:
+            raise ModelFileError(
+                f"{content.source}: the added token {text!r} has id {number}, but the file says {token['id']}"
+            )
+        ids[text] = number
+        added.append((number, token))
+    if len(set(ids.values())) != len(ids):
+        raise ModelFileError(f"{content.source}: an added token has the id of another entry")
+    return ids, added
 
 
 def template(content: Settings, step: dict[str, Any], vocab: dict[str, int]) -> tuple[int | None, int | None]:
@@ -51,3 +98,28 @@ def template(content: Settings, step: dict[str, Any], vocab: dict[str, int]) -> 
     if None in tokens:
         raise ModelFileError(f"{content.source}: post_processor adds a token that is not in the vocabulary")
     return tokens[0] if place == 1 else None, tokens[-1] if place + 1 < len(names) else None
+
+
+def placed_ends(content: Settings, vocab: dict[str, int]) -> tuple[int | None, int | None]:
+    """Return the tokens that the post-processor puts before and after a text."""
+    part = content.values.get("post_processor")
+    steps = (
+        part.get("processors", []) if kind(part) == "Sequence" and isinstance(part, dict) else [part] if part else []
+    )
+    first = last = None
+    for step in steps:
+        if kind(step) == "ByteLevel":
+            continue
+        if kind(step) == "TemplateProcessing":
+            before, after = template(content, step, vocab)
+        elif kind(step) in ("BertProcessing", "RobertaProcessing"):
+            for name, number in (step["cls"], step["sep"]):
+                if number is None or vocab.get(name) != number:
+                    raise ModelFileError(
+                        f"{content.source}: post_processor adds {name!r}, which is not in the vocabulary"
+                    )
+            before, after = step["cls"][1], step["sep"][1]
+        else:
+            raise unsupported(content, f"post_processor {kind(step)}")
+        first, last = before if before is not None else first, after if after is not None else last
+    return first, last

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rally.convert.settings import Settings
-from rally.convert.tokenizer_parts import added_tokens, kind, template, unsupported, vocabulary
+from rally.convert.tokenizer_parts import added_tokens, kind, placed_ends, unsupported, vocabulary
 from rally.modelfile import ModelFileError, WordPiece
 
 #: What a ``vocab.txt`` marks by its names alone, and what the tokenizer's configuration calls it.
@@ -30,7 +30,7 @@ def read_wordpiece(content: Settings) -> WordPiece:
         raise unsupported(content, f"continuing_subword_prefix {prefix!r}")
     if kind(content.values.get("pre_tokenizer")) != "BertPreTokenizer":
         raise unsupported(content, f"pre_tokenizer {kind(content.values.get('pre_tokenizer'))}")
-    first, last = _ends(content, vocab)
+    first, last = placed_ends(content, vocab)
     added = _added(content)
     return WordPiece(
         **_normalizer(content),
@@ -107,21 +107,6 @@ def _normalizer(content: Settings) -> dict[str, Any]:
         "strip_accents": part.boolean("strip_accents", lowercase),
         "lowercase": lowercase,
     }
-
-
-def _ends(content: Settings, vocab: dict[str, int]) -> tuple[int | None, int | None]:
-    """Return the tokens that the post-processor puts before and after a text."""
-    step = content.values.get("post_processor")
-    if step is None:
-        return None, None
-    if kind(step) == "TemplateProcessing":
-        return template(content, step, vocab)
-    if kind(step) != "BertProcessing":
-        raise unsupported(content, f"post_processor {kind(step)}")
-    for name, number in (step["cls"], step["sep"]):
-        if number is None or vocab.get(name) != number:
-            raise ModelFileError(f"{content.source}: post_processor adds {name!r}, which is not in the vocabulary")
-    return step["cls"][1], step["sep"][1]
 
 
 def _added(content: Settings) -> list[dict[str, Any]]:

@@ -6,13 +6,15 @@ from rally.modelfile.language_model import LanguageModel, Routing
 from rally.modelfile.rater import Rater, Reading
 from rally.modelfile.rope import RopeTable
 from rally.modelfile.tensors import Tensor
-from rally.modelfile.tokenizers import Tokenizer, WordPiece
+from rally.modelfile.tokenizers import AnyTokenizer, Pipeline, Tokenizer, WordPiece
 from rally.modelfile.writer import WrittenFile, write_model
 
 __all__ = [
+    "AnyTokenizer",
     "Description",
     "LanguageModel",
     "ModelFileError",
+    "Pipeline",
     "Rater",
     "Reading",
     "RopeTable",

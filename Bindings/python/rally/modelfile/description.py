@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rally.modelfile.rope import RopeTable
-from rally.modelfile.tokenizers import Tokenizer, WordPiece
+from rally.modelfile.tokenizers import AnyTokenizer, Pipeline
 
 
 def _text(value: object) -> str:
@@ -82,7 +82,7 @@ class Description:
     sliding_window: int | None = None
     layer_types: tuple[str, ...] = ()
     embed_scale: float = 1.0
-    tokenizer: Tokenizer | WordPiece | None = None
+    tokenizer: AnyTokenizer | None = None
 
     @property
     def kind(self) -> str:
@@ -136,7 +136,7 @@ class Description:
     def _uses_newer_values(self) -> bool:
         """Tell whether a key of format 1 has a value that format 1 does not know."""
         listed = isinstance(self.attention_bias, tuple) or isinstance(self.mlp_bias, tuple)
-        return listed or self.norm_position in ("sandwich", "branch")
+        return listed or self.norm_position in ("sandwich", "branch") or isinstance(self.tokenizer, Pipeline)
 
     def metadata(self) -> dict[str, str]:
         """Return every ``rally.*`` key that applies; format 1 where that says everything."""

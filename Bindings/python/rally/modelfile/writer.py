@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 from onnx import GraphProto, ModelProto, TensorProto, helper
 
 from rally.modelfile.description import Description
@@ -20,6 +21,7 @@ from rally.modelfile.lm_graph import LanguageModelGraph
 from rally.modelfile.rater import Rater
 from rally.modelfile.rater_graph import RaterGraph
 from rally.modelfile.tensors import Tensor, is_finite
+from rally.modelfile.tokenizers import Pipeline
 
 #: Weights above this go to a side file: protobuf messages end at 2³¹ − 1 bytes, and the graph needs room too.
 INLINE_LIMIT = 2_000_000_000
@@ -137,7 +139,11 @@ def _tokenizer_tensors(description: Description) -> list[TensorProto]:
     if tokenizer is None:
         return []
     texts = {f"tokenizer.{name}": values for name, values in tokenizer.texts().items()}
-    ids = {"tokenizer.added": tokenizer.added, "tokenizer.special": tokenizer.special}
+    ids: dict[str, npt.ArrayLike] = {"tokenizer.added": tokenizer.added, "tokenizer.special": tokenizer.special}
+    if isinstance(tokenizer, Pipeline):
+        ids["tokenizer.added_flags"] = tokenizer.added_flags
+        if tokenizer.model == "bpe":
+            ids["tokenizer.merge_pairs"] = np.array(tokenizer.merge_pairs, np.int64).reshape(-1, 2)
     strings = [
         TensorProto(
             name=name, data_type=TensorProto.STRING, dims=[len(values)], string_data=[v.encode() for v in values]
@@ -145,7 +151,7 @@ def _tokenizer_tensors(description: Description) -> list[TensorProto]:
         for name, values in texts.items()
     ]
     numbers = [
-        TensorProto(name=name, data_type=TensorProto.INT64, dims=[len(values)], int64_data=values)
+        TensorProto(name=name, data_type=TensorProto.INT64, dims=np.shape(values), int64_data=np.ravel(values).tolist())
         for name, values in ids.items()
     ]
     return strings + numbers

@@ -8,7 +8,7 @@ from rally.convert.checkpoint import Checkpoint
 from rally.convert.raters import bert, causal, deberta, distilbert, gte, modernbert, roberta
 from rally.convert.raters.planning import Plan, collect_plan
 from rally.convert.settings import Settings
-from rally.modelfile import ModelFileError, Rater, Tensor, Tokenizer, WordPiece
+from rally.modelfile import ModelFileError, Rater, Tensor, AnyTokenizer
 
 #: ``model_type`` of the configuration → what plans such a checkpoint.
 PLANNERS = {
@@ -31,7 +31,7 @@ def is_classifier(checkpoint: Checkpoint, config: Settings) -> bool:
 
 
 def convert_classifier(
-    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None, dtype: str | None
+    checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyTokenizer | None, dtype: str | None
 ) -> tuple[Rater, list[Tensor]]:
     """Return the description and the weights.
 

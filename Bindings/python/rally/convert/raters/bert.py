@@ -11,7 +11,7 @@ from rally.convert.raters.outputs import output_count, output_fields
 from rally.convert.raters.planning import Plan, linear, norm, refuse_unless, sizes
 from rally.convert.scoring import score_fields
 from rally.convert.settings import Settings
-from rally.modelfile import ModelFileError, Rater, Tokenizer, WordPiece
+from rally.modelfile import ModelFileError, Rater, AnyTokenizer
 from rally.modelfile.tensors import Array
 
 TABLE = "embeddings.word_embeddings.weight"
@@ -46,7 +46,7 @@ def is_bert(checkpoint: Checkpoint) -> bool:
     return any(key.endswith(TABLE) for key in checkpoint.sources)
 
 
-def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None) -> Plan:
+def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyTokenizer | None) -> Plan:
     """Return the plan of a BERT with a head.
 
     With BERT's pooler the outputs are those of ``BertForSequenceClassification``: the pooler is the first layer of an
@@ -93,7 +93,7 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokeniz
     )
 
 
-def encoder(config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None, **fields: Any) -> Rater:
+def encoder(config: Settings, name: str, tokenizer: AnyTokenizer | None, **fields: Any) -> Rater:
     """Return the description of BERT's body with these fields besides."""
     usual: dict[str, Any] = {
         "norm": "layernorm",

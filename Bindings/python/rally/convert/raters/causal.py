@@ -12,7 +12,7 @@ from rally.convert.raters.outputs import output_count, output_fields
 from rally.convert.raters.planning import Plan, zeros
 from rally.convert.scoring import score_fields
 from rally.convert.settings import Settings
-from rally.modelfile import Rater, Tokenizer, WordPiece
+from rally.modelfile import Rater, AnyTokenizer
 from rally.modelfile.shapes import layer_dims
 
 #: Architectures of which a classifier is made; the looped ones have none.
@@ -27,7 +27,7 @@ def is_causal(checkpoint: Checkpoint, config: Settings) -> bool:
     return config.values.get("model_type") in TYPES and f"{_HEAD}.weight" in checkpoint.sources
 
 
-def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None) -> Plan:
+def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyTokenizer | None) -> Plan:
     """Return the plan of a language model's layers with a linear head, without bias, on the last token.
 
     The last token is the rightmost one that is not ``pad_token_id``; a row's own last token may be that.

@@ -15,7 +15,7 @@ from rally.convert.raters.outputs import output_count, output_fields
 from rally.convert.raters.planning import Plan, linear, norm, norm_keys, prefix_of, refuse_unless
 from rally.convert.scoring import score_fields
 from rally.convert.settings import Settings
-from rally.modelfile import ModelFileError, Rater, Tokenizer, WordPiece
+from rally.modelfile import ModelFileError, Rater, AnyTokenizer
 from rally.modelfile.tensors import Array
 
 _TABLE = "embeddings.word_embeddings.weight"
@@ -41,7 +41,7 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
 }
 
 
-def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None) -> Plan:
+def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyTokenizer | None) -> Plan:
     """Return the plan of BERT's layers with attention to distances.
 
     What queries and keys make of the table of distances depends on the weights alone; it is computed here.

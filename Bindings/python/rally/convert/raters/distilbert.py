@@ -10,7 +10,7 @@ from rally.convert.raters.outputs import output_count, output_fields
 from rally.convert.raters.planning import Plan, linear, norm, prefix_of, refuse_unless
 from rally.convert.scoring import score_fields
 from rally.convert.settings import Settings
-from rally.modelfile import ModelFileError, Rater, Tokenizer, WordPiece
+from rally.modelfile import ModelFileError, Rater, AnyTokenizer
 
 #: Layers' projections: canonical name → name in ``TransformerBlock``.
 _PROJECTIONS = {
@@ -23,7 +23,7 @@ _PROJECTIONS = {
 }
 
 
-def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None) -> Plan:
+def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyTokenizer | None) -> Plan:
     """Return the plan of BERT's layers without token types, under DistilBERT's names, with its head."""
     refuse_unless(config, {"quantization_config": ()})
     prefix = prefix_of(checkpoint, "embeddings.word_embeddings.weight")

@@ -11,7 +11,7 @@ from rally.convert.raters.outputs import output_count, output_fields
 from rally.convert.raters.planning import Plan, linear, norm, packed, prefix_of, refuse_unless, sizes
 from rally.convert.scoring import score_fields
 from rally.convert.settings import Settings
-from rally.modelfile import ModelFileError, Rater, RopeTable, Tokenizer, WordPiece
+from rally.modelfile import ModelFileError, Rater, RopeTable, AnyTokenizer
 from rally.modelfile.tensors import Array
 
 _TABLE = "embeddings.word_embeddings.weight"
@@ -25,7 +25,7 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
 }
 
 
-def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None) -> Plan:
+def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyTokenizer | None) -> Plan:
     """Return the plan of a post-norm encoder with rotary positions and a gated feed-forward."""
     refuse_unless(config, _NEUTRAL)
     prefix = prefix_of(checkpoint, _TABLE)

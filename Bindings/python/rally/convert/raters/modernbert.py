@@ -11,14 +11,14 @@ from rally.convert.raters.outputs import output_count, output_fields
 from rally.convert.raters.planning import Plan, linear, norm, packed, prefix_of, refuse_unless, sizes, zeros
 from rally.convert.scoring import score_fields
 from rally.convert.settings import Settings
-from rally.modelfile import ModelFileError, Rater, RopeTable, Tokenizer, WordPiece
+from rally.modelfile import ModelFileError, Rater, RopeTable, AnyTokenizer
 from rally.modelfile.rope import plain_frequencies
 
 _TABLE = "embeddings.tok_embeddings.weight"
 _KINDS = ("full_attention", "sliding_attention")
 
 
-def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None) -> Plan:
+def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyTokenizer | None) -> Plan:
     """Return the plan of a pre-norm encoder that looks near and far by turns."""
     refuse_unless(config, {"quantization_config": ()})
     prefix = prefix_of(checkpoint, _TABLE)

@@ -8,10 +8,10 @@ from rally.convert.raters.outputs import output_count, output_fields
 from rally.convert.raters.planning import Plan, linear, prefix_of, refuse_unless
 from rally.convert.scoring import score_fields
 from rally.convert.settings import Settings
-from rally.modelfile import Tokenizer, WordPiece
+from rally.modelfile import AnyTokenizer
 
 
-def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: Tokenizer | WordPiece | None) -> Plan:
+def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyTokenizer | None) -> Plan:
     """Return the plan of BERT's layers with the positions and the head of RoBERTa.
 
     Position j of a text is row j + 1 + ``pad_token_id`` of the table; the rows before are left out.
