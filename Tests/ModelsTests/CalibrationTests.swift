@@ -93,11 +93,12 @@ import Testing
   }
 
   @Test func aBalanceIsMadeOfPowersOfTwo() {
-    let rows: [Float] = [1, 100, 0, 1e-30, .greatestFiniteMagnitude]
     let columns: [Float] = [1, 1, 1, 0, 1e-20]
-    let balance = Balance.between(rows: rows, columns: columns)
+    let balance = Balance.between(rows: [1, 100, 0, 1e-30, 5], columns: columns)
     #expect(balance.allSatisfy(Balance.isValid))
     #expect(balance[1] < balance[0])
+    let extreme = Balance.between(rows: [1, .greatestFiniteMagnitude, 0, .leastNonzeroMagnitude, 5], columns: columns)
+    #expect(extreme.allSatisfy(Balance.isValid))
     #expect(Balance.between(rows: [0, 0], columns: [0, 0]) == [1, 1])
     for value: Float in [0, -1, 3, .nan, .infinity, 0x1p25, 0x1p-25, .leastNonzeroMagnitude] {
       #expect(!Balance.isValid(value))
