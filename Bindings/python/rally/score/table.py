@@ -145,10 +145,12 @@ def _finished(rows: Any, columns: Sequence[Column], whole: Tally) -> Any:
     for name in OPTIONAL:
         if name in rows.schema.names:
             arrays[name] = rows.column(name)
+    arrays |= {name: rows.column(name) for name in first.details}
     for column in further:
         values = rows.column(column.name).to_numpy(zero_copy_only=False)
         arrays[column.name] = pa.array(values, from_pandas=True)  # NaN is "there is none"
         arrays[column.quantile] = _quantile(rows, column, whole)
+        arrays |= {name: rows.column(name) for name in column.details}
     return pa.table(arrays | {name: rows.column(name) for name in ("file", "row", "content_hash")})
 
 
