@@ -10,7 +10,8 @@ struct DocumentTests {
   ) throws(RallyError) -> DocumentPlan {
     var options = DocumentOptions()
     change(&options)
-    return try DocumentPlan(RowBatch(rows), frame: frame, contextLength: 6, options: options)
+    return try DocumentPlan(
+      RowBatch(rows), frame: frame, contextLength: 6, reading: .init(), options: options)
   }
 
   private func windows(_ plan: DocumentPlan) throws -> [[Int32]] {
