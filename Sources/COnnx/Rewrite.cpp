@@ -72,7 +72,9 @@ class Writing {
     TypeChange change = {from.data_type(), storage.data_type, 0, 0, storage.balance_count > 0};
     if (from.dims_size() != 2 || storage.scale_count == 0) return change;
     change.columns = from.dims(1);
-    change.group = from.dims(1) / (static_cast<int64_t>(storage.scale_count) / from.dims(0));
+    const int64_t rows = from.dims(0);
+    const int64_t groups = rows > 0 ? static_cast<int64_t>(storage.scale_count) / rows : 0;
+    change.group = groups > 0 ? from.dims(1) / groups : from.dims(1);
     return change;
   }
 

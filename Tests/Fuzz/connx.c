@@ -40,10 +40,9 @@ static void read_tensor(const rox_model *model, size_t index, rox_error *error) 
 }
 
 /* Puts the pieces together, zeros for data: a model again, as far as the walk and libprotobuf can tell. */
-static void put_together(const rox_model *from, const rox_storage *storages, const rox_rewrite *rewrite, const rox_limits *limits) {
+static void put_together(const rox_storage *storages, const rox_rewrite *rewrite, const rox_limits *limits) {
   size_t size = 0, at = 0;
   rox_piece piece;
-  rox_tensor tensor;
   for (int pass = 0; pass < 2; pass++) {
     uint8_t *bytes = pass ? calloc(size + 1, 1) : NULL;
     if (pass && !bytes) return;
@@ -51,10 +50,8 @@ static void put_together(const rox_model *from, const rox_storage *storages, con
       rox_rewrite_piece_at(rewrite, i, &piece);
       size_t data = 0;
       if (piece.data == ROX_ELEMENTS) data = storages[piece.storage].byte_count;
-      if (piece.data == ROX_SCALES) {
-        rox_tensor_at(from, storages[piece.storage].tensor, &tensor);
-        data = (size_t)tensor.dims[0] * 4;
-      }
+      if (piece.data == ROX_SCALES) data = storages[piece.storage].scale_count * 4;
+      if (piece.data == ROX_BALANCE) data = storages[piece.storage].balance_count * 4;
       if (pass) memcpy(bytes + at, piece.bytes.data, piece.bytes.size);
       if (pass) at += piece.bytes.size + data;
       else size += piece.bytes.size + data;
@@ -83,11 +80,18 @@ static void rewrite(mutant *m, const rox_model *model, const rox_limits *limits,
   for (size_t i = 0; storages && i < rox_tensor_count(model); i++) {
     rox_tensor tensor;
     rox_tensor_at(model, i, &tensor);
-    if (is_matrix(&tensor)) storages[count++] = (rox_storage){i, types[(m->size + i / 50) % 3], i % 64, i % 5 ? -1 : (int64_t)i};
+    if (!is_matrix(&tensor)) continue;
+    rox_storage *storage = &storages[count++];
+    *storage = (rox_storage){.tensor = i, .data_type = types[(m->size + i / 50) % 3], .byte_count = i % 64,
+                             .offset = i % 5 ? -1 : (int64_t)i};
+    if (storage->data_type != ROX_INT8) continue;
+    /* One scale for each row, for each half of it, or a number that suits no rows. */
+    storage->scale_count = i % 7 ? (uint64_t)tensor.dims[0] * (1 + i % 2) : 1 + i % 3;
+    storage->balance_count = i % 3 ? 0 : 1 + i % 64;
   }
   rox_rewrite *made = NULL;
   const rox_text location = {"data", 4};
-  if (storages && !rox_rewrite_open(model, storages, count, location, &made, error)) put_together(model, storages, made, limits);
+  if (storages && !rox_rewrite_open(model, storages, count, location, &made, error)) put_together(storages, made, limits);
   rox_rewrite_close(made);
   free(storages);
 }
