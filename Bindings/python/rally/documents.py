@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,6 +87,21 @@ class Reading:
     join: str | None = None
     characters: int | None = None
     parse_special: bool = False
+
+    def label(self, metadata: Mapping[str, str]) -> str:
+        """Pairs of a distribution's label: what is read otherwise than the model's file says; empty without any.
+
+        `metadata`: the model's.
+        """
+        pairs = []
+        for name, value, key, usual in (
+            ("part", self.part, "reading", "windows"),
+            ("join", self.join, "reading_join", "mean"),
+            ("characters", self.characters, "reading_characters", None),
+        ):
+            if value is not None and str(value) != metadata.get(f"rally.{key}", usual):
+                pairs.append(f"{name}={value}")
+        return " ".join([*pairs, *(["special=1"] if self.parse_special else [])])
 
 
 def options(

@@ -143,9 +143,7 @@ def test_append_is_a_run_over_all(labeller: Path, corpus: Path, rows: list[list[
         check(tmp_path / out, labeller, rows)
 
 
-def test_shards_and_merging(
-    scored: Path, labeller: Path, corpus: Path, rows: list[list[int]], tmp_path: Path
-) -> None:
+def test_shards_and_merging(scored: Path, labeller: Path, corpus: Path, rows: list[list[int]], tmp_path: Path) -> None:
     parts = [tmp_path / f"part {number}" for number in (1, 2)]
     for number, part in enumerate(parts, 1):
         score_corpus(settings(labeller, corpus, part, shard=(number, 2)))
@@ -181,9 +179,7 @@ def test_recovered_and_gone_on(
     assert corpora.results(out) == corpora.results(scored)
 
 
-def test_workers_and_writing(
-    scored: Path, labeller: Path, corpus: Path, rows: list[list[int]], tmp_path: Path
-) -> None:
+def test_workers_and_writing(scored: Path, labeller: Path, corpus: Path, rows: list[list[int]], tmp_path: Path) -> None:
     """What is kept is the corpus' own rows; the scores stay as they are."""
     out = tmp_path / "out"
     score_corpus(settings(labeller, corpus, out, workers=2))

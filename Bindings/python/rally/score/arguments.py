@@ -67,6 +67,17 @@ def _rating(found: argparse.ArgumentParser) -> None:
     rating.add_argument("--window", type=int, metavar="N", help="tokens of a window (default: the rater's longest row)")
     rating.add_argument("--stride", type=int, metavar="N", help="tokens between windows (default: a window)")
     rating.add_argument("--max-windows", type=int, metavar="N", help="windows of a document at most (default: all)")
+    rating.add_argument(
+        "--reading", choices=("windows", "first", "middle", "ends"), help="part that is read (default: the rater's)"
+    )
+    rating.add_argument("--join", choices=("mean", "max", "min"), help="what windows make (default: the rater's)")
+    rating.add_argument("--characters", type=int, metavar="N", help="characters that are read (default: the rater's)")
+    rating.add_argument(
+        "--parse-special", action="store_const", const=True, help="read special tokens in texts, such as [SEP], as such"
+    )
+    rating.add_argument(
+        "--template", metavar="TEXT", help="what is read, such as '{title}: {text}' (default: the rater's, or {text})"
+    )
     rating.add_argument("--packed", type=int, metavar="N", help="rate documents packed end to end, N tokens each")
     rating.add_argument("--also", action="append", default=[], metavar="RATER", help="a further rater; repeatable")
     rating.add_argument("--perplexity", metavar="LM.onnx", help="also the perplexity under a language model")

@@ -44,7 +44,9 @@ def check_tables(files: Sequence[InputFile], columns: Columns, is_tokens: bool) 
     with ThreadPoolExecutor(min(8, len(tables))) as pool:
         found = [one for one in pool.map(problem, tables) if one is not None]
     if found and len(found) == len(files):
-        option = "--tokens" if is_tokens else "--text"
-        message = f"{found[0].path}: {found[0].reason}; {option} names another"
+        option = "--tokens names another" if is_tokens else "--text names another"
+        if any(found[0].reason.startswith(f"no column {name!r};") for name in columns.extra):
+            option = "the rater's template needs it; --template gives another"
+        message = f"{found[0].path}: {found[0].reason}; {option}"
         raise RallyError(Status.INVALID_ARGUMENT, message)
     return found

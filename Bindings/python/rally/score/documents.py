@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..content import ContentError, name_of, text_bytes, token_ids
+from ..documents import Reading
 from ..model import Model
 from .rows import Lost, Row
+from .template import Template
 
 Tokens = npt.NDArray[np.int32]
 
@@ -33,9 +35,9 @@ class Document:
         Where it stands, or begins.
     tokens : ndarray [T], int32
     digest : bytes
-        BLAKE2b of 128 bits of the text, or of the ids as int32, little endian.
+        BLAKE2b of 128 bits of the text as the row has it, or of the ids as int32, little endian.
     text : bytes or None
-        Of a document that was read as text.
+        Of a document that was read as text: what is read, with what the rater's template puts around it.
     count : int
         Documents that are in it, whole or in part.
     """
@@ -96,6 +98,10 @@ class DocumentMaker:
         Whether content is token ids, whether rows have an id, and a source.
     ends : bool
         Whether each document ends with the model's last token.
+    reading : Reading, optional
+        How texts are encoded; None: as the model's file says.
+    template : Template, optional
+        What is read of a row besides its text; its members are the row's `extra`.
     """
 
     def __init__(
@@ -107,12 +113,16 @@ class DocumentMaker:
         has_id: bool = False,
         has_source: bool = False,
         ends: bool = False,
+        reading: Reading | None = None,
+        template: Template | None = None,
     ) -> None:
         self._model = model
         self._vocabulary = vocabulary
         self._is_tokens = is_tokens
         self._has_id = has_id
         self._has_source = has_source
+        self._reading = reading
+        self._template = template
         self._end = model.info.eos_token_id if ends else None
 
     def make(self, row: Row, file: str, source: str) -> Document | Rejection:
@@ -123,7 +133,7 @@ class DocumentMaker:
         try:
             if row.problem is not None:
                 raise ContentError(row.problem)
-            tokens, digest, text = self._content(row.content)
+            tokens, digest, text = self._content(row)
         except ContentError as error:
             place = None if self._has_id else f"{file}:{row.number}"
             return Rejection(file, row.number, identity or place, source, str(error))
@@ -133,7 +143,8 @@ class DocumentMaker:
         """The record of what cannot be read."""
         return Rejection(file, lost.number, None, source, lost.reason, lost.rows, True)
 
-    def _content(self, content: object) -> tuple[Tokens, bytes, bytes | None]:
+    def _content(self, row: Row) -> tuple[Tokens, bytes, bytes | None]:
+        content = row.content
         if self._is_tokens:
             tokens = token_ids(content, self._vocabulary)
             if tokens.size == 0:
@@ -142,15 +153,18 @@ class DocumentMaker:
         text = text_bytes(content)
         if not text:
             raise ContentError("the text is empty")
+        digest = _digest(text)
+        if self._template is not None:
+            text = self._template.filled(text, row.extra)
         tokens = self._encoded(text)
         if tokens.size == 0:
             raise ContentError("the text has no tokens")
-        return tokens, _digest(text), text
+        return tokens, digest, text
 
     def _encoded(self, text: bytes) -> Tokens:
         """What the rater reads of a text; what becomes part of a packed sequence ends with its end."""
         if self._end is None:
-            return np.array(self._model.encode_document(text), np.int32)
+            return np.array(self._model.encode_document(text, self._reading), np.int32)
         return self._model.encode_rows([text], add_eos=True, parse_special=False).tokens
 
     def _ended(self, tokens: Tokens) -> Tokens:

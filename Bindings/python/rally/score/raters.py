@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..documents import DocumentScores
+from ..documents import DocumentScores, Reading
 from ..errors import RallyError, Status
 from ..info import ModelInfo
 from ..model import Model
@@ -19,6 +19,7 @@ from ..scorer import Scorer
 from .documents import Document
 from .perplexity import perplexities
 from .settings import Settings
+from .template import PLAIN, Template, template_of
 
 Floats = npt.NDArray[np.float32]
 
@@ -93,6 +94,8 @@ class Raters:
         The rater's, those of the further raters, and that of the perplexity.
     warning : str or None
         What a person should know before trusting the scores.
+    template : Template or None
+        What is read of a row; None: its text alone.
 
     Raises
     ------
@@ -113,6 +116,7 @@ class Raters:
             raise RallyError(Status.WRONG_KIND, message)
         self._check_mode()
         self._models = [scorer.model for scorer in self._scorers] + ([] if self._lm is None else [self._lm])
+        self.template = self._common_template()
         self._shares = self._shared_tokens()
         self.columns = self._columns()
 
@@ -148,11 +152,48 @@ class Raters:
                 message = f"{scorer.path}: {name} {asked} is beyond its longest row of {longest} tokens"
                 raise RallyError(Status.INVALID_ARGUMENT, message)
 
+        options: dict[str, Any] = {name: getattr(self._settings, name) for name in ("stride", "max_windows")}
+        if self._settings.packed is None:  # the library says now what it would say of the first document
+            window, reading = self._settings.window, self._settings.how_read
+            scorer.model.document_windows([[0]], window, **options, reading=reading)
+
+    def _common_template(self) -> Template | None:
+        settings = self._settings
+        if settings.tokens is not None:
+            return None
+        of_files = [scorer.model.metadata.get("rally.text_template") for scorer in self._scorers]
+        first, *others = [
+            template_of(settings.template, text, scorer.path)
+            for text, scorer in zip(of_files, self._scorers, strict=True)
+        ]
+        for scorer, other in zip(self._scorers[1:], others, strict=True):
+            if (other and other.text) != (first and first.text):
+                found, expected = (PLAIN if one is None else one.text for one in (other, first))
+                message = (
+                    f"{scorer.path}: reads {found!r} of a row, and {settings.rater} {expected!r}; "
+                    "rate by one of them, or give a template for both"
+                )
+                raise RallyError(Status.MISMATCH, message)
+        return first
+
+    def _reads_alike(self, model: Model) -> bool:
+        """Whether the first model's tokens are those that this one reads of the same text."""
+        first = self._models[0]
+        is_text = self._settings.tokens is None and self._settings.packed is None
+        return model.reads_same_tokens(first) and (not is_text or self._characters(model) == self._characters(first))
+
+    def _characters(self, model: Model) -> tuple[str, str] | None:
+        """Which characters of a text a model reads; None: all."""
+        asked = self._settings.how_read or Reading()
+        if model.kind == "lm" or not (count := asked.characters or model.metadata.get("rally.reading_characters")):
+            return None
+        return str(count), asked.part or model.metadata.get("rally.reading", "windows")
+
     def _shared_tokens(self) -> list[bool]:
         """Of each model, whether it reads the first one's tokens. Others get the text."""
         settings = self._settings
         paths = [settings.rater, *settings.also, *([] if settings.perplexity is None else [settings.perplexity])]
-        shares = [model.reads_same_tokens(self._models[0]) for model in self._models]
+        shares = [self._reads_alike(model) for model in self._models]
         for path, same in zip(paths, shares, strict=True):
             if not same and (settings.tokens is not None or settings.packed is not None):
                 what = "token ids" if settings.tokens is not None else "packed sequences"
@@ -184,10 +225,12 @@ class Raters:
             self._check_score(scorer)
             details = _detail_names(scorer.model.info, end)
             columns.append(
-                Column(f"score{end}", f"quantile{end}", scorer.path, scorer.fingerprint, scorer.label(**how), details)
+                Column(
+                    f"score{end}", f"quantile{end}", scorer.path, scorer.fingerprint, self._label(scorer, how), details
+                )
             )
         if self._lm is not None and settings.perplexity is not None:
-            fingerprint, label = self._lm.fingerprint(), self._lm.label(**how)
+            fingerprint, label = self._lm.fingerprint(), self._lm.label(**how, more=self._template_label(self.model))
             columns.append(Column("perplexity", "quantile_perplexity", settings.perplexity, fingerprint, label))
         names = [name for column in columns for name in (column.name, *column.details)]
         if len(set(names)) < len(names):
@@ -196,6 +239,20 @@ class Raters:
                 Status.INVALID_ARGUMENT, f"also: two columns would be named {twice!r}; rename a model file"
             )
         return columns
+
+    def _label(self, scorer: Scorer, how: dict[str, Any]) -> str:
+        """Of a rater's scores, with what is read otherwise than by `Model.rate_documents` without arguments."""
+        return scorer.label(**how, more=self.reading_label(scorer))
+
+    def reading_label(self, scorer: Scorer | None = None) -> str:
+        """Pairs for the label, of the first rater where none is given."""
+        metadata, asked = (scorer or self._scorers[0]).model.metadata, self._settings.how_read
+        pairs = [] if asked is None else [asked.label(metadata)]
+        pairs.append(self._template_label((scorer or self._scorers[0]).model))
+        return " ".join(pair for pair in pairs if pair)
+
+    def _template_label(self, model: Model) -> str:
+        return "" if self.template is None else self.template.label(model.metadata.get("rally.text_template"))
 
     def _check_score(self, scorer: Scorer) -> None:
         """What is to be selected by needs one score."""
@@ -229,10 +286,12 @@ class Raters:
     def _documents(self, scorer: Scorer, rows: Rows) -> DocumentScores:
         settings = self._settings
         how: dict[str, Any] = {"outputs": True} if scorer.model.labels[1:] else {}
+        if settings.how_read is not None:
+            how["reading"] = settings.how_read
         return scorer.rate_documents(rows, settings.window, settings.stride, settings.max_windows, **how)
 
     def _encoded(self, model: Model, documents: Sequence[Document]) -> Rows:
         texts: list[Any] = [document.text for document in documents]
         if model.kind == "lm":
             return model.encode_rows(texts, parse_special=False)
-        return Rows.pack([model.encode_document(text) for text in texts])
+        return Rows.pack([model.encode_document(text, self._settings.how_read) for text in texts])

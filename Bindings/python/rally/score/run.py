@@ -55,9 +55,15 @@ class Run:
         self._passed_over = found.passed_over
         if settings.shard is not None:
             self.files = found.files[settings.shard[0] - 1 :: settings.shard[1]]
-        self._columns = Columns(settings.content, settings.id, settings.source)
-        problems = check_tables(self.files, self._columns, settings.tokens is not None) if self.files else []
         self._raters = Raters(settings)
+        self._template = self._raters.template
+        extra = () if self._template is None else self._template.members
+        self._columns = Columns(settings.content, settings.id, settings.source, extra)
+        try:
+            problems = check_tables(self.files, self._columns, settings.tokens is not None) if self.files else []
+        except BaseException:
+            self._raters.close()
+            raise
         self.warnings = [] if self._raters.warning is None else [self._raters.warning]
         self.warnings += [f"{one.path}: {one.reason} ({_rows(one.rows)} will be missing)" for one in problems]
         self.warnings += [f"{one.path}: passed over: {one.reason}" for one in self._passed_over if one.is_loss]
@@ -107,7 +113,7 @@ class Run:
             "models": {column.name: column.fingerprint for column in self._raters.columns},
             "inputs": states.inputs_of(list(self.files)),
             "columns": [asdict(column) for column in self._raters.columns],
-            "mode": mode_label(settings, model.info.max_position_embeddings),
+            "mode": mode_label(settings, model.info.max_position_embeddings, self._raters.reading_label()),
             "discard": recommended_discard(settings, model.metadata),
             "date": datetime.date.today().isoformat(),
             "passed_over": [asdict(one) for one in self._passed_over],
@@ -180,6 +186,8 @@ class Run:
             has_id=settings.id is not None,
             has_source=settings.source is not None,
             ends=settings.packed is not None,
+            reading=settings.how_read,
+            template=self._template,
         )
         how: dict[str, Any] = {"is_tokens": settings.tokens is not None, "digest": settings.verify}
         found = batches(self.files, self._columns, maker, start, settings.commit_tokens, settings.packed, **how)

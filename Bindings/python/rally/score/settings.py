@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from ..documents import Reading
 from ..errors import RallyError, Status
 from .versions import DIGESTS
 
@@ -40,6 +41,12 @@ class Settings:
         Of the shards.
     window, stride, max_windows : int, optional
         As in `Model.rate_documents`.
+    reading, join, characters, parse_special : optional
+        As the members of `Reading` in `Model.rate_documents`: which part of a document is read, what its windows make,
+        how many characters are read, and whether special tokens in texts are read as such.
+    template : str, optional
+        What is read of a row, such as ``{url}\\n\\n{text}``, where ``{text}`` is the column `text`; None: as the
+        rater's file says. ``{text}``: the text alone.
     packed : int, optional
         Tokens of a packed sequence; None: documents are rated.
     also : tuple of str
@@ -78,6 +85,11 @@ class Settings:
     window: int | None = None
     stride: int | None = None
     max_windows: int | None = None
+    reading: str | None = None
+    join: str | None = None
+    characters: int | None = None
+    parse_special: bool | None = None
+    template: str | None = None
     packed: int | None = None
     also: tuple[str, ...] = ()
     perplexity: str | None = None
@@ -106,7 +118,7 @@ class Settings:
         self._check_numbers()
 
     def _check_numbers(self) -> None:
-        for name in ("shard_rows", "commit_tokens", "packed", "workers"):
+        for name in ("shard_rows", "commit_tokens", "packed", "workers", "characters"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise _invalid(f"{name}: expected at least 1, found {value}")
@@ -118,11 +130,22 @@ class Settings:
             raise _invalid(f"shard: expected k/n with k from 1 to n, found {self.shard[0]}/{self.shard[1]}")
         if self.packed is not None:
             self._check_packed()
+        for name in ("characters", "template", "parse_special"):
+            if self.tokens is not None and getattr(self, name):
+                raise _invalid(f"{name}: is about texts, and --tokens gives token ids; leave one of them out")
 
     def _check_packed(self) -> None:
-        for name in ("window", "stride", "max_windows", "source", "perplexity"):
+        for name in ("window", "stride", "max_windows", "reading", "join", "characters", "source", "perplexity"):
             if getattr(self, name) is not None:
                 raise _invalid(f"packed: packed sequences are rated whole and by raters only; leave {name} out")
+
+    @property
+    def how_read(self) -> Reading | None:
+        """What is asked for besides windows; None: all as the rater's file says."""
+        asked = (self.reading, self.join, self.characters, self.parse_special)
+        if all(one is None for one in asked):
+            return None
+        return Reading(self.reading, self.join, self.characters, bool(self.parse_special))
 
     @property
     def content(self) -> str:
@@ -135,17 +158,17 @@ class Settings:
         return found | {"shard": None if self.shard is None else list(self.shard)}
 
 
-def mode_label(settings: Settings, longest: int) -> str:
+def mode_label(settings: Settings, longest: int, more: str = "") -> str:
     """What is rated, for people.
 
-    `longest`: the model's longest row, in tokens.
+    `longest`: the model's longest row, in tokens. `more`: how it is read besides.
     """
     if settings.packed is not None:
         return f"packed {settings.packed}"
     window = longest if settings.window is None else settings.window
     stride = window if settings.stride is None else settings.stride
     limit = "" if settings.max_windows is None else f" max_windows {settings.max_windows}"
-    return f"document window {window} stride {stride}{limit}"
+    return f"document window {window} stride {stride}{limit}{more and ' '}{more}"
 
 
 def recommended_discard(settings: Settings, metadata: dict[str, str]) -> float:
