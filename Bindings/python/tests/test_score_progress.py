@@ -26,12 +26,15 @@ from rally.score.progress import bar, duration
 from rally.score.rows import Columns
 
 
-def mixed(folder: Path) -> None:
-    """Files of the same texts that take very different room: packed, with long other members, as tables."""
+def mixed(folder: Path, count: int) -> None:
+    """Files of the same texts that take very different room: packed, with long other members, as tables.
+
+    `count`: texts of the first file; each other one has half as many more than the one before it.
+    """
     folder.mkdir()
     random = np.random.default_rng(4)
     for place, name in enumerate(("a.jsonl", "b.jsonl.gz", "c.jsonl.zst", "d.parquet", "e.txt", "f.jsonl.gz")):
-        texts = corpora.texts(300 + 150 * place, place, longest=60)
+        texts = corpora.texts(count + count // 2 * place, place, longest=60)
         other = "x" * 400 if name == "a.jsonl" else random.bytes(200).hex() if name == "f.jsonl.gz" else ""
         lines = "".join(json.dumps({"text": text, "other": other}) + "\n" for text in texts).encode()
         if name.endswith(".parquet"):
@@ -45,13 +48,13 @@ def mixed(folder: Path) -> None:
 
 def test_the_time_that_is_left(rater: rally.Model, tmp_path: Path) -> None:
     """Where a token takes a unit of time, nine of ten estimates are within a quarter of the truth."""
-    mixed(tmp_path / "in")
+    mixed(tmp_path / "in", 80)
     files = expand([str(tmp_path / "in")], str(tmp_path / "out")).files
     columns = Columns("text", None, None)
     work = Work(files, columns, False)
     maker = DocumentMaker(rater, rater.info.vocab_size)
     found, tokens = [], 0
-    for batch in batches(files, columns, maker, Cursor(), 500):
+    for batch in batches(files, columns, maker, Cursor(), 1000):
         tokens += sum(document.tokens.size for document in batch.documents)
         found.append((tokens, work.done(Progress(batch.next, batch.read))))
     shares = [(time / tokens, done / work.total) for time, done in found]
@@ -77,7 +80,7 @@ def test_the_line_fits(width: int) -> None:
 
 def run(rater_path: Path, folder: Path, out: Path, terminal: bool) -> str:
     command = [sys.executable, "-m", "rally.score", str(rater_path), str(folder), "--out", str(out), "--threads", "1"]
-    command += ["--commit-tokens", "200", "--max-windows", "1"]
+    command += ["--commit-tokens", "1000", "--max-windows", "1"]
     if not terminal:
         return subprocess.run(command, capture_output=True, text=True, check=True).stderr
     ours, theirs = pty.openpty()
@@ -98,7 +101,7 @@ def run(rater_path: Path, folder: Path, out: Path, terminal: bool) -> str:
 
 
 def test_a_bar_on_a_terminal_only(rater_path: Path, tmp_path: Path) -> None:
-    mixed(tmp_path / "in")
+    mixed(tmp_path / "in", 4)
     logged = run(rater_path, tmp_path / "in", tmp_path / "log", False)
     assert logged.count("\n") == 1
     assert "\r" not in logged
