@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import rally
-from rally import Scorer
+from rally import RallyError, Scorer, Status
 from rally.convert import convert
 from rally.convert.raters import RaterChoices
 from rally.score import Selection, Settings, again, merge, recover, score_corpus, write_kept
@@ -129,6 +129,26 @@ def test_again(scored: Path, labeller: Path, rows: list[list[int]], tmp_path: Pa
     assert [[row[name] for name in DETAILS] for row in after] == [[row[name] for name in DETAILS] for row in before]
     again(out, form="parquet")
     assert [set(row) for row in corpora.read(out)] == [set(row) for row in before]
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_a_shard_without_its_columns(scored: Path, tmp_path: Path, form: str) -> None:
+    """Another program wrote it again, and left some out: nothing is made of it, and nothing is written."""
+    out = Path(shutil.copytree(scored, tmp_path / "out"))
+    again(out, form=form)
+    shard = sorted(out.glob("scores-*"))[0]
+    if form == "parquet":
+        pq.write_table(pq.read_table(shard).drop_columns(["p_LABEL_3"]), shard)
+    else:
+        shard.write_text(shard.read_text().replace('"p_LABEL_3"', '"p"'))
+    before = corpora.results(out)
+    with pytest.raises(RallyError, match="expected the column 'p_LABEL_3'") as error:
+        again(out, form="jsonl" if form == "parquet" else "parquet")
+    assert error.value.code == Status.MISMATCH
+    assert {name for name in corpora.results(out) if not name.startswith("_")} == {
+        name for name in before if not name.startswith("_")
+    }
+    again(out, discard=0.25)  # needs the scores alone
 
 
 def test_append_is_a_run_over_all(labeller: Path, corpus: Path, rows: list[list[int]], tmp_path: Path) -> None:

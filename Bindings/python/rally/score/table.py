@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..errors import RallyError, Status
 from .batches import Batch
 from .documents import DIGEST_BYTES, Document, Rejection
 from .files import replacing
@@ -182,6 +183,11 @@ def read_shard(shard: Path, columns: Sequence[Column], names: Sequence[str] | No
     ----------
     names : sequence of str, optional
         The columns to read; None: all.
+
+    Raises
+    ------
+    RallyError
+        MISMATCH: a column is not there that the run wrote.
     """
     kinds = {column.name: pa.float32() for column in columns}
     kinds |= {"id": pa.string(), "source": _NAMES, "token_count": pa.int64(), "windows": pa.int32()}
@@ -189,7 +195,12 @@ def read_shard(shard: Path, columns: Sequence[Column], names: Sequence[str] | No
     kinds |= {"minimum": pa.float32(), "window_scores": pa.list_(pa.float32()), "documents": pa.int32()}
     kinds |= {column.quantile: pa.float64() for column in columns}
     kinds |= {name: kind for column in columns for name, kind in _details(column).items()}
+    expected = [*(one for column in columns for one in (column.name, *column.details)), "id", "row"]
     for table in _shard_tables(shard, names, kinds):
+        missing = [name for name in expected if name not in table.schema.names and name in (names or expected)]
+        if missing:
+            message = f"{shard}: expected the column {missing[0]!r}, found none; rate again into another folder"
+            raise RallyError(Status.MISMATCH, message)
         wanted = [name for name in table.schema.names if name in kinds]
         arrays = {name: _typed(table.column(name), kinds[name]) for name in wanted}
         yield pa.RecordBatch.from_pydict(arrays)
