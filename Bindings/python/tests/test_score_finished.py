@@ -34,7 +34,7 @@ def settings(rater: Path, inputs: Path, out: Path, **changes: Any) -> Settings:
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> corpora.Corpus:
-    found = corpora.mixed(tmp_path_factory.mktemp("corpus") / "in", 20, longest=60)
+    found = corpora.mixed(tmp_path_factory.mktemp("corpus") / "in", 8, longest=60)
     more = [{"id": f"j{index}", "text": text} for index, text in enumerate(corpora.texts(8, 9))]
     (found.folder / "d.json").write_text(json.dumps(more, indent=1))
     lines = [
@@ -128,7 +128,7 @@ def test_again_by_another_source(corpus: corpora.Corpus, scored: Path, rater_pat
     score_corpus(settings(rater_path, corpus.folder, fresh, source="n"))
     again(out, source="n")
     mine = {one["source"]: one["documents"] for one in json.loads((out / "report.json").read_text())["sources"]}
-    assert mine["(none)"] == 71
+    assert mine["(none)"] == 35
     assert mine["8"] == 1
     assert corpora.read(out) == corpora.read(fresh)
 
@@ -173,7 +173,7 @@ def test_what_cannot_be_asked(scored: Path, tmp_path: Path, capsys: pytest.Captu
 
 def grown(folder: Path) -> tuple[Path, list[Path]]:
     """A corpus, and files that come later: before, between and after its own."""
-    corpora.mixed(folder, 12, seed=5, longest=40)
+    corpora.mixed(folder, 4, seed=5, longest=30)
     later = [folder / "a-0000a.jsonl", folder / "c" / "part-2.parquet", folder / "new.txt"]
     return folder, later
 
@@ -463,7 +463,7 @@ def test_command(corpus: corpora.Corpus, rater_path: Path, tmp_path: Path, capsy
     ]
     assert main([*arguments, "--write", str(kept), "--discard", "0.5"]) == 0
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last == f"40 kept + 40 dropped + 9 rejected = 89 rows · {kept}" or " kept + " in last
+    assert " kept + " in last
     numbers = [int(word.replace(",", "")) for word in last.split(" = ")[0].split() if word.replace(",", "").isdigit()]
     assert sum(numbers) == int(last.split(" = ")[1].split()[0])
     assert main(["--again", str(out), "--discard", "0.9", "--write", str(tmp_path / "few"), "--drop-duplicates"]) == 0
