@@ -7,22 +7,25 @@
 """
 
 from . import select
-from ._library import instruction_set, version
+from ._library import build_info, instruction_set, version
 from .async_engine import AsyncEngine, AsyncEvents
 from .distribution import Distribution
 from .documents import DocumentScores, Reading
-from .engine import Engine, EngineOptions
+from .engine import Engine
+from .engine_options import EngineOptions
 from .errors import RallyError, Status
 from .events import Event, FinishReason
 from .exposures import Exposure, exposure
 from .generation import Generation
 from .info import ModelInfo, TensorInfo
 from .lineages import LineageReport, Match, lineage
+from .logits import Logits
 from .model import Forward, Model
 from .quantization import quantize
 from .rows import Rows
 from .sampling import Sampling
 from .scorer import Scorer
+from .vocabulary import Vocabulary
 
 __version__ = "0.1.0"
 
@@ -39,6 +42,7 @@ __all__ = [
     "Forward",
     "Generation",
     "LineageReport",
+    "Logits",
     "Match",
     "Model",
     "ModelInfo",
@@ -49,7 +53,9 @@ __all__ = [
     "Scorer",
     "Status",
     "TensorInfo",
+    "Vocabulary",
     "__version__",
+    "build_info",
     "exposure",
     "instruction_set",
     "lineage",

@@ -233,6 +233,12 @@ def version() -> str:
     return str(library().c.rally_version().decode())
 
 
+def build_info() -> dict[str, str]:
+    """How the loaded library was built, for reports of faults: version, commit, compiler, architecture and more."""
+    lines = str(library().c.rally_build_info().decode("utf-8", "replace")).splitlines()
+    return {name: value for name, _, value in (line.partition(" ") for line in lines)}
+
+
 def instruction_set() -> str:
     """The instruction set in use, such as "avx2"."""
     return str(library().c.rally_instruction_set().decode())

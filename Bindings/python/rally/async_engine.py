@@ -8,9 +8,10 @@ import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Any, Self, Unpack
 
-from .engine import Engine, EngineOptions
+from .engine import Engine
+from .engine_options import EngineOptions
 from .errors import RallyError, Status
 from .events import Event
 from .model import Model
@@ -20,7 +21,8 @@ from .sampling import Prompt, Sampling
 class AsyncEvents:
     """The events of one request: ``async for event in engine.generate(...)``.
 
-    A request whose reader is cancelled, or lets go of this object, is cancelled too.
+    A request whose reader is cancelled, or lets go of this object, is cancelled too. What its `on_logits` raises is
+    raised here.
 
     Attributes
     ----------
@@ -50,6 +52,8 @@ class AsyncEvents:
             self._has_ended = True
             raise event
         self._has_ended = event.finish_reason is not None
+        if event.error is not None:
+            raise event.error
         return event
 
     def cancel(self) -> None:
@@ -114,6 +118,8 @@ class AsyncEngine:
         seed: int = 0,
         priority: int = 0,
         skip_special: bool = False,
+        timeout: float | None = None,
+        user: Any = None,
         **how: Unpack[Sampling],
     ) -> AsyncEvents:
         """Puts a request into the queue at once; all parameters and errors are those of `Engine.submit`.
@@ -125,7 +131,14 @@ class AsyncEngine:
         """
         loop = self._own_loop()
         request = self._engine.submit(
-            prompt, max_tokens, seed=seed, priority=priority, skip_special=skip_special, **how
+            prompt,
+            max_tokens,
+            seed=seed,
+            priority=priority,
+            skip_special=skip_special,
+            timeout=timeout,
+            user=user,
+            **how,
         )
         reader = self._readers[request] = AsyncEvents(self._engine, request)
         with self._driving:

@@ -2,50 +2,38 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from ctypes import byref, c_size_t, c_uint64
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, Self, TypedDict, Unpack
+from typing import Any, Self, Unpack
 
 import numpy as np
 
 from . import _handles, _library
 from ._handles import Handle, Turn
-from ._library import Library
+from .engine_options import EngineOptions, raw_options
+from .errors import RallyError, Status
 from .events import Event, EventCopy, copied, parsed, request_of
+from .logits import Rules
 from .model import Model
-from .rows import check_names, choice, integer
+from .rows import integer
 from .sampling import Prompt, RequestTemplate, Sampling
 
 
-class EngineOptions(TypedDict, total=False):
-    """Keyword arguments of `Engine` and `AsyncEngine`.
+@dataclass(slots=True)
+class _Unfinished:
+    """What the events of a request need, and its memory that the library calls back into."""
 
-    Attributes
-    ----------
-    max_sequences : int
-        Requests that are continued at the same time, others queue; 0, the default: 64.
-    max_step_tokens : int
-        Tokens on their way together, of prompts and of texts; 0: 512.
-    cache_bytes : int
-        Memory for keys and values; 0: what all sequences can fill, at most 1 GiB or one of full length.
-    threads : int
-        Threads that compute; 0: as many as this process may use.
-    batching : {"depth", "sequence"}
-        Tokens of all recursions together, or, for comparison, all requests finish their token before the next.
-    share_prefixes : bool
-        Whether requests with the same beginning share its keys and values, also with the last 32 that finished.
-    """
-
-    max_sequences: int
-    max_step_tokens: int
-    cache_bytes: int
-    threads: int
-    batching: Literal["depth", "sequence"]
-    share_prefixes: bool
+    template: RequestTemplate
+    user: Any
+    key: int  # the request's `user` in C
 
 
 class Engine:
@@ -83,13 +71,15 @@ class Engine:
         self._owns_model = not isinstance(model, Model)
         self._model = model if isinstance(model, Model) else Model(model)
         self._library = self._model._library
-        raw = _raw_options(self._library, options)
+        raw = raw_options(self._library, options)
         engine = _library.Handle()
         self._library.call("rally_engine_open", self._model._handle.address, byref(raw), byref(engine))
         self._handle = Handle(self._library, "rally_engine_close", engine.value, f"engine of {self._model._name}")
 
         self._turn = Turn()
-        self._unfinished: dict[int, list[str]] = {}  # and their stop strings
+        self._unfinished: dict[int, _Unfinished] = {}
+        self._rules = Rules()
+        self._keys = itertools.count(1)
         self._registering = threading.Lock()  # no request is looked for between its number and its entry above
         self._copies: list[EventCopy] = []
         self._events: deque[Event] = deque()  # reported and not yet given out
@@ -107,7 +97,7 @@ class Engine:
     @staticmethod
     def memory(model: Model, **options: Unpack[EngineOptions]) -> int:
         """The bytes that an engine with these options takes when it is opened, beside the model's own weights."""
-        raw = _raw_options(model._library, options)
+        raw = raw_options(model._library, options)
         count = c_uint64()
         model._library.call("rally_engine_memory", model._handle.address, byref(raw), byref(count))
         return count.value
@@ -145,6 +135,8 @@ class Engine:
         seed: int = 0,
         priority: int = 0,
         skip_special: bool = False,
+        timeout: float | None = None,
+        user: Any = None,
         **how: Unpack[Sampling],
     ) -> int:
         """Puts a request into the queue.
@@ -160,6 +152,10 @@ class Engine:
             Higher goes first, equal ones in the order of submission.
         skip_special : bool
             Whether special tokens are left out of the events' texts.
+        timeout : float, optional
+            Seconds from now after which the text ends with "deadline", also where it has not begun; None: no limit.
+        user : object, optional
+            Given back in the request's events and `Logits`.
         **how
             `Sampling`: temperature, cuts, stops, penalties, log-probabilities, depths.
 
@@ -171,12 +167,13 @@ class Engine:
         Raises
         ------
         RallyError
-            What is wrong with the request; LIMIT_EXCEEDED: the cache cannot hold prompt and `max_tokens`.
+            What is wrong with the request; LIMIT_EXCEEDED: the cache cannot hold prompt and `max_tokens`. QUEUE_FULL:
+            `max_sequences` and `max_queue` requests are unfinished; submit again later.
         """
         tokens = self._model._rows([prompt]).tokens
-        template = RequestTemplate(self._library, how, skip_special)
-        request = template.request(tokens, _limit(max_tokens), seed, priority)
-        return self._registered(template, "rally_engine_submit", byref(request))
+        with self._request(how, skip_special, user) as entry:
+            request = entry.template.request(tokens, _limit(max_tokens), seed, priority, timeout)
+            return self._registered(entry, request, "rally_engine_submit", byref(request))
 
     def cancel(self, request: int) -> None:
         """Ends a request at the next step, whose event says "cancelled". Unknown or finished: nothing."""
@@ -195,6 +192,40 @@ class Engine:
 
     # Steps
 
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until there is something to do: an unfinished request, or an event that was not yet given out.
+
+        For a thread that steps while others submit.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait; None: for ever.
+
+        Returns
+        -------
+        bool
+            False when the time went by without work.
+
+        Raises
+        ------
+        RallyError
+            CLOSED: the engine was closed meanwhile.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self._events:
+            # In slices, so that Ctrl-C is seen.
+            rest = 0.2 if end is None else min(0.2, max(0.0, end - time.monotonic()))
+            try:
+                self._library.call("rally_engine_wait", self._handle.address, rest)
+                break
+            except RallyError as error:
+                if error.code != Status.DEADLINE_EXCEEDED:
+                    raise
+            if end is not None and time.monotonic() >= end:
+                return False
+        return True
+
     def step(self) -> list[Event]:
         """Makes one step.
 
@@ -207,7 +238,7 @@ class Engine:
         Raises
         ------
         RallyError
-            OUT_OF_MEMORY: nothing is lost, the next step starts the requests anew from their tokens.
+            OUT_OF_MEMORY: nothing is lost, the next step starts the requests again from their tokens.
         """
         self._step()
         events = []
@@ -261,6 +292,8 @@ class Engine:
         seed: int = 0,
         priority: int = 0,
         skip_special: bool = False,
+        timeout: float | None = None,
+        user: Any = None,
         **how: Unpack[Sampling],
     ) -> int:
         """Continues a saved request, here or in another engine on the same model, as if it had never been interrupted.
@@ -271,7 +304,7 @@ class Engine:
             From `save`.
         max_tokens : int, optional
             Tokens to generate, with those that were generated before.
-        seed, priority, skip_special, **how
+        seed, priority, skip_special, timeout, user, **how
             As in `submit`. The depths must be those of before, all else may change.
 
         Returns
@@ -286,20 +319,40 @@ class Engine:
             place that it needs is not free now, step and try again.
         """
         array = np.frombuffer(data, np.uint8)
-        template = RequestTemplate(self._library, how, skip_special)
-        request = template.request(np.empty(0, np.int32), _limit(max_tokens), seed, priority)
         _ = self._handle.address
-        with self._turn:
-            return self._registered(template, "rally_engine_restore", array.ctypes.data, array.size, byref(request))
+        with self._request(how, skip_special, user) as entry, self._turn:
+            request = entry.template.request(np.empty(0, np.int32), _limit(max_tokens), seed, priority, timeout)
+            place = array.ctypes.data, array.size
+            return self._registered(entry, request, "rally_engine_restore", *place, byref(request))
 
     # How the methods above call the library
 
-    def _registered(self, template: RequestTemplate, function: str, *arguments: Any) -> int:
+    @contextmanager
+    def _request(self, how: Sampling, skip_special: bool, user: Any) -> Iterator[_Unfinished]:
+        """What belongs to a request, let go of again where it is refused."""
+        with self._registering:
+            template = RequestTemplate(self._library, how, skip_special, self._rules)
+            entry = _Unfinished(template, user, next(self._keys))
+            self._rules.users[entry.key] = user  # `on_logits` may see it before this thread knows the number
+        try:
+            yield entry
+        except BaseException:
+            with self._registering:
+                self._let_go(entry)
+            raise
+
+    def _let_go(self, entry: _Unfinished) -> None:
+        self._rules.users.pop(entry.key, None)
+        if entry.template.rule is not None:
+            self._rules.release(entry.template.rule)
+
+    def _registered(self, entry: _Unfinished, request: Any, function: str, *arguments: Any) -> int:
         """Calls a function that gives a request its number, and files what its events will need under it."""
         address, number = self._handle.address, c_size_t()
+        request.user = entry.key
         with self._registering:
             self._library.call(function, address, *arguments, byref(number))
-            self._unfinished[number.value] = template.stop_strings
+            self._unfinished[number.value] = entry
         return number.value
 
     def _step(self) -> None:
@@ -318,26 +371,17 @@ class Engine:
                 self._copies.clear()
 
     def _take(self, copy: EventCopy) -> None:
-        stop_strings = self._unfinished.get(request_of(copy))
-        if stop_strings is None:  # closed meanwhile
+        entry = self._unfinished.get(request_of(copy))
+        if entry is None:  # closed meanwhile
             return
-        event = parsed(copy, stop_strings, self._model.info.has_tokenizer)
+        event = parsed(copy, entry.template.stop_strings, self._model.info.has_tokenizer)
+        event.user = entry.user
         if event.finish_reason is not None:
+            rule = entry.template.rule
+            event.error = None if rule is None else rule.errors.pop(event.request, None)
             del self._unfinished[event.request]
+            self._let_go(entry)
         self._events.append(event)
-
-
-def _raw_options(library: Library, options: EngineOptions) -> Any:
-    wishes: dict[str, Any] = {**options}
-    check_names(wishes, EngineOptions)
-    raw = library.new("rally_engine_options")
-    for name in ("max_sequences", "max_step_tokens"):
-        setattr(raw, name, integer(name, wishes.get(name, 0), 0, 2**32 - 1))
-    raw.cache_bytes = integer("cache_bytes", wishes.get("cache_bytes", 0), 0, 2**64 - 1)
-    raw.threads = integer("threads", wishes.get("threads", 0), 0, 256)
-    raw.batching = choice("batching", wishes.get("batching", "depth"), _library.BATCHINGS)
-    raw.share_prefixes = choice("share_prefixes", wishes.get("share_prefixes", True), _library.SWITCHES)
-    return raw
 
 
 def _limit(max_tokens: int | None) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ctypes import sizeof, string_at
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class FinishReason(StrEnum):
     CONTEXT_FULL = "context_full"
     """The model takes no longer rows, or the engine's cache holds no more of one."""
     CANCELLED = "cancelled"
-    """By a cancel method, a timeout, or the end of a stream's reader."""
+    """By a cancel method, a timeout of the whole call, an `on_logits` that raised, or the end of a stream's reader."""
     DEADLINE = "deadline"
     """The request's own time was up."""
 
@@ -69,6 +69,10 @@ class Event:
     cut_length : int
         Bytes at the end of the decoded tokens that the text leaves out: the stop string, and what follows it in its
         token.
+    user : object
+        What `Engine.submit` was given as `user`.
+    error : BaseException or None
+        What the request's `on_logits` raised, where that ended the text.
     """
 
     request: int
@@ -81,6 +85,8 @@ class Event:
     stop_string: str | None = None
     top_logprobs: list[tuple[int, float]] = field(default_factory=list)
     cut_length: int = 0
+    user: Any = None
+    error: BaseException | None = None
 
 
 # ctypes and struct have the same letters for the same numbers.

@@ -142,6 +142,8 @@ def generate(model: Model, requests: Requests, timeout: float | None) -> list[Ge
         model._library.call("rally_generate", model._runner(), requests.structs, count, callback, None, byref(places))
 
     model._compute(run)
+    if template.rule is not None and template.rule.errors:
+        raise next(iter(template.rule.errors.values()))
     tops: list[list[list[tuple[int, float]]]] = [[] for _ in range(count)]
     for copy in copies:
         event = parsed(copy, template.stop_strings, False)
@@ -202,6 +204,8 @@ def _events(model: Model, requests: Requests) -> Iterator[Event]:
         while (copy := events.get()) is not None:
             yield parsed(copy, requests.template.stop_strings, model.info.has_tokenizer)
         call.result()
+        if (rule := requests.template.rule) is not None and rule.errors:
+            raise next(iter(rule.errors.values()))
     finally:
         reader_left.set()
         call.abandon()

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, Unpack, cast
 import numpy as np
 import numpy.typing as npt
 
-from . import _handles, _library, documents, generation, identity, info, sampling, tokenizer
+from . import _handles, _library, documents, generation, identity, info, sampling, tokenizer, vocabulary
 from ._handles import Handle, Turn
 from .chat import Chat
 from .documents import DocumentScores, Reading
@@ -24,6 +24,7 @@ from .generation import Generation
 from .info import ModelInfo, TensorInfo
 from .rows import Row, Rows, choice, integer, is_integer, listed, row_lengths, split
 from .sampling import Prompt, Sampling
+from .vocabulary import Vocabulary
 
 T = TypeVar("T")
 Floats = npt.NDArray[np.float32]
@@ -224,6 +225,16 @@ class Model(Chat):
         """The bytes of token ids; see `decode`."""
         wishes = tokenizer.options(self._library, skip_special=skip_special)
         return tokenizer.decode(self._library, self._handle.address, Rows.pack([ids]).tokens, wishes)
+
+    def vocabulary(self) -> Vocabulary:
+        """What each token stands for: for grammars, and for the text of single tokens.
+
+        Raises
+        ------
+        RallyError
+            UNSUPPORTED: the model has no tokenizer.
+        """
+        return vocabulary.read_vocabulary(self._library, self._handle.address, self._info.vocab_size)
 
     # Who makes scores
 

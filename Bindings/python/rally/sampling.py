@@ -12,6 +12,7 @@ import numpy.typing as npt
 from . import _library
 from ._library import Library
 from .errors import RallyError, Status
+from .logits import OnLogits, Rule, Rules
 from .rows import Rows, check_names, choice, integer
 from .tokenizer import to_bytes
 
@@ -61,6 +62,12 @@ class Sampling(TypedDict, total=False):
     target_depth : float, optional
         Mean depth that the model is steered to, in [1, num_recursion]; None: what it does by itself. Depends on the
         text's own tokens alone; a long text comes close to it, a short one less so.
+    on_logits : callable, optional
+        One's own sampler or grammar: called with a list of `Logits` before penalties, biases and cuts, at each token of
+        all requests of this call, or of the engine, that have this very function. It may change their values in place;
+        a row that forbids every token ends its text with "stop". `logprob` in events is of what it leaves. Runs on the
+        thread that computes, so it must be short, and must not call this model or engine. What it raises ends these
+        texts: `generate` and `stream` raise it, events of an engine carry it.
     """
 
     temperature: float
@@ -81,6 +88,7 @@ class Sampling(TypedDict, total=False):
     exit_from: int | None
     kv_policy: str | None
     target_depth: float | None
+    on_logits: OnLogits | None
 
 
 _NUMBERS = ("temperature", "top_p", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty")
@@ -105,9 +113,11 @@ class RequestTemplate:
     ----------
     stop_strings : list of str
         In the order of the request: events name them by their index.
+    rule : Rule or None
+        What `on_logits` became; alive as long as a request that has it.
     """
 
-    def __init__(self, library: Library, how: Sampling, skip_special: bool = False) -> None:
+    def __init__(self, library: Library, how: Sampling, skip_special: bool = False, rules: Rules | None = None) -> None:
         wishes: dict[str, Any] = {**how}
         check_names(wishes, Sampling)
         self._library = library
@@ -126,6 +136,16 @@ class RequestTemplate:
         self._struct.skip_special = choice("skip_special", skip_special, _library.SWITCHES)
         self._set_stops(wishes.get("stop", ()))
         self._set_biases(wishes.get("logit_bias") or {})
+        self.rule = self._set_rule(wishes.get("on_logits"), rules or Rules())
+
+    def _set_rule(self, function: OnLogits | None, rules: Rules) -> Rule | None:
+        if function is None:
+            return None
+        if not callable(function):
+            raise RallyError(Status.INVALID_ARGUMENT, f"on_logits: expected a function, found {function!r}")
+        rule = rules.take(function)
+        self._struct.on_logits = rule.callback
+        return rule
 
     def _set_stops(self, stop: Any) -> None:
         if isinstance(stop, (str, bytes)):
@@ -154,13 +174,16 @@ class RequestTemplate:
         """Most probable tokens that each event brings."""
         return int(self._struct.top_logprobs)
 
-    def request(self, tokens: npt.NDArray[np.int32], max_tokens: int, seed: int, priority: int = 0) -> Any:
+    def request(
+        self, tokens: npt.NDArray[np.int32], max_tokens: int, seed: int, priority: int = 0, timeout: float | None = None
+    ) -> Any:
         """A struct that is valid as long as this object and `tokens` are."""
         request = _library.Request.from_buffer_copy(self._struct)
         request.tokens, request.token_count = _place(tokens)
         request.max_tokens = max_tokens
         request.seed = integer("seed", seed, 0, 2**64 - 1)
         request.priority = integer("priority", priority, -(2**31), 2**31 - 1)
+        request.timeout_seconds = timeout or 0.0
         return request
 
 

@@ -1,0 +1,52 @@
+"""How an engine is opened."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+from . import _library
+from ._library import Library
+from .rows import check_names, choice, integer
+
+
+class EngineOptions(TypedDict, total=False):
+    """Keyword arguments of `Engine` and `AsyncEngine`.
+
+    Attributes
+    ----------
+    max_sequences : int
+        Requests that are continued at the same time, others queue; 0, the default: 64.
+    max_step_tokens : int
+        Tokens on their way together, of prompts and of texts; 0: 512.
+    cache_bytes : int
+        Memory for keys and values; 0: what all sequences can fill, at most 1 GiB or one of full length.
+    threads : int
+        Threads that compute; 0: as many as this process may use.
+    batching : {"depth", "sequence"}
+        Tokens of all recursions together, or, for comparison, all requests finish their token before the next.
+    share_prefixes : bool
+        Whether requests with the same beginning share its keys and values, also with the last 32 that finished.
+    max_queue : int
+        Requests that may wait besides `max_sequences`; more are refused with QUEUE_FULL. 0: any number.
+    """
+
+    max_sequences: int
+    max_step_tokens: int
+    cache_bytes: int
+    threads: int
+    batching: Literal["depth", "sequence"]
+    share_prefixes: bool
+    max_queue: int
+
+
+def raw_options(library: Library, options: EngineOptions) -> Any:
+    wishes: dict[str, Any] = {**options}
+    check_names(wishes, EngineOptions)
+    raw = library.new("rally_engine_options")
+    for name in ("max_sequences", "max_step_tokens", "max_queue"):
+        setattr(raw, name, integer(name, wishes.get(name, 0), 0, 2**32 - 1))
+    raw.cache_bytes = integer("cache_bytes", wishes.get("cache_bytes", 0), 0, 2**64 - 1)
+    raw.threads = integer("threads", wishes.get("threads", 0), 0, 256)
+    raw.batching = choice("batching", wishes.get("batching", "depth"), _library.BATCHINGS)
+    raw.share_prefixes = choice("share_prefixes", wishes.get("share_prefixes", True), _library.SWITCHES)
+    return raw
