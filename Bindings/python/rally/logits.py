@@ -70,7 +70,7 @@ class Rule:
         self.callback = LogitsCallback(self._call)
 
     def _call(self, user: int | None, rows: int, count: int) -> int:
-        addresses = (ctypes.c_void_p * count).from_address(rows)
+        addresses = (ctypes.c_size_t * count).from_address(rows)
         raws = [RawLogits.from_address(address) for address in addresses]
         try:
             self._function([self._row(raw) for raw in raws])
