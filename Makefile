@@ -120,7 +120,8 @@ build: deps
 	$(call say,The engine and its command line; the first time takes minutes)
 	@RALLY_LINK_LIBRARY=1 swift build -c release --static-swift-stdlib
 	@$(MAKE) -s $(READER)
-	@strip -o $(RELEASE)/librally.so.0 $(RELEASE)/libRallyC.so
+# A new file in the old one's place: processes that have it mapped go on with theirs.
+	@strip -o $(RELEASE)/librally.so.0.new $(RELEASE)/libRallyC.so && mv -f $(RELEASE)/librally.so.0.new $(RELEASE)/librally.so.0
 	@ln -sf librally.so.0 $(RELEASE)/librally.so
 	@mkdir -p $(CARRIED) && rm -f $(CARRIED)/* && cp -l $(RELEASE)/librally.so.0 $(READER) $(RELEASE)/rly*.so.* $(CARRIED)
 	@ls -lhL $(RELEASE)/librally.so.0 $(READER) $(RELEASE)/rly*.so.* $(RALLY) | awk '{print "    " $$NF ", " $$5}'

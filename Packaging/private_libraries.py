@@ -167,6 +167,14 @@ class Library:
         struct.pack_into(f"<{words}Q{buckets}I{len(chain)}I", self.data, at, *bloom, *starts, *chain)
 
 
+def replace(path: Path, data: bytes) -> None:
+    """Put a new file in the old one's place: processes that have it mapped go on with theirs."""
+    new = path.with_suffix(".new")
+    new.write_bytes(data)
+    new.chmod(0o755)
+    new.replace(path)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("out", type=Path, help="the folder of the copies")
@@ -192,10 +200,9 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     for library in copies:
         target = options.out / files[library.path.name.encode()].decode()
-        target.write_bytes(library.data)
-        target.chmod(0o755)
+        replace(target, library.data)
     for library in users:
-        library.path.write_bytes(library.data)
+        replace(library.path, library.data)
     print(f"    {len(symbols)} symbols of {len(copies)} libraries are private now")
 
 
