@@ -159,7 +159,7 @@ check: build lint
 	@Tests/run tools abi cpp cli rust
 
 ## test    every suite, then a table; `make test SUITES="abi rust"` runs some
-test: build $(STAMPS)/real-weights
+test: build
 	@Tests/run $(SUITES)
 
 ## acceptance  what takes an hour: every suite, 50 000 mutants, soak and sanitizers; before a release

@@ -987,7 +987,7 @@ typedef struct rally_engine_options {
   uint32_t max_step_tokens;    /* tokens on their way together, prompts and generated ones; 0 (default): 512 */
   uint32_t max_sequences;      /* continued at the same time; others queue. 0 (default): 64 */
   uint64_t cache_bytes;        /* keys and values; 0 (default): what all sequences can fill, at most
-                                * 1 GiB and four times the weights, but one of full length */
+                                * 1 GiB and four times the weights or 16 MiB, but one of full length */
   rally_batching batching;     /* RALLY_BATCH_DEPTH (default) */
   rally_switch share_prefixes; /* RALLY_DEFAULT (default) is ON: also with the last 32 that finished, until their blocks are needed */
   uint32_t max_queue;          /* requests that may wait besides max_sequences; 0 (default): any number */

@@ -15,6 +15,8 @@ public struct EngineMemory: Sendable {
   public var byteCount: Int { cacheByteCount + workspaceByteCount }
 
   private static let defaultLimit = 1 << 30
+  /// Sequences of the smallest models, too, have company.
+  private static let smallestLimit = 16 << 20
 
   /// - Throws: `wrongKind`; `invalidArgument` for options out of range; `limitExceeded` when the cache is too small for one
   ///   token or a size does not fit 63 bits.
@@ -29,7 +31,7 @@ public struct EngineMemory: Sendable {
       blockCount = options.cacheByteCount / blockBytes
     } else {
       let (all, overflow) = wholeSequence.multipliedReportingOverflow(by: options.sequenceLimit)
-      let limit = min(Self.defaultLimit, 4 * max(1, model.info.weightByteCount))
+      let limit = min(Self.defaultLimit, max(Self.smallestLimit, 4 * model.info.weightByteCount))
       blockCount = max(wholeSequence, min(overflow ? .max : all, limit / blockBytes))
     }
     guard blockCount >= layout.slotCount else {

@@ -12,7 +12,7 @@ public struct EngineOptions: Sendable {
   public var sequenceLimit = 64
   /// Requests that may wait besides; 0 for any number.
   public var queueLimit = 0
-  /// Memory for keys and values in bytes; 0 for the smallest of 1 GiB, four times the model's weights and what all sequences can
+  /// Memory for keys and values in bytes; 0 for the smallest of 1 GiB, four times the model's weights (or 16 MiB) and what all sequences can
   /// fill, at least one of full length.
   public var cacheByteCount = 0
   /// Sequence-wise batching is for comparison.

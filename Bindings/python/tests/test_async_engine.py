@@ -116,14 +116,15 @@ def test_a_closed_engine_and_another_loop(lm: rally.Model) -> None:
 
 
 def test_saved_from_a_task(lm: rally.Model) -> None:
+    # Long enough that it has not ended before it is saved, however busy the machine is.
     async def main() -> bytes:
         async with rally.AsyncEngine(lm) as engine:
-            events = engine.generate(PROMPTS[0], 230, temperature=1.0, seed=4, stop_at_eos=False)
+            events = engine.generate(PROMPTS[0], 800, temperature=1.0, seed=4, stop_at_eos=False)
             await anext(events)
             return await engine.save(events.request)
 
     state = asyncio.run(main())
     with rally.Engine(lm) as engine:
-        engine.restore(state, 230, temperature=1.0, seed=4, stop_at_eos=False)
+        engine.restore(state, 800, temperature=1.0, seed=4, stop_at_eos=False)
         rest = [event.token for event in engine]
-    assert rest == lm.generate(PROMPTS[0], 230, temperature=1.0, seed=4, stop_at_eos=False).tokens[-len(rest) :]
+    assert rest == lm.generate(PROMPTS[0], 800, temperature=1.0, seed=4, stop_at_eos=False).tokens[-len(rest) :]

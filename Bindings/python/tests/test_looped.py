@@ -112,7 +112,7 @@ MODELS = models.LOOPED | {
         injection_bias=True,
         initial_state="zeros",
         exit="latent_diff",
-        exit_threshold=1.05,
+        exit_threshold=0.95,
         embed_scale=1.5,
     ),
     "windows in loops": replace(

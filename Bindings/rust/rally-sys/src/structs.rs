@@ -513,8 +513,8 @@ pub struct rally_engine_options {
     pub max_step_tokens: u32,
     /// Continued at the same time; others queue. 0 (default): 64.
     pub max_sequences: u32,
-    /// Keys and values; 0 (default): what all sequences can fill, at most 1 GiB and four times the weights, but one of
-    /// full length.
+    /// Keys and values; 0 (default): what all sequences can fill, at most 1 GiB and four times the weights or 16 MiB,
+    /// but one of full length.
     pub cache_bytes: u64,
     /// RALLY_BATCH_DEPTH (default).
     pub batching: rally_batching,
