@@ -27,9 +27,14 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, **changes: float) -> None:
-    def run(path: Path, rows: verify.Rows, rater: bool, dtype: str) -> verify.Outputs:
+    def run(
+        path: Path, rows: verify.Rows, rater: bool, dtype: str, options: dict[str, Any] | None = None
+    ) -> verify.Outputs:
         session, _ = verify._open(path)
-        outputs = verify._score_by_onnxruntime(session, rows) if rater else verify._run_by_onnxruntime(session, rows)
+        if rater:
+            outputs = verify._score_by_onnxruntime(session, rows)
+        else:
+            outputs = verify._run_by_onnxruntime(session, rows, options or {})
         return {name: values + np.asarray(changes.get(name, 0), values.dtype) for name, values in outputs.items()}
 
     monkeypatch.setattr(verify, "run_by_rally", run)

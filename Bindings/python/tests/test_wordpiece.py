@@ -188,7 +188,7 @@ def test_vocabulary_files(config: dict[str, Any] | None, tmp_path: Path) -> None
         ("model", {"unk_token": "<unk>"}, "<unk>"),
         ("model", {"continuing_subword_prefix": ""}, "continuing_subword_prefix"),
         ("model", {"max_input_chars_per_word": 0}, "max_input_chars_per_word"),
-        ("model", {"vocab": {"[UNK]": 1}}, "ids are not"),
+        ("model", {"vocab": {"[UNK]": 1}}, "without id 0"),
         ("normalizer", {"type": "NFC"}, "NFC"),
         ("normalizer", {"lowercase": "yes"}, "lowercase"),
         ("pre_tokenizer", {"type": "Whitespace"}, "Whitespace"),
