@@ -16,7 +16,7 @@ from rally.convert.onnx_file import OnnxCheckpoint
 from rally.convert.onnx_widening import widened
 from rally.convert.settings import Settings
 from rally.convert.tokenizer import find_tokenizer
-from rally.modelfile import Description, ModelFileError, Rater, AnyTokenizer, WrittenFile
+from rally.modelfile import AnyTokenizer, Description, ModelFileError, Rater, WrittenFile
 from rally.modelfile.tensors import Array
 
 #: ‖difference‖ / ‖outputs‖ up to which two files compute the same.

@@ -8,7 +8,7 @@ from rally.convert.checkpoint import Checkpoint
 from rally.convert.raters import bert, causal, deberta, distilbert, gte, modernbert, roberta
 from rally.convert.raters.planning import Plan, collect_plan
 from rally.convert.settings import Settings
-from rally.modelfile import ModelFileError, Rater, Tensor, AnyTokenizer
+from rally.modelfile import AnyTokenizer, ModelFileError, Rater, Tensor
 
 #: ``model_type`` of the configuration → what plans such a checkpoint.
 PLANNERS = {

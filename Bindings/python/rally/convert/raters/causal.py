@@ -12,7 +12,7 @@ from rally.convert.raters.outputs import output_count, output_fields
 from rally.convert.raters.planning import Plan, zeros
 from rally.convert.scoring import score_fields
 from rally.convert.settings import Settings
-from rally.modelfile import Rater, AnyTokenizer
+from rally.modelfile import AnyTokenizer, Rater
 from rally.modelfile.shapes import layer_dims
 
 #: Architectures of which a classifier is made; the looped ones have none.

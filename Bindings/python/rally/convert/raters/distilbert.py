@@ -10,7 +10,7 @@ from rally.convert.raters.outputs import output_count, output_fields
 from rally.convert.raters.planning import Plan, linear, norm, prefix_of, refuse_unless
 from rally.convert.scoring import score_fields
 from rally.convert.settings import Settings
-from rally.modelfile import ModelFileError, Rater, AnyTokenizer
+from rally.modelfile import AnyTokenizer, ModelFileError, Rater
 
 #: Layers' projections: canonical name → name in ``TransformerBlock``.
 _PROJECTIONS = {

@@ -11,7 +11,7 @@ from rally.convert.raters.outputs import output_count, output_fields
 from rally.convert.raters.planning import Plan, linear, norm, packed, prefix_of, refuse_unless, sizes
 from rally.convert.scoring import score_fields
 from rally.convert.settings import Settings
-from rally.modelfile import ModelFileError, Rater, RopeTable, AnyTokenizer
+from rally.modelfile import AnyTokenizer, ModelFileError, Rater, RopeTable
 from rally.modelfile.tensors import Array
 
 _TABLE = "embeddings.word_embeddings.weight"
