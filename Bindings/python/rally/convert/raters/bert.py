@@ -126,23 +126,29 @@ def embedding_entries(checkpoint: Checkpoint, model: Rater, prefix: str, positio
     ]
 
 
-def layer_entries(checkpoint: Checkpoint, model: Rater, prefix: str) -> list[Entry]:
-    """Return the weights of all layers, in the order of ``docs/format.md``."""
+def layer_entries(
+    checkpoint: Checkpoint,
+    model: Rater,
+    prefix: str,
+    projections: dict[str, str] = _PROJECTIONS,
+    norms: dict[str, str] = _NORMS,
+) -> list[Entry]:
+    """Return the weights of all layers, in the order of ``docs/format.md``, by the checkpoint's names for them."""
     width, inner = model.hidden_size, model.intermediate_size
     shapes = {"mlp.up_proj": (inner, width), "mlp.down_proj": (width, inner)}
     entries = []
     for index in range(model.num_block_layers):
-        for canonical, source in _PROJECTIONS.items():
+        for canonical, source in projections.items():
             if canonical == "mlp.up_proj":
-                entries += _norms(checkpoint, model, index, prefix)
+                entries += _norms(checkpoint, model, index, prefix, norms)
             dims = shapes.get(canonical, (width, width))
             entries += linear(f"block.{index}.{canonical}", f"{prefix}.{index}.{source}", dims)
     return entries
 
 
-def _norms(checkpoint: Checkpoint, model: Rater, index: int, prefix: str) -> list[Entry]:
+def _norms(checkpoint: Checkpoint, model: Rater, index: int, prefix: str, norms: dict[str, str]) -> list[Entry]:
     entries = []
-    for canonical, source in _NORMS.items():
+    for canonical, source in norms.items():
         entries += norm(checkpoint, f"block.{index}.{canonical}", f"{prefix}.{index}.{source}", model.hidden_size)
     return entries
 

@@ -72,7 +72,7 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
     entries = [
         Entry("embed_tokens.weight", (model.vocab_size, width), (prefix + _TABLE,)),
         *norm(checkpoint, "embed_norm", f"{prefix}embeddings.LayerNorm", width),
-        *_layer_entries(checkpoint, model, f"{prefix}encoder.layer"),
+        *bert.layer_entries(checkpoint, model, f"{prefix}encoder.layer", _PROJECTIONS),
     ]
     if has_pooler:
         entries += linear("head.0", "pooler.dense", (width, width))
@@ -102,19 +102,6 @@ def _distances(config: Settings) -> dict[str, Any]:
         "max_relative_positions": longest if buckets > 0 else 0,
         "pos_att_type": tuple(kind for kind in _KINDS if kind in kinds),
     }
-
-
-def _layer_entries(checkpoint: Checkpoint, model: Rater, prefix: str) -> list[Entry]:
-    width, inner = model.hidden_size, model.intermediate_size
-    shapes = {"mlp.up_proj": (inner, width), "mlp.down_proj": (width, inner)}
-    entries = []
-    for index in range(model.num_block_layers):
-        here, layer = f"block.{index}", f"{prefix}.{index}"
-        for canonical, source in _PROJECTIONS.items():
-            entries += linear(f"{here}.{canonical}", f"{layer}.{source}", shapes.get(canonical, (width, width)))
-        entries += norm(checkpoint, f"{here}.input_layernorm", f"{layer}.attention.output.LayerNorm", width)
-        entries += norm(checkpoint, f"{here}.post_attention_layernorm", f"{layer}.output.LayerNorm", width)
-    return entries
 
 
 # MARK: what the projections make of distances

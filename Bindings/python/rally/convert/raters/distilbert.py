@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from rally.convert.checkpoint import Checkpoint
 from rally.convert.llama import activation
-from rally.convert.plan import Entry
 from rally.convert.raters import bert
 from rally.convert.raters.outputs import output_count, output_fields
-from rally.convert.raters.planning import Plan, linear, norm, prefix_of, refuse_unless
+from rally.convert.raters.planning import Plan, linear, prefix_of, refuse_unless
 from rally.convert.scoring import score_fields
 from rally.convert.settings import Settings
-from rally.modelfile import AnyTokenizer, ModelFileError, Rater
+from rally.modelfile import AnyTokenizer, ModelFileError
 
 #: Layers' projections: canonical name → name in ``TransformerBlock``.
 _PROJECTIONS = {
@@ -21,6 +20,8 @@ _PROJECTIONS = {
     "mlp.up_proj": "ffn.lin1",
     "mlp.down_proj": "ffn.lin2",
 }
+
+_NORMS = {"input_layernorm": "sa_layer_norm", "post_attention_layernorm": "output_layer_norm"}
 
 
 def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyTokenizer | None) -> Plan:
@@ -54,21 +55,8 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
     model = bert.encoder(config, name, tokenizer, **fields)
     entries = [
         *bert.embedding_entries(checkpoint, model, prefix, (rows, 0)),
-        *_layer_entries(checkpoint, model, f"{prefix}transformer.layer"),
+        *bert.layer_entries(checkpoint, model, f"{prefix}transformer.layer", _PROJECTIONS, _NORMS),
         *linear("head.0", "pre_classifier", (width, width)),
         *linear("head.1", "classifier", (count, width)),
     ]
     return Plan(model, entries, unused=(f"{prefix}embeddings.position_ids",))
-
-
-def _layer_entries(checkpoint: Checkpoint, model: Rater, prefix: str) -> list[Entry]:
-    width, inner = model.hidden_size, model.intermediate_size
-    shapes = {"mlp.up_proj": (inner, width), "mlp.down_proj": (width, inner)}
-    entries = []
-    for index in range(model.num_block_layers):
-        here, layer = f"block.{index}", f"{prefix}.{index}"
-        for canonical, source in _PROJECTIONS.items():
-            entries += linear(f"{here}.{canonical}", f"{layer}.{source}", shapes.get(canonical, (width, width)))
-        entries += norm(checkpoint, f"{here}.input_layernorm", f"{layer}.sa_layer_norm", width)
-        entries += norm(checkpoint, f"{here}.post_attention_layernorm", f"{layer}.output_layer_norm", width)
-    return entries
