@@ -34,9 +34,9 @@ struct BertClass: Sendable, Equatable {
 /// of their own.
 struct BertTable: Sendable {
   private let classes: ScalarTable
-  let decomposed = ScalarMap(decompositions)
-  let lower = ScalarMap(lowercase)
-  private let orders = ScalarMap(combiningClasses)
+  let decomposed = ScalarMap(packed: decompositions)
+  let lower = ScalarMap(packed: lowercase)
+  private let orders = ScalarMap(packed: combiningClasses)
 
   /// Expanded once, on first use.
   static let shared = BertTable()

@@ -6,17 +6,13 @@ extension BytePairTokenizer {
   /// - Parameter text: at most `Int32.max` bytes; empty text has no tokens of its own.
   /// - Returns: `[T]` ids within the vocabulary.
   /// - Throws: `limitExceeded` for a longer text, which is to be cut at a line end;
-  ///   `invalidArgument` when a beginning or end is wished for that the configuration lacks.
+  ///   `invalidArgument` when a beginning or end is asked for that the configuration lacks.
   /// - Complexity: O(n log n) in the longest word, else linear. Allocates the result, and scratch
   ///   memory that later calls use again.
   public func encode(
     _ text: Span<UInt8>, options: EncodingOptions = EncodingOptions()
   ) throws(RallyError) -> [Int32] {
-    guard text.count <= Int32.max else {
-      throw RallyError(.limitExceeded, "text", expected: "at most \(Int32.max) bytes", found: "\(text.count)")
-    }
-    let first = try configuration.roles.beginning(wished: options.addsBeginningOfSequence)
-    let last = try configuration.roles.end(wished: options.addsEndOfSequence)
+    let (first, last) = try configuration.roles.frame(of: text, options)
     var tokens: [Int32] = []
     tokens.reserveCapacity(text.count / 3 + 2)
     if let first { tokens.append(first) }

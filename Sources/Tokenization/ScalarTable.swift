@@ -48,21 +48,31 @@ struct ScalarTable: Sendable {
 /// A few numbers for some of the scalars; the others have none.
 struct ScalarMap: Sendable {
   let keys: [UInt32]  // ascending
-  private let starts: [UInt16]  // of each key's numbers in `numbers`, and one behind the last
+  private let starts: [UInt32]  // of each key's numbers in `numbers`, and one after the last
   private let numbers: [UInt32]
 
   /// - Parameter entries: for each scalar, ascending, itself times 4 plus how many numbers it has, then those.
-  init(_ entries: [UInt32]) {
+  init(packed entries: [UInt32]) {
+    self.init(entries, headCount: 1) { entries, place in (entries[place] >> 2, Int(entries[place] & 3)) }
+  }
+
+  /// - Parameter entries: for each scalar, ascending, itself, how many numbers it has, and those.
+  init(counted entries: [UInt32]) {
+    self.init(entries, headCount: 2) { entries, place in (entries[place], Int(entries[place + 1])) }
+  }
+
+  /// - Parameter head: of the entry at a place, which has `headCount` numbers before its own.
+  private init(_ entries: [UInt32], headCount: Int, head: ([UInt32], Int) -> (scalar: UInt32, count: Int)) {
     var keys: [UInt32] = []
-    var starts: [UInt16] = [0]
+    var starts: [UInt32] = [0]
     var numbers: [UInt32] = []
     var place = 0
     while place < entries.count {
-      let count = Int(entries[place] & 3)
-      keys.append(entries[place] >> 2)
-      numbers += entries[place + 1..<place + 1 + count]
-      starts.append(UInt16(numbers.count))
-      place += 1 + count
+      let (scalar, count) = head(entries, place)
+      keys.append(scalar)
+      numbers += entries[place + headCount..<place + headCount + count]
+      starts.append(UInt32(numbers.count))
+      place += headCount + count
     }
     self.keys = keys
     self.starts = starts

@@ -67,16 +67,29 @@ extension TokenRoles {
 }
 
 extension TokenRoles {
-  /// The token to put first, if any.
-  func beginning(wished: Bool?) throws(RallyError) -> Int32? {
-    guard wished ?? addsBeginningOfSequence else { return nil }
+  /// The tokens to put before and after a text, if any.
+  ///
+  /// - Throws: `limitExceeded` for a text of more than `Int32.max` bytes; `invalidArgument` when a beginning or end is asked for
+  ///   that there is none of.
+  func frame(
+    of text: Span<UInt8>, _ options: EncodingOptions
+  ) throws(RallyError) -> (first: Int32?, last: Int32?) {
+    guard text.count <= Int32.max else {
+      throw RallyError(.limitExceeded, "text", expected: "at most \(Int32.max) bytes", found: "\(text.count)")
+    }
+    return (
+      try beginning(requested: options.addsBeginningOfSequence), try end(requested: options.addsEndOfSequence)
+    )
+  }
+
+  private func beginning(requested: Bool?) throws(RallyError) -> Int32? {
+    guard requested ?? addsBeginningOfSequence else { return nil }
     guard let token = beginningOfSequence else { throw Self.none("beginning of sequence") }
     return token
   }
 
-  /// The token to put last, if any.
-  func end(wished: Bool?) throws(RallyError) -> Int32? {
-    guard wished ?? addsEndOfSequence else { return nil }
+  private func end(requested: Bool?) throws(RallyError) -> Int32? {
+    guard requested ?? addsEndOfSequence else { return nil }
     guard let token = endOfSequence else { throw Self.none("end of sequence") }
     return token
   }

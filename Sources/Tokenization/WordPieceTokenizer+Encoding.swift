@@ -6,16 +6,12 @@ extension WordPieceTokenizer {
   /// - Parameter text: at most `Int32.max` bytes; empty text has no tokens of its own.
   /// - Returns: `[T]` ids within the vocabulary.
   /// - Throws: `limitExceeded` for a longer text, which is to be cut at a line end;
-  ///   `invalidArgument` when a beginning or end is wished for that the roles lack.
+  ///   `invalidArgument` when a beginning or end is asked for that the roles lack.
   /// - Complexity: linear in the text, times the longest entry at worst. Allocates the result and the normalised text.
   public func encode(
     _ text: Span<UInt8>, options: EncodingOptions = EncodingOptions()
   ) throws(RallyError) -> [Int32] {
-    guard text.count <= Int32.max else {
-      throw RallyError(.limitExceeded, "text", expected: "at most \(Int32.max) bytes", found: "\(text.count)")
-    }
-    let first = try roles.beginning(wished: options.addsBeginningOfSequence)
-    let last = try roles.end(wished: options.addsEndOfSequence)
+    let (first, last) = try roles.frame(of: text, options)
     var tokens: [Int32] = []
     tokens.reserveCapacity(text.count / 4 + 2)
     if let first { tokens.append(first) }

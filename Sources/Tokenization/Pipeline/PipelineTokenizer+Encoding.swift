@@ -12,11 +12,7 @@ extension PipelineTokenizer {
   public func encode(
     _ text: Span<UInt8>, options: EncodingOptions = EncodingOptions()
   ) throws(RallyError) -> [Int32] {
-    guard text.count <= Int32.max else {
-      throw RallyError(.limitExceeded, "text", expected: "at most \(Int32.max) bytes", found: "\(text.count)")
-    }
-    let first = try roles.beginning(wished: options.addsBeginningOfSequence)
-    let last = try roles.end(wished: options.addsEndOfSequence)
+    let (first, last) = try roles.frame(of: text, options)
     var tokens: [Int32] = []
     tokens.reserveCapacity(text.count / 3 + 2)
     if let first { tokens.append(first) }

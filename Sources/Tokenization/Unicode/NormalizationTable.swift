@@ -1,8 +1,8 @@
 /// Decompositions, compositions and combining classes, in the edition of Unicode that the Hugging Face library normalises by.
 struct NormalizationTable: Sendable {
-  let canonical = ScalarLists(UnicodeTable.canonicalEntries)
+  let canonical = ScalarMap(counted: UnicodeTable.canonicalEntries)
   /// In compatibility, where that differs.
-  let compatible = ScalarLists(UnicodeTable.compatibleEntries)
+  let compatible = ScalarMap(counted: UnicodeTable.compatibleEntries)
   private let combining: ScalarTable
   private var compositions: PairTable
   /// What of a text must be looked at more closely, by form: see `needsWork`.
@@ -52,42 +52,5 @@ struct NormalizationTable: Sendable {
       for syllable in HangulSyllable.range { flags[Int(syllable)] = 1 }
     }
     return flags
-  }
-}
-
-/// For some scalars a few others.
-struct ScalarLists: Sendable {
-  let keys: [UInt32]  // ascending
-  private let starts: [Int]  // of each key's numbers in `numbers`, and one after the last
-  private let numbers: [UInt32]
-
-  /// - Parameter entries: for each scalar, ascending, itself, how many others it has, and those.
-  init(_ entries: [UInt32]) {
-    var keys: [UInt32] = []
-    var starts = [0]
-    var numbers: [UInt32] = []
-    var place = 0
-    while place < entries.count {
-      let count = Int(entries[place + 1])
-      keys.append(entries[place])
-      numbers += entries[place + 2..<place + 2 + count]
-      starts.append(numbers.count)
-      place += 2 + count
-    }
-    self.keys = keys
-    self.starts = starts
-    self.numbers = numbers
-  }
-
-  /// The others of `scalar`, none where it is no key. O(log n).
-  subscript(scalar: UInt32) -> ArraySlice<UInt32> {
-    var low = 0
-    var high = keys.count
-    while low < high {
-      let middle = (low + high) / 2
-      if keys[middle] < scalar { low = middle + 1 } else { high = middle }
-    }
-    guard low < keys.count, keys[low] == scalar else { return [] }
-    return numbers[starts[low]..<starts[low + 1]]
   }
 }
