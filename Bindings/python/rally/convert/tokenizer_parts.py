@@ -116,7 +116,8 @@ def placed_ends(content: Settings, vocab: dict[str, int]) -> tuple[int | None, i
             ends = (step.get("cls"), step.get("sep"))
             if not all(isinstance(end, list) and len(end) == 2 for end in ends):
                 raise ModelFileError(
-                    f"{content.source}: post_processor {kind(step)}: expected cls and sep, each a token and its id"
+                    f"{content.source}: post_processor {kind(step)}: not the form of a tokenizer.json: "
+                    "expected cls and sep, each a token and its id"
                 )
             for name, number in (step["cls"], step["sep"]):
                 if number is None or vocab.get(name) != number:
