@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from ctypes import byref, c_size_t, c_void_p
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,15 @@ from .rows import integer
 from .select import Numbers, numbers
 
 
+@runtime_checkable
+class Labelled(Protocol):
+    """What has scores: `Scorer` and `Model`."""
+
+    def label(self) -> str:
+        """Of the scores that it gives without further arguments."""
+        ...
+
+
 class Distribution:
     """Which share of the scores lies below a score, and the reverse; can be saved, pickled and merged.
 
@@ -26,9 +35,9 @@ class Distribution:
 
     Parameters
     ----------
-    label : str
-        What the scores are of, as `Scorer.label` and `Model.label` write it. Distributions of different labels are never
-        merged.
+    label : str or Scorer
+        What the scores are of, as `Scorer.label` and `Model.label` write it; a scorer (or model) stands for its label
+        without arguments. Distributions of different labels are never merged.
     capacity : int
         Scores that are kept of each doubling: even, 8 to 2**20.
 
@@ -38,7 +47,8 @@ class Distribution:
         INVALID_ARGUMENT.
     """
 
-    def __init__(self, label: str = "", capacity: int = 4096) -> None:
+    def __init__(self, label: str | Labelled = "", capacity: int = 4096) -> None:
+        label = label.label() if isinstance(label, Labelled) else label
         if not isinstance(label, str) or "\0" in label:
             raise RallyError(Status.INVALID_ARGUMENT, f"label: expected text without NUL, found {label!r}")
         address = c_void_p()

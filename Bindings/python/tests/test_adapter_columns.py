@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import models
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -104,3 +106,37 @@ def test_models_take_columns_of_texts(rater: rally.Model) -> None:
         assert (rater.rate(column) == alone).all(), type(column)
     with pytest.raises(RallyError, match="row 1: expected integers, found null at place 2"):
         rater.rate([[1], [2, 3, None]])
+
+
+TEMPLATE = "{meta.url}: {text}"
+
+
+def test_a_template_takes_columns_and_objects_within(scorer: rally.Scorer) -> None:
+    table = pa.table({"text": TEXTS, "meta": [{"url": "a.org"}, {"url": None}, {"url": "b.org"}], "n": [1, 2, 3]})
+    found = TableRater(scorer, template=TEMPLATE)(table)["score"].to_pylist()
+    expected = scorer.rate_documents([f"a.org: {TEXTS[0]}", f"b.org: {TEXTS[2]}"]).score.tolist()
+    assert found == [expected[0], None, expected[1]]
+    numbers = TableRater(scorer, template="{n} {text}")(table)["score"].to_pylist()
+    assert numbers == scorer.rate_documents([f"{n} {text}" for n, text in enumerate(TEXTS, 1)]).score.tolist()
+    with pytest.raises(RallyError, match=r"'title'.*template"):
+        TableRater(scorer, template="{title} {text}")(table)
+    with pytest.raises(RallyError, match=r"no \{text\}"):
+        TableRater(scorer, template="{title}")
+
+
+def test_the_template_of_the_file_and_readings(tmp_path: Path, scorer: rally.Scorer) -> None:
+    path = models.write(tmp_path / "rater.onnx", replace(models.RATER, text_template="{url}\n\n{text}"))
+    own = rally.Scorer(path, threads=1)
+    table = pa.table({"text": TEXTS, "url": ["a", "b", "c"]})
+    expected = own.rate_documents([f"{url}\n\n{text}" for url, text in zip("abc", TEXTS, strict=True)])
+    assert TableRater(own)(table)["score"].to_pylist() == expected.score.tolist()
+    assert TableRater(own, template="{text}")(table)["score"].to_pylist() == own.rate_documents(TEXTS).score.tolist()
+    assert "template=file" in TableRater(own).label
+    assert TableRater(own, template="{text}").label == own.label()
+    reading = rally.Reading("first", characters=9)
+    rater = TableRater(scorer, reading=reading, window=4)
+    assert rater(table)["score"].to_pylist() == scorer.rate_documents(TEXTS, 4, reading=reading).score.tolist()
+    assert rater.label == scorer.label(4, more="part=first characters=9")
+    assert rater.fingerprint != TableRater(scorer, window=4).fingerprint
+    assert DocumentRater(own).members == ("url",)
+    assert DocumentRater(own).rate(["the sea"]).problems == {0: "no url, which stands in the rater's text template"}

@@ -55,7 +55,9 @@ def test_smollm2_keeps_its_perplexity(tmp_path: Path) -> None:
     plain = perplexity(tmp_path / "int8.onnx", rows)
     assert perplexity(exact, rows, "int8") == plain, "opening as int8 is what quantize stores"
     calibrated = perplexity(tmp_path / "calibrated.onnx", rows)
-    print(f"perplexity f32 {expected:.3f}, int8 {plain / expected - 1:+.3%}, calibrated {calibrated / expected - 1:+.3%}")
+    print(
+        f"perplexity f32 {expected:.3f}, int8 {plain / expected - 1:+.3%}, calibrated {calibrated / expected - 1:+.3%}"
+    )
     assert abs(plain / expected - 1) <= 0.01
     assert abs(calibrated / expected - 1) <= 0.005
 

@@ -37,7 +37,10 @@ struct TensorTable {
   /// - Throws: `missingTensor`.
   mutating func take(_ name: String, from onnx: borrowing OnnxModel) throws(RallyError) -> StoredTensor {
     guard let index = stored.removeValue(forKey: name) else {
-      throw RallyError(.missingTensor, name.quoted, expected: "an initializer of this name", found: "none")
+      let trace = Trace(in: order, missing: name)
+      throw RallyError(
+        .missingTensor, name.quoted, expected: "an initializer of this name", found: trace?.found ?? "none",
+        remedy: trace?.remedy ?? "")
     }
     return onnx.tensor(index)
   }

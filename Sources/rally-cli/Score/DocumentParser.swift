@@ -20,14 +20,16 @@ struct DocumentParser {
   let reading: DocumentOptions?
   /// The members with the text, and with the ids.
   var members = ContentMembers()
+  /// What is read besides the text; nil: nothing.
+  var template: TextTemplate?
 
   /// A line of plain text.
   func plain(_ line: [UInt8]) throws(LineError) -> Document {
     guard let string = String(validating: line, as: UTF8.self) else {
       throw LineError(message: "expected UTF-8, found other bytes")
     }
-    let text = JSONValue.string(string)
-    return try document(JSONObject(key: "text", value: text), tokens: encode(line))
+    let object = JSONObject(key: "text", value: JSONValue.string(string))
+    return try document(object, tokens: encode(line, object))
   }
 
   /// A line of JSON; "tokens" counts where both are there. A member that is null is not there.
@@ -35,7 +37,7 @@ struct DocumentParser {
     let object = try Self.parse(line)
     if let tokens = value(of: members.tokens, in: object) { return try document(object, tokens: tokenList(tokens)) }
     guard let text = value(of: members.text, in: object) else { throw missing(in: object) }
-    return try document(object, tokens: encode(string(text)))
+    return try document(object, tokens: encode(string(text), object))
   }
 
   private func value(of member: String, in object: JSONObject) -> ArraySlice<UInt8>? {
@@ -85,10 +87,11 @@ struct DocumentParser {
     return Document(object: object, tokens: tokens)
   }
 
-  private func encode(_ text: [UInt8]) throws(LineError) -> [Int32] {
+  private func encode(_ text: [UInt8], _ object: JSONObject) throws(LineError) -> [Int32] {
     guard let model, let tokenizer = model.tokenizer else {
       throw LineError(message: "the rater has no tokenizer; give \"tokens\", or convert it again with its tokenizer.json")
     }
+    let text = try template.map { (template) throws(LineError) in try template.filled(text, object) } ?? text
     do throws(RallyError) {
       guard let reading else { return try tokenizer.encode(text) }
       return try model.encodeDocument(text, options: reading)

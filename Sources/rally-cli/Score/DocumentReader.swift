@@ -20,11 +20,12 @@ struct DocumentReader: ~Copyable {
   /// The member that names a line; nil where lines need no names.
   private let id: String?
   private let members: ContentMembers
+  private let template: TextTemplate?
   private var lineNumber = 0
 
   init(
     input: consuming TextInput, kind: LineKind, model: Model?, reading: DocumentOptions? = nil, id: String?,
-    members: ContentMembers = ContentMembers()
+    members: ContentMembers = ContentMembers(), template: TextTemplate? = nil
   ) {
     self.input = input
     self.kind = kind
@@ -32,6 +33,7 @@ struct DocumentReader: ~Copyable {
     self.reading = reading
     self.id = id
     self.members = members
+    self.template = template
   }
 
   /// Whether the next line would have to be waited for.
@@ -55,7 +57,7 @@ struct DocumentReader: ~Copyable {
   }
 
   private func document(_ line: [UInt8]) throws(LineError) -> Document {
-    let parser = DocumentParser(model: model, reading: reading, members: members)
+    let parser = DocumentParser(model: model, reading: reading, members: members, template: template)
     var document =
       switch kind {
       case .text: try parser.plain(line)

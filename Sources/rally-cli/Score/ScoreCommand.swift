@@ -9,15 +9,17 @@ struct ScoreCommand: ParsableCommand {
     discussion: """
       Reads lines of JSON with a member "text" or "tokens" from files or standard input, and writes each of them, in order, \
       with three members more: "score", "token_count" and "windows". Files named .txt, and everything with --plain, are \
-      plain: one text a line. Blank lines are left out. Files packed by gzip or zstd are read as they are; for Parquet, and \
-      for a corpus that takes hours, there is python -m rally.score.
+      plain: one text a line. Blank lines are left out. Files packed by gzip or zstd are read as they are.
+
+      Parquet files, folders, and everything with --out are handed over to python -m rally.score, which is also for a corpus \
+      that takes hours: the interpreter is the one that the environment names by RALLY_PYTHON, or python3 of the PATH.
 
       A line is answered before the next one is waited for, so that the command can be the other end of a pipe.
 
       A text longer than the rater's context is scored in windows of that length; its score is their mean, weighted by \
       their tokens, and "windows" says how many there were. --window, --stride and --max-windows cut otherwise. A rater's \
-      file may say that less is read; --reading, --join and --characters come before it. "[SEP]" in a text is these five \
-      letters, unless --parse-special is given.
+      file may say that less is read, or more than the text; --reading, --join, --characters and --template come before it. \
+      "[SEP]" in a text is these five letters, unless --parse-special is given.
 
       A rater of several outputs adds "label", the name of the greatest, and for each of them "p_LABEL", its probability, or \
       "logit_LABEL" where the outputs are none; "score" is there where its file says which number that is.
@@ -44,6 +46,11 @@ struct ScoreCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("Name of the member with the token ids, which counts where both are there.", valueName: "member"))
   var tokens = "tokens"
+
+  @Option(
+    help: ArgumentHelp(
+      "Where python -m rally.score writes. (with Parquet and folders: the first one's name, and -scores)", valueName: "folder"))
+  var out: String?
 
   @Flag(help: "Lines are plain text; so says --text without a name, too.")
   var plain = false
@@ -81,12 +88,14 @@ struct ScoreCommand: ParsableCommand {
   }
 
   func run() throws {
+    if let corpus = CorpusHandover.first(of: files, isWanted: out != nil) { try handOver(corpus) }
     let models = try raters()
     try checkScore(models.first)
+    let template = try template(models)
     let scorer = DocumentScorer(
       runners: selection.scored ? [] : try models.map(computing.makeRunner), names: names, squashes: squash,
       windows: windows.options)
-    var selected = try LineSelection(selection, label: label(models.first))
+    var selected = try LineSelection(selection, label: label(models.first, template))
     let output = StandardOutput()
     var waiting: [Document] = []
     var leftOutCount = 0
@@ -94,7 +103,7 @@ struct ScoreCommand: ParsableCommand {
     for path in files.isEmpty ? [TextInput.standard] : files {
       var reader = DocumentReader(
         input: try TextInput(path: path), kind: kind(of: path), model: models.first, reading: windows.options,
-        id: selection.accept == nil ? nil : selection.id, members: ContentMembers(text: text, tokens: tokens))
+        id: selection.accept == nil ? nil : selection.id, members: ContentMembers(text: text, tokens: tokens), template: template)
       leftOutCount += try score(&reader, scorer) { (documents) throws(CommandFailure) in
         try selected.see(documents)
         if sort || selected.needsAll { waiting += documents } else { try write(selected.judge(documents), to: output) }
@@ -121,13 +130,13 @@ struct ScoreCommand: ParsableCommand {
   }
 
   /// What a distribution of the first rater's scores is labelled with; nil where it is not needed, for it reads the whole file.
-  private func label(_ model: Model?) throws -> ScoreLabel? {
+  private func label(_ model: Model?, _ template: TextTemplate?) throws -> ScoreLabel? {
     guard let model, selection.cdf != nil || selection.saveCdf != nil || selection.accept != nil else { return nil }
     var reading = ScoreReading()
     reading.windowTokenCount = windows.window
     reading.stride = windows.stride
     reading.maximumWindowCount = windows.maxWindows
-    reading.more = windows.label(model.info)
+    reading.more = windows.label(model, template)
     do throws(RallyError) { return try model.scoreLabel(reading, squashes: squash) } catch { throw CommandFailure(error) }
   }
 
@@ -149,6 +158,42 @@ struct ScoreCommand: ParsableCommand {
       models.append(model)
     }
     return models
+  }
+
+  /// What is read of a line besides its text, by all raters alike.
+  private func template(_ models: [Model]) throws(CommandFailure) -> TextTemplate? {
+    guard let first = models.first, !selection.scored else { return nil }
+    let found = try TextTemplate.of(first, asked: windows.template)
+    for model in models.dropFirst() {
+      guard try TextTemplate.of(model, asked: windows.template)?.text != found?.text else { continue }
+      throw CommandFailure(
+        .model,
+        "--also: '\(model.info.name)' reads something else of a line than '\(first.info.name)'; --template says what both read")
+    }
+    return found
+  }
+
+  /// Ends this program; python -m rally.score goes on in its place.
+  private func handOver(_ corpus: CorpusHandover) throws(CommandFailure) -> Never {
+    let without: [(isGiven: Bool, name: String)] = [
+      (selection.keep != nil, "--keep"), (selection.accept != nil, "--accept"), (selection.weights, "--weights"),
+      (selection.cdf != nil, "--cdf"), (selection.saveCdf != nil, "--save-cdf"), (selection.scored, "--scored"),
+      (squash, "--squash"), (sort, "--sort"), (plain, "--plain"), (lineBuffered, "--line-buffered"),
+      (field != "score", "--field"),
+    ]
+    if let other = without.first(where: \.isGiven)?.name {
+      throw CommandFailure(
+        .arguments,
+        "\(corpus.reason), which python -m rally.score reads, and that has no \(other); "
+          + "its shards have score and quantile of each row, and --again OUT --write KEPT takes out the best")
+    }
+    var options = windows.arguments + (json ? ["--json"] : [])
+    if let threads = computing.threads { options += ["--threads", "\(threads)"] }
+    if computing.dtype != .auto { options += ["--dtype", computing.dtype.rawValue] }
+    if text != "text" { options += ["--text", text] }
+    if tokens != "tokens" { options += ["--tokens", tokens] }
+    for path in also { options += ["--also", path] }
+    try corpus.handOver([model ?? ""] + files, out: out, options)
   }
 
   /// What is put after the names of the members that a rater adds: nothing for the first, "_" and the file for others.

@@ -31,6 +31,12 @@ struct WindowArguments: ParsableArguments {
   @Flag(help: "Special tokens in texts, such as [SEP], are read as such. Without it they are letters.")
   var parseSpecial = false
 
+  @Option(
+    help: ArgumentHelp(
+      "What is read of a line, such as '{title}: {text}'; '{text}' is the text alone. (default: as the file says)",
+      valueName: "text"))
+  var template: String?
+
   var options: DocumentOptions {
     var options = DocumentOptions()
     options.reading = reading
@@ -43,14 +49,23 @@ struct WindowArguments: ParsableArguments {
     return options
   }
 
+  /// The same for python -m rally.score.
+  var arguments: [String] {
+    let numbers = [("--window", window), ("--stride", stride), ("--max-windows", maxWindows), ("--characters", characters)]
+    let words = [("--reading", reading?.rawValue), ("--join", join?.rawValue), ("--template", template)]
+    return numbers.flatMap { name, value in value.map { [name, "\($0)"] } ?? [] }
+      + words.flatMap { name, value in value.map { [name, $0] } ?? [] } + (parseSpecial ? ["--parse-special"] : [])
+  }
+
   /// Pairs of a distribution's label that say how documents are read otherwise than the file says; empty without any.
-  func label(_ info: ModelInfo) -> String {
-    let file = info.reading ?? .init()
+  func label(_ model: Model, _ template: TextTemplate?) -> String {
+    let file = model.info.reading ?? .init()
     var pairs: [String] = []
     if let reading, reading != file.part { pairs.append("part=\(reading.rawValue)") }
     if let join, join != file.join { pairs.append("join=\(join.rawValue)") }
     if let characters, characters != file.characterCount { pairs.append("characters=\(characters)") }
     if parseSpecial { pairs.append("special=1") }
+    if let template { pairs.append(template.label(of: model)) }
     return pairs.joined(separator: " ")
   }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Unpack
 
+from ..score.rows import member
 from ..scorer import Scorer
 from ._extras import extra
 from .rating import DocumentRater, Reading
@@ -110,9 +111,18 @@ class RallyFilter(BaseFilter):
 
 def annotate(rater: DocumentRater, batch: list[Document], tokens: str | None) -> list[float | None]:
     """Writes what the rater says into the documents' metadata; returns the scores."""
-    ratings = rater.rate([document.text if tokens is None else document.metadata.get(tokens) for document in batch])
+    members = (
+        {name: [_member(document, name) for document in batch] for name in rater.members} if tokens is None else {}
+    )
+    texts = [document.text if tokens is None else document.metadata.get(tokens) for document in batch]
+    ratings = rater.rate(texts, members)
     scores = [score if rated else None for score, rated in zip(ratings.score.tolist(), ratings.rated, strict=True)]
     columns = (scores, ratings.token_count.tolist(), ratings.windows.tolist(), ratings.coverage.tolist())
     for document, values in zip(batch, zip(*columns, strict=True), strict=True):
         document.metadata.update(zip(rater.names, values, strict=True))
     return scores
+
+
+def _member(document: Document, name: str) -> Any:
+    """What a template takes of a document: of its metadata, or its ``id``."""
+    return member(document.metadata, name) if name != "id" else document.id

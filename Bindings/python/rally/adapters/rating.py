@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypedDict, Unpack
 
@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..content import ContentError, text_bytes, token_ids
+from ..documents import Reading as DocumentReading
 from ..errors import RallyError, Status
 from ..rows import Row, Rows, check_names, listed
 from ..scorer import Scorer
+from ..text_template import Template, template_of
 
 Document: TypeAlias = "str | bytes | Row | None"
 
@@ -31,6 +33,11 @@ class Reading(TypedDict, total=False):
     ----------
     window, stride, max_windows : int, optional
         As in `Model.rate_documents`.
+    reading : rally.Reading or str, optional
+        As in `Model.rate_documents`.
+    template : str, optional
+        What is read of a row, such as ``{url}\\n\\n{text}``, where ``{text}`` is its text and others are what the row has
+        under these names; None: as the rater's file says. ``{text}``: the text alone.
     suffix : str
         After the names of what is said of a document, for a second rater alongside a first; default: none.
     """
@@ -38,6 +45,8 @@ class Reading(TypedDict, total=False):
     window: int | None
     stride: int | None
     max_windows: int | None
+    reading: DocumentReading | str | None
+    template: str | None
     suffix: str
 
 
@@ -95,7 +104,10 @@ class DocumentRater:
             raise RallyError(Status.INVALID_ARGUMENT, f"scorer: expected a rally.Scorer, found {found}")
         check_names(how, Reading)
         self._scorer = scorer
-        self._windows: dict[str, Any] = {name: how.get(name) for name in ("window", "stride", "max_windows")}
+        self._windows: dict[str, Any] = {name: how.get(name) for name in ("window", "stride", "max_windows", "reading")}
+        self._template = how.get("template")
+        if self._template is not None:
+            Template(self._template)
         self._suffix = how.get("suffix", "")
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -116,10 +128,31 @@ class DocumentRater:
     @property
     def fingerprint(self) -> str:
         """Stands for the scorer's content and the way of reading; equal ones say the same of a document."""
-        return f"{self._scorer.fingerprint} {sorted(self._windows.items())} {self._suffix!r}"
+        how = sorted(self._windows.items())
+        return f"{self._scorer.fingerprint} {how} {self._template!r} {self._suffix!r}"
 
-    def rate(self, documents: Rows | Sequence[Document]) -> Ratings:
+    @property
+    def label(self) -> str:
+        """What a distribution of these scores is labelled with, as `rally.score` and ``rally score`` write it."""
+        metadata, reading, template = self._scorer.model.metadata, self._windows["reading"], self._found_template()
+        asked = reading if isinstance(reading, DocumentReading) else DocumentReading(reading)
+        pairs = [asked.label(metadata), "" if template is None else template.label(metadata.get("rally.text_template"))]
+        windows = {name: value for name, value in self._windows.items() if name != "reading"}
+        return self._scorer.label(**windows, more=" ".join(pair for pair in pairs if pair))
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """What is read of a row besides its text: the names in the template. Opens the model."""
+        return () if (template := self._found_template()) is None else template.members
+
+    def _found_template(self) -> Template | None:
+        of_file = self._scorer.model.metadata.get("rally.text_template")
+        return template_of(self._template, of_file, self._scorer.path)
+
+    def rate(self, documents: Rows | Sequence[Document], members: Mapping[str, Sequence[Any]] | None = None) -> Ratings:
         """Rates texts, rows of token ids, or both; a document's score does not depend on the others.
+
+        `members`: by the names of `DocumentRater.members` a value for each document.
 
         A document that cannot be rated ends nothing: it has no score, and `Ratings.problems` says why. A job's log
         gets one line for all of a call.
@@ -130,12 +163,12 @@ class DocumentRater:
             Whatever `Model` raises.
         """
         model = self._scorer.model
-        rows, problems = self._readable(documents, model.info.vocab_size)
+        rows, problems = self._readable(documents, model.info.vocab_size, members or {})
         if problems:
             place, problem = next(iter(problems.items()))
             _log.warning("%d of %d documents have no score; row %d: %s", len(problems), len(rows), place, problem)
         if not isinstance(rows, Rows):
-            rows = model._documents(rows, None)
+            rows = model._documents(rows, self._windows["reading"])
         rated = rows.lengths > 0
         score = np.full(len(rows), np.nan, np.float32)
         windows, coverage = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.float32)
@@ -146,7 +179,9 @@ class DocumentRater:
             score[rated], windows[rated], coverage[rated] = found.score, found.window_counts, found.coverage
         return Ratings(rated, score, rows.lengths, windows, coverage, problems)
 
-    def _readable(self, documents: Any, vocabulary: int) -> tuple[Rows | list[Any], dict[int, str]]:
+    def _readable(
+        self, documents: Any, vocabulary: int, members: Mapping[str, Sequence[Any]]
+    ) -> tuple[Rows | list[Any], dict[int, str]]:
         """The documents, those that cannot be read empty, and why they cannot."""
         if isinstance(documents, Rows):
             tokens = documents.tokens
@@ -154,11 +189,15 @@ class DocumentRater:
                 return documents, {}
             bounds = zip(documents.offsets[:-1].tolist(), documents.offsets[1:].tolist(), strict=True)
             documents = [tokens[start:end] for start, end in bounds]
+        template = self._found_template()
         found: list[Any] = []
         problems: dict[int, str] = {}
         for place, document in enumerate(listed(documents)):
             try:
-                found.append(_readable(document, vocabulary))
+                one = _readable(document, vocabulary)
+                if template is not None and isinstance(one, bytes) and one:
+                    one = template.filled(one, [members[name][place] for name in template.members if name in members])
+                found.append(one)
             except ContentError as error:
                 found.append(())
                 problems[place] = str(error)

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Unpack
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from ..columns import id_lists, texts
+from ..columns import id_lists, names, texts
 from ..content import ContentError
 from ..errors import RallyError, Status
 from ..scorer import Scorer
@@ -71,6 +72,11 @@ class TableRater:
         return self._rater.names
 
     @property
+    def label(self) -> str:
+        """What a distribution of the scores is labelled with; see `DocumentRater.label`."""
+        return self._rater.label
+
+    @property
     def fingerprint(self) -> str:
         """Equal ones add equal columns to a table."""
         return f"{self._rater.fingerprint} {self._text!r} {self._tokens!r}"
@@ -87,7 +93,8 @@ class TableRater:
         RallyError
             INVALID_ARGUMENT: the column is not there, or holds something else. What `DocumentRater.rate` raises.
         """
-        ratings = self._rater.rate(self._documents(table))
+        documents = self._documents(table)
+        ratings = self._rater.rate(documents, self._members(table))
         missing = ~ratings.rated
         values = (ratings.score, ratings.token_count, ratings.windows, ratings.coverage)
         table = table.drop_columns([name for name in self.names if name in table.column_names])
@@ -99,6 +106,25 @@ class TableRater:
         """The same for a stream of record batches."""
         for batch in batches:
             yield from self(pa.Table.from_batches([batch])).to_batches()
+
+    def _members(self, table: pa.Table) -> dict[str, list[Any]]:
+        """What the rater's template takes of a row besides its text; a dot leads into a column of objects."""
+        if self._tokens is not None:
+            return {}
+        return {name: names(self._member(table, name)) for name in self._rater.members}
+
+    def _member(self, table: pa.Table, name: str) -> Any:
+        first, _, rest = name.partition(".")
+        if table.column_names.count(name) == 1:
+            return table.column(name)
+        if rest and table.column_names.count(first) == 1:
+            try:
+                return pc.struct_field(table.column(first), rest.split("."))
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError, TypeError):
+                pass
+        found = ", ".join(map(repr, table.column_names))
+        message = f"{name!r}: expected a column of this name, which stands in the rater's template, found {found}"
+        raise RallyError(Status.INVALID_ARGUMENT, message)
 
     def _documents(self, table: pa.Table) -> list[Document]:
         if table.column_names.count(self.column) != 1:

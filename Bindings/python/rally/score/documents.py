@@ -12,8 +12,8 @@ import numpy.typing as npt
 from ..content import ContentError, name_of, text_bytes, token_ids
 from ..documents import Reading
 from ..model import Model
+from ..text_template import Template
 from .rows import Lost, Row
-from .template import Template
 
 Tokens = npt.NDArray[np.int32]
 

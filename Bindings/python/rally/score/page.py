@@ -118,9 +118,7 @@ def _source_row(one: Report, tally: Tally, whole: Tally, found: Report, has_figu
 
 
 def _table_start(caption: str, headings: Iterable[str]) -> str:
-    heads = "".join(
-        f'<th scope="col"{" class=left" if name in _LEFT else ""}>{escape(name)}</th>' for name in headings
-    )
+    heads = "".join(f'<th scope="col"{" class=left" if name in _LEFT else ""}>{escape(name)}</th>' for name in headings)
     return f"<table><caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead>"
 
 

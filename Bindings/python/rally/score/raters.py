@@ -16,10 +16,10 @@ from ..info import ModelInfo
 from ..model import Model
 from ..rows import Rows
 from ..scorer import Scorer
+from ..text_template import PLAIN, Template, template_of
 from .documents import Document
 from .perplexity import perplexities
 from .settings import Settings
-from .template import PLAIN, Template, template_of
 
 Floats = npt.NDArray[np.float32]
 

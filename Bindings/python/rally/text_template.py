@@ -7,8 +7,8 @@ import string
 from collections.abc import Sequence
 from itertools import zip_longest
 
-from ..content import ContentError, name_of
-from ..errors import RallyError, Status
+from .content import ContentError, name_of
+from .errors import RallyError, Status
 
 #: The text alone; no template is needed for it.
 PLAIN = "{text}"
@@ -72,7 +72,7 @@ class Template:
 
     def label(self, of_file: str | None) -> str:
         """The pair of a label that parts these scores from those of texts alone."""
-        digest = hashlib.blake2b(self.text.encode(), digest_size=8).hexdigest()
+        digest = hashlib.sha256(self.text.encode()).hexdigest()[:16]
         return f"template={'file' if self.text == of_file else digest}"
 
 
