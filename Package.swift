@@ -68,38 +68,50 @@ let package = Package(
     .target(name: "CDigests"),
 
     // The engine, each target importing only what stands above it.
-    .target(name: "Tensors", swiftSettings: swift),
+    .target(name: "Files", dependencies: ["CDigests"], swiftSettings: swift),
+    .target(name: "Tensors", dependencies: ["Files"], swiftSettings: swift),
     .target(name: "JSON", swiftSettings: swift),
     .target(name: "Templates", swiftSettings: swift),
-    .target(name: "Kernels", dependencies: ["Tensors", "CHost", "CKernels"], swiftSettings: swift),
-    .target(name: "Tokenization", dependencies: ["Tensors"], swiftSettings: swift),
-    .target(name: "Models", dependencies: ["Tensors", "JSON", "Kernels", "Tokenization", "COnnx"], swiftSettings: swift),
+    .target(name: "Kernels", dependencies: ["Files", "Tensors", "CHost", "CKernels"], swiftSettings: swift),
+    .target(name: "Tokenization", dependencies: ["Files", "Tensors"], swiftSettings: swift),
     .target(name: "Scheduling", swiftSettings: swift),
-    .target(name: "Curation", dependencies: ["Tensors", "Kernels", "CStatistics", "CDigests"], swiftSettings: swift),
-    .target(name: "Execution", dependencies: ["Tensors", "Kernels", "Models", "Scheduling"], swiftSettings: swift),
     .target(
-      name: "Rally", dependencies: ["Tensors", "Kernels", "Tokenization", "Models", "Execution", "Scheduling", "Curation"],
+      name: "Models", dependencies: ["Files", "Tensors", "JSON", "Kernels", "Tokenization", "Scheduling", "COnnx"], swiftSettings: swift),
+    .target(name: "Lineage", dependencies: ["Files", "Tensors", "JSON", "Kernels", "Models"], swiftSettings: swift),
+    .target(name: "Curation", dependencies: ["Files", "CStatistics"], swiftSettings: swift),
+    .target(name: "Execution", dependencies: ["Files", "Tensors", "Kernels", "Models", "Scheduling"], swiftSettings: swift),
+    .target(
+      name: "Engine", dependencies: ["Files", "Tensors", "Kernels", "Tokenization", "Models", "Scheduling", "Execution"],
       swiftSettings: swift),
     .target(
-      name: "RallyC", dependencies: ["Rally", "Curation", "Tensors", "CHost", "CKernels", "CStatistics", "CRally"], exclude: ["exports.map"],
+      name: "Rally",
+      dependencies: [
+        "Files", "Tensors", "Kernels", "Tokenization", "Models", "Lineage", "Curation", "Scheduling", "Execution", "Engine",
+      ],
+      swiftSettings: swift),
+    .target(
+      name: "RallyC", dependencies: ["Rally", "Curation", "Lineage", "Files", "Tensors", "CHost", "CKernels", "CStatistics", "CRally"], exclude: ["exports.map"],
       swiftSettings: swift, linkerSettings: librarySettings),
     .executableTarget(
       name: "rally-cli",
       dependencies: [
-        "Rally", "Curation", "JSON", "Templates", "CRally", "CPacking", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Rally", "Curation", "Lineage", "JSON", "Templates", "CRally", "CPacking", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swift, linkerSettings: executableSettings),
-    .testTarget(name: "TensorsTests", dependencies: ["Tensors"], swiftSettings: swift),
+    // What tests of several targets share.
+    .target(name: "TestSupport", dependencies: ["Rally"], path: "Tests/Support", swiftSettings: swift),
+    .testTarget(name: "FilesTests", dependencies: ["Files", "CDigests"], swiftSettings: swift),
     .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: swift),
     .testTarget(name: "TemplatesTests", dependencies: ["Templates"], swiftSettings: swift),
-    .testTarget(name: "ModelsTests", dependencies: ["Tensors", "Kernels", "Models"], swiftSettings: swift),
-    .testTarget(
-      name: "KernelsTests", dependencies: ["Kernels", "Tensors", "CKernels"], swiftSettings: swift),
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Tensors", "CKernels"], swiftSettings: swift),
+    .testTarget(name: "TokenizationTests", dependencies: ["Files", "Tensors", "Tokenization"], swiftSettings: swift),
     .testTarget(name: "SchedulingTests", dependencies: ["Scheduling"], swiftSettings: swift),
-    .testTarget(name: "ExecutionTests", dependencies: ["Tensors", "Models", "Scheduling", "Execution"], swiftSettings: swift),
-    .testTarget(name: "CurationTests", dependencies: ["Tensors", "Kernels", "Curation", "CDigests"], swiftSettings: swift),
-    .testTarget(name: "RallyTests", dependencies: ["Rally"], swiftSettings: swift),
-    .testTarget(name: "TokenizationTests", dependencies: ["Tensors", "Tokenization"], swiftSettings: swift),
+    .testTarget(name: "ModelsTests", dependencies: ["Files", "Tensors", "Kernels", "Models", "TestSupport"], swiftSettings: swift),
+    .testTarget(name: "LineageTests", dependencies: ["Files", "Kernels", "Lineage", "TestSupport"], swiftSettings: swift),
+    .testTarget(name: "CurationTests", dependencies: ["Files", "Curation"], swiftSettings: swift),
+    .testTarget(name: "ExecutionTests", dependencies: ["Files", "Tensors", "Models", "Scheduling", "Execution"], swiftSettings: swift),
+    .testTarget(name: "EngineTests", dependencies: ["Rally", "Engine", "TestSupport"], swiftSettings: swift),
+    .testTarget(name: "RallyTests", dependencies: ["Rally", "TestSupport"], swiftSettings: swift),
   ],
   cxxLanguageStandard: .cxx17
 )

@@ -1,5 +1,5 @@
 import CStatistics
-public import Tensors
+public import Files
 
 /// Keeping or dropping one point at a time, as it would have fared within a batch. Source: DataRater (arXiv 2505.17895).
 public enum Acceptance {

@@ -1,5 +1,5 @@
+public import Files
 import Glibc
-public import Tensors
 
 /// Which of the scored points stay: removal of the worst, and weights. Source: DataRater (arXiv 2505.17895).
 public enum BatchFilter {

@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 /// A share in [0, 1) as the decimal number that was meant: digits · 10^−places, the shortest that rounds to the double.
 struct DecimalShare {

@@ -1,4 +1,4 @@
-public import Tensors
+public import Files
 
 extension Distribution {
   /// The kept scores in order, to be asked many times. O(m log m) for m kept scores.

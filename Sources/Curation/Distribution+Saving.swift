@@ -1,4 +1,4 @@
-public import Tensors
+public import Files
 
 // The bytes of a distribution; numbers are little-endian.
 //

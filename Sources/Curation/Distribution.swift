@@ -1,4 +1,4 @@
-public import Tensors
+public import Files
 
 /// The distribution of a stream of scores, in little memory: which share of them lies below a score, and the reverse.
 ///

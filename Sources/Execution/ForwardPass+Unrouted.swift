@@ -1,6 +1,6 @@
+import Files
 import Kernels
 import Models
-import Tensors
 
 // Vanilla models, plain Recursive models and raters: every token runs every recursion, or as many as its budget allows;
 // nothing is gated.

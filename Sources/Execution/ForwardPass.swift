@@ -1,3 +1,4 @@
+package import Files
 package import Kernels
 package import Models
 package import Scheduling

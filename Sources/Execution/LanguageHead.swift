@@ -1,3 +1,4 @@
+package import Files
 import Kernels
 package import Models
 package import Tensors

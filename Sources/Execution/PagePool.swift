@@ -1,6 +1,7 @@
+package import Files
 import Kernels
 package import Scheduling
-package import Tensors
+import Tensors
 
 /// The memory of blocks: a page of `KeyValuePages` each.
 ///

@@ -13,14 +13,6 @@ extension ModelDescription.Rater {
     }
   }
 
-  /// The outputs are made probabilities by `makeProbabilities`.
-  package var hasProbabilities: Bool {
-    switch score {
-    case .softmax, .expectation, .sigmoid: true
-    case .logit, .none: false
-    }
-  }
-
   /// The one score of outputs that went through `makeProbabilities`, [n]; NaN where the rule makes none.
   package func score(_ outputs: FloatRows) -> Float {
     switch score {

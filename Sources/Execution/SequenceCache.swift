@@ -1,6 +1,7 @@
+package import Files
 import Kernels
 package import Scheduling
-package import Tensors
+import Tensors
 
 /// Keys and values of one sequence, for every layer and recursion that stores them.
 ///

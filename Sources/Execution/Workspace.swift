@@ -1,5 +1,6 @@
+package import Files
 package import Models
-package import Tensors
+import Tensors
 
 /// The buffers of a forward pass, grown to the largest step so far and reused by every other.
 package final class Workspace {

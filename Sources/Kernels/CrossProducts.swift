@@ -1,5 +1,6 @@
 import CKernels
-public import Tensors
+public import Files
+import Tensors
 
 /// Every row of some matrices with every row of their partners: C_p = A_p B_pᵀ [h, h] for the parts p, f64.
 ///

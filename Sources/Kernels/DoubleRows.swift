@@ -1,5 +1,6 @@
 import CKernels
-public import Tensors
+public import Files
+import Tensors
 
 /// Rows of f64 in memory of their own, padded with zeros as `CrossProducts` wants them.
 ///

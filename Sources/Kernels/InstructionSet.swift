@@ -1,6 +1,6 @@
 import CKernels
+public import Files
 import Glibc
-public import Tensors
 
 /// The processor features that kernels use.
 ///

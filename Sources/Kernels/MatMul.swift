@@ -1,5 +1,6 @@
 import CKernels
-public import Tensors
+public import Files
+import Tensors
 
 /// Matrix products y = x · Wᵀ on the workers of one pool.
 ///

@@ -1,4 +1,5 @@
 import CKernels
+public import Files
 public import Tensors
 
 /// Weights W [outputs, inputs] in one element type, rearranged once into the layout that products read.

@@ -1,4 +1,5 @@
 import CKernels
+public import Files
 import Glibc
 public import Tensors
 

@@ -1,6 +1,7 @@
 import CKernels
+public import Files
 import Glibc
-public import Tensors
+import Tensors
 
 /// How the next token is drawn.
 ///

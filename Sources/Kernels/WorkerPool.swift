@@ -1,8 +1,8 @@
 import CHost
 import CKernels
+public import Files
 import Glibc
 import Synchronization
-public import Tensors
 
 /// A fixed set of threads that run the same loop.
 ///

@@ -1,6 +1,6 @@
 import Curation
+import Files
 public import Models
-import Tensors
 
 /// How documents are cut into windows that a rater's row has room for.
 public struct DocumentOptions: Sendable {

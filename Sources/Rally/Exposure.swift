@@ -1,6 +1,9 @@
+import Engine
 import Execution
+public import Files
 import Kernels
-public import Tensors
+import Models
+import Tensors
 
 /// How much rows would pull a student from its base towards a teacher, one number each per row.
 public struct ExposureScores: Sendable, Equatable {

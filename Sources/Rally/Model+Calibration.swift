@@ -1,3 +1,5 @@
+import Engine
+import Files
 import Kernels
 import Models
 import Tensors

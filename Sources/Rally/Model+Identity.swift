@@ -1,6 +1,7 @@
 import Curation
+public import Files
+public import Models
 import Synchronization
-public import Tensors
 
 extension Model {
   /// 64 hexadecimal digits that stand for the file's content and for what changes its scores: the type of the products and, of a

@@ -1,6 +1,6 @@
 import Execution
-import Models
-public import Tensors
+public import Files
+public import Models
 
 extension Model {
   /// The score as a whole number within the file's bounds, ties to even; nil where the file has no bounds, and for a NaN.

@@ -1,3 +1,4 @@
+public import Files
 import Kernels
 public import Models
 public import Tensors

@@ -1,5 +1,5 @@
-import Models
-public import Tensors
+public import Files
+public import Models
 import Tokenization
 
 extension Model {

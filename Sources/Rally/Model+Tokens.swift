@@ -1,3 +1,5 @@
+public import Models
+
 extension Model {
   /// Whether both models read the same tokens: their tokenizers are equal, or neither has one and the ids are as many.
   public func readsTokens(of other: Model) -> Bool {

@@ -1,4 +1,4 @@
-public import Tensors
+public import Files
 
 /// Rows of token ids of any lengths, laid end to end; never padded.
 public struct RowBatch: Sendable {

@@ -1,4 +1,6 @@
-public import Tensors
+import Engine
+public import Files
+public import Models
 
 extension Model {
   /// Plans the windows of documents, for `Runner.rate(_:squash:timeout:)`.

@@ -1,6 +1,7 @@
+public import Engine
 import Execution
+public import Files
 import Kernels
-public import Tensors
 
 extension Runner {
   /// Continues a batch of prompts together until each has finished: an `Engine` for one call. Selection is by threshold.

@@ -1,8 +1,10 @@
+import Engine
 import Execution
+public import Files
 import Kernels
 import Models
 import Scheduling
-public import Tensors
+import Tensors
 
 extension Runner {
   /// Scores rows with a rater; higher is better.

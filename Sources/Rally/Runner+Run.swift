@@ -1,7 +1,8 @@
+public import Engine
 public import Execution
+public import Files
 import Models
 import Scheduling
-public import Tensors
 
 /// What `Runner.run` does beside the rows themselves.
 public struct RunOptions: Sendable {

@@ -1,7 +1,8 @@
+public import Engine
 import Execution
+public import Files
 import Kernels
-import Models
-public import Tensors
+public import Models
 
 /// Computes with a model: worker threads, workspaces and caches.
 ///
@@ -63,18 +64,4 @@ public final class Runner {
     try SequenceCache(layout: forward.layout.limited(to: depth), pool: pages, maximumTokenCount: tokenCount)
   }
 
-}
-
-extension Model {
-  func require(_ kind: ModelDescription.Kind, for operation: String) throws(RallyError) {
-    guard description.kind != kind else { return }
-    throw RallyError(
-      .wrongKind, operation, expected: "a \(kind.noun)",
-      found: "'\(description.name)', a \(description.kind.noun)",
-      remedy: kind == .rater ? "only raters score rows" : "only language models predict tokens")
-  }
-}
-
-extension ModelDescription.Kind {
-  fileprivate var noun: String { self == .rater ? "rater" : "language model" }
 }

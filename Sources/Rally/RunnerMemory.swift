@@ -1,7 +1,7 @@
 import Execution
+public import Files
 import Models
 import Scheduling
-public import Tensors
 
 /// How much memory calls of given sizes take, beside the weights.
 public struct RunnerMemory: Sendable {

@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 /// How documents are read that become scores: what parts distributions that do not belong together.
 public struct ScoreReading: Sendable, Equatable {

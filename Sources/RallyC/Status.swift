@@ -2,7 +2,7 @@ import CHost
 import CRally
 import Glibc
 import Rally
-import Tensors
+import Files
 
 /// What small things of one call take together: texts, lists, a message. Swift cannot go on where one of them gets no memory.
 private let callByteCount = 1 << 20

@@ -1,6 +1,6 @@
 import Glibc
 import Rally
-import Tensors
+import Files
 
 /// A C string that the caller passes.
 /// - Throws: `invalidArgument` for NULL and for bytes that are not UTF-8.

@@ -1,3 +1,4 @@
+public import Files
 import Glibc
 
 /// Uninitialised memory for `count` elements, aligned to a cache line; freed with its owner.

@@ -1,3 +1,5 @@
+public import Files
+
 /// A view of `[rowCount, width]` f32 values, row-major, `stride` floats from one row to the next.
 ///
 /// Views are how layers hand buffers to kernels. A view does not own its memory: it is made for one

@@ -1,4 +1,4 @@
-public import Tensors
+public import Files
 
 extension BytePairTokenizer {
   /// The bytes that tokens stand for, one after the other.

@@ -1,5 +1,5 @@
+public import Files
 import Synchronization
-public import Tensors
 
 /// A byte-level byte-pair tokenizer, equal to the Hugging Face `tokenizers` library on valid UTF-8.
 ///

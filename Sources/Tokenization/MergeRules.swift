@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 /// Which pairs of tokens merge, in which order, and into what.
 struct MergeRules: Sendable {

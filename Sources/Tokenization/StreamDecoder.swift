@@ -1,4 +1,4 @@
-public import Tensors
+public import Files
 
 /// Decodes tokens one by one into pieces of text that never end within a character.
 ///

@@ -1,4 +1,4 @@
-public import Tensors
+public import Files
 
 /// A tokenizer of any of the kinds that a model file may carry.
 ///

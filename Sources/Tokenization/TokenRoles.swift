@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 /// Which vocabulary entries are more than text. Ids index the vocabulary.
 public struct TokenRoles: Sendable, Equatable {

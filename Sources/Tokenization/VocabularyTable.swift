@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 /// The bytes of every token, and the token of given bytes.
 struct VocabularyTable: Sendable {

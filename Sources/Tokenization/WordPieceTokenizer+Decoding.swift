@@ -1,4 +1,4 @@
-public import Tensors
+public import Files
 
 extension WordPieceTokenizer {
   /// The words that tokens stand for: pieces joined, a space before every word but the first.

@@ -1,4 +1,4 @@
-public import Tensors
+public import Files
 
 extension WordPieceTokenizer {
   /// The tokens of a text of any bytes.

@@ -1,4 +1,4 @@
-public import Tensors
+public import Files
 
 /// BERT's tokenizer, equal to the Hugging Face `tokenizers` library on valid UTF-8.
 ///

@@ -1,5 +1,5 @@
 import Curation
-import Tensors
+import Files
 import Testing
 
 struct BatchFilterTests {

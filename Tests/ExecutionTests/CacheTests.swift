@@ -1,5 +1,5 @@
+import Files
 import Scheduling
-import Tensors
 import Testing
 
 @testable import Execution

@@ -1,5 +1,5 @@
+import Files
 import Kernels
-import Tensors
 import Testing
 
 @Suite struct MatMulTests {

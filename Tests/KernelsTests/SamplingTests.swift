@@ -1,7 +1,7 @@
 import Glibc
 @testable import Kernels
-import Tensors
 import Testing
+import Files
 
 @Suite struct SamplingTests {
   static func parameters(_ change: (inout SamplingParameters) -> Void) -> SamplingParameters {

@@ -1,6 +1,6 @@
+import Files
 import Kernels
 import Synchronization
-import Tensors
 import Testing
 
 @Suite struct WorkerPoolTests {

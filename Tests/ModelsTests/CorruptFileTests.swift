@@ -1,5 +1,6 @@
+import Files
 import Models
-import Tensors
+import TestSupport
 import Testing
 
 /// Bytes that are no model, or more than a model may be.

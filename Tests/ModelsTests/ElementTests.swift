@@ -1,5 +1,6 @@
 import Models
 import Tensors
+import TestSupport
 import Testing
 
 /// Elements in every type and field that ONNX may store them in.

@@ -1,6 +1,7 @@
+import Files
 import Glibc
 import Models
-import Tensors
+import TestSupport
 import Testing
 
 /// Tensors whose data lies in another file, and the ways in which it must not.

@@ -1,6 +1,8 @@
-@testable import Models
-import Tensors
+import Files
+import TestSupport
 import Testing
+
+@testable import Models
 
 /// Files that are right, and what is read from them.
 @Suite struct ModelFileTests {

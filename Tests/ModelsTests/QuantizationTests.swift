@@ -1,5 +1,7 @@
+import Files
 import Glibc
 import Tensors
+import TestSupport
 import Testing
 
 @testable import Models

@@ -1,5 +1,5 @@
+import Files
 import Models
-import Tensors
 import Testing
 
 /// Wrong tensors: the code, and the tensor that is named.

@@ -1,5 +1,6 @@
 import Models
 import Tensors
+import TestSupport
 import Testing
 
 /// Versions of ONNX that are read, checked and refused.

@@ -1,4 +1,5 @@
 import Rally
+import TestSupport
 import Testing
 
 struct FormatTests {

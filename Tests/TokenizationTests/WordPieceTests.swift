@@ -1,4 +1,4 @@
-import Tensors
+import Files
 import Testing
 
 @testable import Tokenization

@@ -15,7 +15,7 @@ def files(header: Header) -> dict[str, str]:
     return {
         f"{_FOLDER}/StructLayouts.swift": _layout(header),
         f"{_FOLDER}/Structs.swift": _structs(header),
-        "Sources/Tensors/RallyError+Code.swift": _codes(header),
+        "Sources/Files/RallyError+Code.swift": _codes(header),
     }
 
 

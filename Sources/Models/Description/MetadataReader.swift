@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 /// The `rally.` pairs of a file, taken out one by one; what is left at the end is an error.
 ///

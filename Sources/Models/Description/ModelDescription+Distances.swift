@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 extension ModelDescription.Distances {
   /// The names of the kinds of score in `pos_att_type`.

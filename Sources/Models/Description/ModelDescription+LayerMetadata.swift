@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 // The keys of layers. Those that only format 2 has are asked for with `ifPresent`, and have a default.
 

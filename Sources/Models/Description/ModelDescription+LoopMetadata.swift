@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 // The keys of looped models, all of format 2.
 

@@ -1,4 +1,4 @@
-public import Tensors
+public import Files
 
 extension ModelDescription {
   /// Reads the `rally.` keys of a file.

@@ -126,3 +126,13 @@ extension ModelDescription.Rater {
     public init() {}
   }
 }
+
+extension ModelDescription.Rater {
+  /// The outputs are made probabilities: the rule has some.
+  package var hasProbabilities: Bool {
+    switch score {
+    case .softmax, .expectation, .sigmoid: true
+    case .logit, .none: false
+    }
+  }
+}

@@ -1,5 +1,5 @@
+import Files
 import JSON
-import Tensors
 
 extension ModelDescription.Rater {
   private enum HeadName: String, CaseIterable { case linear, mlp }

@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 extension ModelDescription.Routing {
   private enum Name: String, CaseIterable { case none, expert, token }

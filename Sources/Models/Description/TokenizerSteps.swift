@@ -1,5 +1,5 @@
+import Files
 import JSON
-import Tensors
 import Tokenization
 
 /// Reads the steps of a tokenizer as a `tokenizer.json` writes them. What is not supported is refused by name.

@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 /// The files beside a model that hold its large tensors, each opened once.
 struct ExternalData {

@@ -1,4 +1,4 @@
-public import Tensors
+public import Files
 
 extension ModelFile {
   public typealias Log = (ModelLog, String) -> Void

@@ -1,5 +1,5 @@
+package import Files
 package import Tokenization
-package import Tensors
 
 extension ModelFile {
   /// The tokenizer that the file carries, or nil.

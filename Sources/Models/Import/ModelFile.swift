@@ -1,4 +1,5 @@
-public import Tensors
+public import Files
+import Tensors
 
 /// An opened and fully checked model file.
 ///
@@ -80,7 +81,7 @@ public final class ModelFile: Sendable {
 }
 
 /// Memory that tensors point into.
-protocol TensorBytes: AnyObject, Sendable {
+package protocol TensorBytes: AnyObject, Sendable {
   /// The range may leave memory, if it is part of this and can be read again.
   @unsafe func release(_ range: UnsafeRawBufferPointer)
 }

@@ -1,5 +1,5 @@
+import Files
 import Kernels
-import Tensors
 
 /// Everything that a `ModelFile` keeps.
 struct ImportedModel {

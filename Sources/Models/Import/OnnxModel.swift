@@ -1,4 +1,5 @@
 internal import COnnx
+import Files
 import Tensors
 
 /// The flat view of one ONNX model, through the C++ shim; closed with its owner.

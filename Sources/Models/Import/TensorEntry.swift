@@ -1,4 +1,4 @@
-import Kernels
+package import Kernels
 package import Tensors
 
 /// One tensor of a model file, as it is stored.
@@ -17,10 +17,10 @@ package struct TensorEntry: @unchecked Sendable {  // nobody writes to the bytes
   /// [in] of an int8 matrix, powers of two: what the numbers of a column are multiplied by, too. Empty for nothing.
   package let balance: [Float]
   /// What `data` is part of; nil for bytes that the caller keeps.
-  let storage: (any TensorBytes)?
+  package let storage: (any TensorBytes)?
 
   @unsafe
-  init(
+  package init(
     name: String, dataType: DataType, shape: Shape, data: UnsafeRawBufferPointer,
     storage: (any TensorBytes)?, scales: [Float] = [], balance: [Float] = []
   ) {
@@ -49,7 +49,7 @@ package struct TensorEntry: @unchecked Sendable {  // nobody writes to the bytes
   ///
   /// One pass over the data at memory speed: what was looked at is still in the first-level cache when the
   /// digest reads it. Cut every 4 KiB of the data, wherever it is stored.
-  func examine(_ digest: inout Digest) -> Int? {
+  package func examine(_ digest: inout Digest) -> Int? {
     withExtendedLifetime(storage) {
       unsafe scales.withUnsafeBytes { unsafe digest.absorb($0) }
       unsafe balance.withUnsafeBytes { unsafe digest.absorb($0) }

@@ -1,3 +1,4 @@
+import Files
 import Tensors
 
 /// The initializers of a file by name, taken out one by one; what is left at the end is an error.

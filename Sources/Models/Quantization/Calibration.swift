@@ -1,3 +1,4 @@
+import Files
 import Tensors
 
 /// What a text says about the inputs of a model's matrices.

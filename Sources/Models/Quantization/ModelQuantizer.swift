@@ -1,3 +1,4 @@
+public import Files
 public import Tensors
 
 /// Writes a model file anew with its matrices stored in another element type.

@@ -1,4 +1,5 @@
 internal import COnnx
+import Files
 import Tensors
 
 /// The bytes of a model whose initializers are stored in other types: pieces, with the data of a tensor behind each.

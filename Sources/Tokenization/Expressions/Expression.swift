@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 /// A compiled regular expression: what Oniguruma finds, in time linear in the text.
 ///

@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 /// Makes the program of a tree.
 struct ExpressionCompiler {

@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 extension ExpressionParser {
   /// A backslash and what follows, outside of brackets.

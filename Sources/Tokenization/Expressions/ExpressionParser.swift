@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 /// Reads an expression in the syntax of Oniguruma (Ruby's), as far as published tokenizers use it.
 ///

@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 /// Byte-pair encoding of pieces: of bytes in GPT-2's alphabet, or of characters.
 struct BytePairModel: Sendable {

@@ -1,4 +1,4 @@
-public import Tensors
+public import Files
 
 /// The map of SentencePiece's normalisers: a double-array trie of what is replaced, and what replaces it.
 ///

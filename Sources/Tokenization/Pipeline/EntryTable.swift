@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 /// The entries of a vocabulary by their ids, as text, and the ids of those that the model knows.
 struct EntryTable: Sendable {

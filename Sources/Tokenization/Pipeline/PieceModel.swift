@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 /// What makes tokens of a piece of text.
 enum PieceModel: Sendable {

@@ -1,4 +1,4 @@
-public import Tensors
+public import Files
 
 extension PipelineTokenizer {
   /// What tokens stand for.

@@ -1,5 +1,5 @@
+public import Files
 import Synchronization
-public import Tensors
 
 /// A tokenizer made of the steps of a `tokenizer.json`, equal to the Hugging Face `tokenizers` library on valid UTF-8.
 ///

@@ -1,4 +1,4 @@
-public import Tensors
+public import Files
 
 /// What a step looks for in a text.
 public enum TextPattern: Sendable, Equatable {

@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 /// The most probable tokens of a piece, by a sum of their scores; equal to `Unigram` of the Hugging Face library.
 struct UnigramModel: Sendable {

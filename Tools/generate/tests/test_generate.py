@@ -102,7 +102,7 @@ def test_every_language_has_all_of_it() -> None:
     assert "BadText," in files["Bindings/rust/rally/src/codes.rs"]
     swift = files["Sources/RallyC/Generated/Structs.swift"]
     assert "    unsafe value.mode = RALLY_MODE_FAST\n    unsafe value.share = 0.5\n    return" in swift
-    assert "case badNumber = 1" in files["Sources/Tensors/RallyError+Code.swift"]
+    assert "case badNumber = 1" in files["Sources/Files/RallyError+Code.swift"]
     assert "FIELD(rally_options, texts)" in files["Tests/ABI/generated/places.inc"]
     assert "INIT(rally_error" not in files["Tests/ABI/generated/inits.inc"]
     python = {path: text for path, text in files.items() if path.endswith(".py")}

@@ -1,0 +1,76 @@
+import Execution
+public import Files
+import Kernels
+public import Models
+import Scheduling
+
+/// What an engine takes beside the model's weights, before it takes it.
+public struct EngineMemory: Sendable {
+  /// Keys and values, in blocks.
+  public let cacheByteCount: Int
+  /// Workspaces of a step, logits and sampling.
+  public let workspaceByteCount: Int
+  let blockCount: Int
+
+  public var byteCount: Int { cacheByteCount + workspaceByteCount }
+
+  private static let defaultLimit = 1 << 30
+  /// Sequences of the smallest models, too, have company.
+  private static let smallestLimit = 16 << 20
+
+  /// - Throws: `wrongKind`; `invalidArgument` for options out of range; `limitExceeded` when the cache is too small for one
+  ///   token or a size does not fit 63 bits.
+  public init(model: Model, options: EngineOptions) throws(RallyError) {
+    try model.require(.languageModel, for: "engine")
+    try options.check()
+    let description = model.description
+    let layout = CacheLayout(description)
+    let blockBytes = PagePool.byteCount(blocks: 1, entryWidth: layout.entryWidth)
+    let wholeSequence = layout.blockCount(tokenCount: description.maximumTokenCount)
+    if options.cacheByteCount > 0 {
+      blockCount = options.cacheByteCount / blockBytes
+    } else {
+      let (all, overflow) = wholeSequence.multipliedReportingOverflow(by: options.sequenceLimit)
+      let limit = min(Self.defaultLimit, max(Self.smallestLimit, 4 * model.info.weightByteCount))
+      blockCount = max(wholeSequence, min(overflow ? .max : all, limit / blockBytes))
+    }
+    guard blockCount >= layout.slotCount else {
+      throw RallyError(
+        .limitExceeded, "cache_bytes", expected: "at least \(layout.slotCount * blockBytes), one block for each layer",
+        found: "\(options.cacheByteCount)")
+    }
+    guard blockCount <= Int(Int32.max) else {
+      throw RallyError(
+        .limitExceeded, "cache_bytes", expected: "at most \(Int(Int32.max)) blocks of \(blockBytes) bytes",
+        found: "\(blockCount)")
+    }
+    let threads = options.threads == 0 ? WorkerPool.availableProcessors : options.threads
+    let tileRows = min(options.sequenceLimit, LanguageHead.tileRowCount)
+    let samplers = Int128(threads) * Int128(TokenSampler.byteCount(vocabularySize: description.vocabularySize))
+    let floats =
+      Int128(options.stepTokenCount) * Int128(Workspace.floatCount(description))
+      + Int128(tileRows) * Int128(description.vocabularySize)
+    guard let workspace = Int(exactly: floats * 4 + samplers), let cache = Int(exactly: Int128(blockCount) * Int128(blockBytes))
+    else {
+      throw RallyError(.limitExceeded, "memory", expected: "a number of bytes below 2⁶³", found: "more")
+    }
+    workspaceByteCount = workspace
+    cacheByteCount = cache
+  }
+}
+
+extension EngineOptions {
+  fileprivate func check() throws(RallyError) {
+    func require(_ value: Int, _ range: ClosedRange<Int>, _ name: String) throws(RallyError) {
+      guard !range.contains(value) else { return }
+      throw RallyError(
+        .invalidArgument, name, expected: "\(range.lowerBound)…\(range.upperBound)", found: "\(value)")
+    }
+    // Rows of a step are numbered by 32 bits.
+    try require(stepTokenCount, 1...1 << 24, "step_tokens")
+    try require(sequenceLimit, 1...1 << 20, "max_sequences")
+    try require(threads, 0...WorkerPool.threadLimit, "threads")
+    try require(cacheByteCount, 0...Int.max, "cache_bytes")
+    try require(queueLimit, 0...Int(Int32.max), "max_queue")
+  }
+}

@@ -1,0 +1,129 @@
+public import Files
+import Kernels
+package import Synchronization
+public import Tensors
+public import Tokenization
+
+/// How a model is opened.
+public struct ModelOptions: Sendable {
+  /// Element type that products are computed in, f32, bf16 or int8; nil for what the file's layers are stored in.
+  public var dataType: DataType?
+  /// Threads that pack the weights; 0 for as many as this process may use.
+  public var threads = 0
+  public var limits = ModelLimits()
+  /// Called with bytes of weights that were checked or packed, and twice the bytes in all; false cancels.
+  public var progress: (@Sendable (_ done: UInt64, _ total: UInt64) -> Bool)?
+  public var log: (@Sendable (ModelLog, String) -> Void)?
+
+  public init() {}
+}
+
+/// A model file that was opened: weights, configuration, tokenizer.
+///
+/// Immutable; any number of threads and runners share it.
+public final class Model: Sendable {
+  public let info: ModelInfo
+  /// The pairs of the file, in its order.
+  public let metadata: [MetadataPair]
+  /// The weight tensors as they are stored, in the order of `docs/format.md`.
+  public let tensors: [TensorInfo]
+  public let tokenizer: TextTokenizer?
+
+  /// Where the file was opened; nil from memory.
+  package let path: String?
+  package let externalLocations: [String]
+  /// Of the whole file, once it was asked for.
+  package let knownContentDigest = Mutex<[UInt8]?>(nil)
+  package let weights: ModelWeights
+  /// Differs where the pairs, the weights or the type of the products differ: what one model computed must not go
+  /// on in another. The same on every machine.
+  public let fingerprint: UInt64
+  package var description: ModelDescription { weights.description }
+
+  /// Opens the file at `path`, checks all of it and packs its weights.
+  /// - Throws: every way in which a file can be wrong has its own code; `outOfMemory`, `limitExceeded`, `cancelled`.
+  public static func open(path: String, options: ModelOptions = ModelOptions()) throws(RallyError) -> Model {
+    try options.check()
+    return try Model(
+      ModelFile.open(path: path, limits: options.limits, log: options.log, progress: options.checkProgress), options)
+  }
+
+  /// Opens a model that is in memory. The bytes are not needed afterwards.
+  public static func open(
+    bytes: UnsafeRawBufferPointer, options: ModelOptions = ModelOptions()
+  ) throws(RallyError) -> Model {
+    try options.check()
+    return try unsafe Model(
+      ModelFile.open(bytes: bytes, limits: options.limits, log: options.log, progress: options.checkProgress), options)
+  }
+
+  /// Checks the file as `open` does and keeps nothing.
+  public static func validate(path: String, options: ModelOptions = ModelOptions()) throws(RallyError) {
+    try options.check()
+    let progress: ModelFile.Progress? = options.progress.map { progress in { done, total in progress(done, total) } }
+    let file = try ModelFile.open(path: path, limits: options.limits, log: options.log, progress: progress)
+    _ = try file.makeTokenizer()
+  }
+
+  private init(_ file: ModelFile, _ options: ModelOptions) throws(RallyError) {
+    tokenizer = try file.makeTokenizer()
+    metadata = file.metadata
+    path = file.path
+    externalLocations = file.externalLocations
+    tensors = file.tensors.map(TensorInfo.init)
+    let total = file.tensors.reduce(0) { unsafe $0 + UInt64($1.data.count) }
+    let progress = options.progress
+    weights = try ModelWeights(
+      file: file, dataType: options.dataType,
+      pool: WorkerPool(threadCount: options.threads == 0 ? nil : options.threads),
+      progress: progress.map { progress in { done in progress(total + done, 2 * total) } })
+    var digest = Digest()
+    digest.absorb(Int(truncatingIfNeeded: file.digest))
+    digest.absorb(weights.dataType.description)
+    fingerprint = digest.value
+    info = ModelInfo(file, weights: weights)
+  }
+}
+
+extension ModelOptions {
+  /// The first half of opening.
+  fileprivate var checkProgress: ModelFile.Progress? {
+    progress.map { progress in { done, total in progress(done, 2 * total) } }
+  }
+
+  fileprivate func check() throws(RallyError) {
+    try InstructionSet.checkEnvironment()
+    guard [nil, .f32, .bf16, .int8].contains(dataType) else {
+      throw RallyError(.invalidArgument, "dtype", expected: "f32, bf16 or int8", found: dataType?.description ?? "")
+    }
+  }
+}
+
+/// A weight tensor as it is stored in the file.
+public struct TensorInfo: Sendable {
+  public let name: String
+  public let dataType: DataType
+  public let shape: [Int]
+  public let byteCount: Int
+
+  init(_ entry: TensorEntry) {
+    name = entry.name
+    dataType = entry.dataType
+    shape = entry.shape.extents
+    byteCount = unsafe entry.data.count
+  }
+}
+
+extension Model {
+  package func require(_ kind: ModelDescription.Kind, for operation: String) throws(RallyError) {
+    guard description.kind != kind else { return }
+    throw RallyError(
+      .wrongKind, operation, expected: "a \(kind.noun)",
+      found: "'\(description.name)', a \(description.kind.noun)",
+      remedy: kind == .rater ? "only raters score rows" : "only language models predict tokens")
+  }
+}
+
+extension ModelDescription.Kind {
+  fileprivate var noun: String { self == .rater ? "rater" : "language model" }
+}
