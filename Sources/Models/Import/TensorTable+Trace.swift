@@ -1,4 +1,4 @@
-import Tensors
+import Files
 
 extension TensorTable {
   /// What another tool left in a file that it rewrote, known by the names that it gave to weights.
