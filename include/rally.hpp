@@ -20,8 +20,10 @@
 #include <exception>
 #include <functional>
 #include <initializer_list>
+#include <limits>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -36,7 +38,10 @@ namespace rally {
 
 /* Of the library that is loaded. */
 inline std::string version() { return rally_version(); }
+inline uint32_t version_number() { return rally_version_number(); }
 inline std::string instruction_set() { return rally_instruction_set(); }
+/* Lines `name value`, for reports of faults. */
+inline std::string build_info() { return rally_build_info(); }
 
 /* ------------------------------------------------------------------------------------------------------------------------
  * Errors, views, structs
@@ -246,6 +251,19 @@ inline rally_tokenizer_options tokenizer_options() {
  * Model
  * --------------------------------------------------------------------------------------------------------------------- */
 
+/* What each token stands for. */
+struct Vocabulary {
+  std::string bytes;            /* of all tokens, end to end */
+  std::vector<size_t> offsets;  /* [vocab_size + 1] */
+  std::vector<uint8_t> special; /* [vocab_size] 1 for tokens that steer the model and are no text */
+  size_t longest = 0;           /* bytes of the longest token */
+
+  size_t size() const { return special.size(); }
+  std::string_view operator[](size_t token) const {
+    return std::string_view(bytes).substr(offsets[token], offsets[token + 1] - offsets[token]);
+  }
+};
+
 class Model {
  public:
   explicit Model(const std::string &path, const rally_model_options &options = model_options()) {
@@ -273,11 +291,14 @@ class Model {
     detail::check([&](rally_error *error) { return rally_model_validate(path.c_str(), &options, error); });
   }
 
-  /* Writes the model to `out_path` with its matrices stored as `dtype`. */
+  /* Writes the model to `out_path` with its matrices stored as `dtype`. A calibration text, UTF-8 like what the model will read,
+   * makes int8 lose less. */
   static void quantize(const std::string &in_path, const std::string &out_path, rally_dtype dtype = RALLY_DTYPE_INT8,
-                       OnProgress on_progress = {}) {
+                       OnProgress on_progress = {}, std::string_view calibration_text = {}) {
     auto options = detail::initialised<rally_quantize_options, rally_quantize_options_init>();
     options.dtype = dtype;
+    options.calibration_text = calibration_text.data();
+    options.calibration_text_size = calibration_text.size();
     detail::Watch watch(std::move(on_progress), {});
     watch.attach_progress(options);
     watch.check(
@@ -342,6 +363,20 @@ class Model {
       detail::check([&](rally_error *error) { return rally_model_tensor_at(get(), i, &tensors[i], error); });
     }
     return tensors;
+  }
+
+  Vocabulary vocabulary() const {
+    Vocabulary found;
+    found.special.resize(static_cast<size_t>(info().vocab_size));
+    found.offsets.resize(found.special.size() + 1);
+    detail::check([&](rally_error *error) {
+      return rally_model_vocabulary(get(), nullptr, 0, found.offsets.data(), found.special.data(), &found.longest, error);
+    });
+    found.bytes.resize(found.offsets.back());
+    detail::check([&](rally_error *error) {
+      return rally_model_vocabulary(get(), &found.bytes[0], found.bytes.size(), found.offsets.data(), nullptr, nullptr, error);
+    });
+    return found;
   }
 
   std::vector<int32_t> encode(std::string_view text, const rally_tokenizer_options &options = tokenizer_options()) const {
@@ -438,6 +473,38 @@ class Decoder {
  * Requests
  * --------------------------------------------------------------------------------------------------------------------- */
 
+/* One's own sampler or grammar: a function that sees, and may change, the logits of all requests that were given this object or a
+ * copy of it and draw a token now. It is given View<const rally_logits *>; false ends these requests, and a function that returns
+ * nothing goes on. What it throws ends them, too, and leaves the call as an exception. */
+class OnLogits {
+ public:
+  using Rows = View<const rally_logits *>;
+
+  OnLogits() = default;
+  template <typename Function, typename = std::enable_if_t<!std::is_same_v<std::decay_t<Function>, OnLogits> &&
+                                                           std::is_invocable_v<Function &, Rows>>>
+  OnLogits(Function &&function) {
+    using Result = std::invoke_result_t<Function &, Rows>;
+    static_assert(std::is_void_v<Result> || std::is_convertible_v<Result, bool>, "a bool, or nothing");
+    if constexpr (std::is_void_v<Result>) {
+      /* Kept as a std::function, which knows whether it is empty. */
+      std::function<void(Rows)> kept(std::forward<Function>(function));
+      if (kept)
+        function_ = std::make_shared<std::function<bool(Rows)>>([kept = std::move(kept)](Rows rows) { return kept(rows), true; });
+    } else {
+      function_ = std::make_shared<std::function<bool(Rows)>>(std::forward<Function>(function));
+    }
+  }
+
+  explicit operator bool() const { return function_ && *function_; }
+  bool operator()(Rows rows) const { return (*function_)(rows); }
+  /* Of this object and its copies. */
+  const void *identity() const { return function_.get(); }
+
+ private:
+  std::shared_ptr<std::function<bool(Rows)>> function_;
+};
+
 /* One sequence to be continued; the fields of rally_request. */
 struct Request {
   std::vector<int32_t> tokens;
@@ -464,6 +531,9 @@ struct Request {
   int64_t exit_from = -1;     /* -1: the prompt's length */
   uint32_t min_depth = 0;
   rally_kv_policy kv_policy = RALLY_KV_DEFAULT;
+  void *user = nullptr;       /* given back in the request's events and logits */
+  double timeout_seconds = 0; /* from the submission on; 0: none. The text then ends with RALLY_FINISH_DEADLINE */
+  OnLogits on_logits;
 };
 
 struct Continuation {
@@ -473,6 +543,8 @@ struct Continuation {
   rally_finish_reason finish_reason = RALLY_NOT_FINISHED;
   std::string text;         /* without the stop string that ended it; empty where the model has no tokenizer */
   int32_t stop_string = -1; /* index of the stop string that ended the text; -1: none */
+  size_t cut_length = 0;    /* bytes of the decoded tokens, from their end, that the text leaves out */
+  std::vector<int32_t> prompt_depths; /* recursions each token of the prompt ran; 0 where it ended before */
 };
 
 enum class Go : int32_t { on = 0, end_sequence = 1, end_all = 2 };
@@ -547,6 +619,8 @@ class RawRequest {
     value.exit_from = request.exit_from;
     value.min_depth = request.min_depth;
     value.kv_policy = request.kv_policy;
+    value.user = request.user;
+    value.timeout_seconds = request.timeout_seconds;
   }
 
   RawRequest(const RawRequest &) = delete; /* value points into it */
@@ -560,18 +634,99 @@ class RawRequest {
   std::vector<const char *> stop_strings_;
 };
 
-/* Carries the caller's function through C, and its exception back. */
+/* The OnLogits of unfinished requests, at addresses that C keeps: copies of one share a place, so that their rows come together. */
+class Rules {
+ public:
+  Rules() = default;
+  Rules(const Rules &) = delete;
+  Rules &operator=(const Rules &) = delete;
+
+  /* Calls `submit`, which gives a request's number, with its on_logits in place until `release` of that number. */
+  template <typename Submit>
+  size_t during_submission(const Request &request, rally_request &raw, Submit &&submit) {
+    if (!request.on_logits) return submit();
+    /* Held, so that no step on another thread releases a number that is not in `users_` yet. */
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto place = attach(request.on_logits, raw);
+    try {
+      const size_t id = submit();
+      users_.emplace(id, place);
+      return id;
+    } catch (...) {
+      drop(place);
+      throw;
+    }
+  }
+
+  /* For as long as this object lives. */
+  void keep(const OnLogits &on_logits, rally_request &raw) {
+    if (on_logits) attach(on_logits, raw);
+  }
+
+  void release(size_t id) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto user = users_.find(id);
+    if (user == users_.end()) return;
+    drop(user->second);
+    users_.erase(user);
+  }
+
+  /* What a function threw, once. */
+  std::exception_ptr take_thrown() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return std::exchange(thrown_, nullptr);
+  }
+
+ private:
+  struct Rule {
+    OnLogits function;
+    Rules *rules;
+    size_t uses;
+  };
+  using Place = std::map<const void *, Rule>::iterator;
+
+  Place attach(const OnLogits &on_logits, rally_request &raw) {
+    const Place place = rules_.emplace(on_logits.identity(), Rule{on_logits, this, 0}).first;
+    place->second.uses++;
+    raw.on_logits = apply;
+    raw.on_logits_user = &place->second;
+    return place;
+  }
+
+  void drop(Place place) {
+    if (--place->second.uses == 0) rules_.erase(place);
+  }
+
+  static int32_t apply(void *user, const rally_logits *const *rows, size_t count) {
+    auto *rule = static_cast<Rule *>(user);
+    try {
+      return rule->function(OnLogits::Rows(rows, count)) ? 0 : 1;
+    } catch (...) {
+      std::lock_guard<std::mutex> lock(rule->rules->mutex_);
+      if (!rule->rules->thrown_) rule->rules->thrown_ = std::current_exception();
+      return 1;
+    }
+  }
+
+  std::mutex mutex_;
+  std::map<const void *, Rule> rules_;
+  std::map<size_t, Place> users_;
+  std::exception_ptr thrown_;
+};
+
+/* Carries the caller's function through C, and its exception back; forgets the rules of requests that end. */
 class Listener {
  public:
-  explicit Listener(const OnToken &on_token) : on_token_(on_token) {}
+  Listener(const OnToken &on_token, Rules &rules) : on_token_(on_token), rules_(rules) {}
 
-  rally_event_callback callback() const { return on_token_ ? hear : nullptr; }
+  rally_event_callback callback() const { return hear; }
 
-  /* Makes the call; what the function threw goes before what the call answered. */
+  /* Makes the call; what a function threw goes before what the call answered. */
   template <typename Call>
   void during(Call &&call) {
     rally_error error = initialised<rally_error, rally_error_init>();
     const rally_status status = call(&error);
+    if (std::exception_ptr thrown = rules_.take_thrown(); thrown && !thrown_) thrown_ = thrown;
     if (thrown_) std::rethrow_exception(thrown_);
     if (status) throw Error(status, error.message);
   }
@@ -579,9 +734,10 @@ class Listener {
  private:
   static int32_t hear(void *user, const rally_event *event) {
     auto *listener = static_cast<Listener *>(user);
-    if (listener->thrown_) return static_cast<int32_t>(Go::end_all);
     try {
-      return static_cast<int32_t>(listener->on_token_(*event));
+      if (event->finish_reason) listener->rules_.release(event->request);
+      if (listener->thrown_) return static_cast<int32_t>(Go::end_all);
+      return static_cast<int32_t>(listener->on_token_ ? listener->on_token_(*event) : Go::on);
     } catch (...) {
       listener->thrown_ = std::current_exception();
       return static_cast<int32_t>(Go::end_all);
@@ -589,6 +745,7 @@ class Listener {
   }
 
   const OnToken &on_token_;
+  Rules &rules_;
   std::exception_ptr thrown_;
 };
 
@@ -626,6 +783,7 @@ struct DocumentScores {
   std::vector<float> score;    /* [documents] what the reading makes of the windows; as mean, minimum and windows empty where the
                                 * rater's outputs make no score */
   std::vector<float> outputs;  /* [documents, labels] the same of each output; empty for a rater of one */
+  std::vector<int32_t> int_score; /* [documents] the score within the file's bounds, rounded; INT32_MIN without bounds */
 };
 
 /* What a teacher and a student's base predict along rows, in nats, one number each per row. */
@@ -728,6 +886,7 @@ class Runner {
       scores.mean = room(result.mean, rows.count());
       scores.minimum = room(result.minimum, rows.count());
       scores.score = room(result.score, rows.count());
+      scores.int_score = room(result.int_score, rows.count());
       scores.window_capacity = rows.token_count(); /* there are no more windows than tokens */
       scores.window_scores = room(result.windows, scores.window_capacity);
     }
@@ -762,9 +921,11 @@ class Runner {
     const auto context = static_cast<size_t>(info_.max_position_embeddings);
     const std::vector<detail::RawRequest> lent(requests.begin(), requests.end());
     std::vector<rally_request> raw;
+    detail::Rules rules;
     size_t stride = 1;
     for (const detail::RawRequest &request : lent) {
       raw.push_back(request.value);
+      rules.keep(requests[raw.size() - 1].on_logits, raw.back());
       raw.back().max_tokens = request.value.max_tokens ? std::min(request.value.max_tokens, context) : context;
       stride = std::max(stride, raw.back().max_tokens);
     }
@@ -773,6 +934,10 @@ class Runner {
     std::vector<size_t> counts(requests.size());
     std::vector<rally_finish_reason> reasons(requests.size());
     std::vector<int32_t> stops(requests.size());
+    std::vector<size_t> cuts(requests.size());
+    size_t prompt_count = 0;
+    for (const Request &request : requests) prompt_count += request.tokens.size();
+    std::vector<int32_t> prompt_depths(prompt_count);
     auto generation = detail::initialised<rally_generation, rally_generation_init>();
     generation.stride = stride;
     generation.tokens = tokens.data();
@@ -781,6 +946,8 @@ class Runner {
     generation.token_counts = counts.data();
     generation.finish_reasons = reasons.data();
     generation.stop_strings = stops.data();
+    generation.cut_lengths = cuts.data();
+    generation.prompt_depths = prompt_depths.data();
     generation.timeout_seconds = timeout_seconds;
 
     std::vector<Continuation> result(requests.size());
@@ -788,18 +955,23 @@ class Runner {
       if (event.text_length) result[event.request].text.append(event.text, event.text_length);
       return on_token ? on_token(event) : Go::on;
     };
-    detail::Listener listener(collect);
+    detail::Listener listener(collect, rules);
     listener.during([&](rally_error *error) {
       return rally_generate(handle_.get(), raw.data(), raw.size(), listener.callback(), &listener, &generation, error);
     });
 
+    auto prompt = prompt_depths.begin();
     for (size_t i = 0; i < result.size(); i++) {
+      const auto prompt_end = prompt + static_cast<std::ptrdiff_t>(requests[i].tokens.size());
+      result[i].prompt_depths.assign(prompt, prompt_end);
+      prompt = prompt_end;
       const auto first = static_cast<std::ptrdiff_t>(i * stride), last = first + static_cast<std::ptrdiff_t>(counts[i]);
       result[i].tokens.assign(tokens.begin() + first, tokens.begin() + last);
       result[i].depths.assign(depths.begin() + first, depths.begin() + last);
       result[i].logprobs.assign(logprobs.begin() + first, logprobs.begin() + last);
       result[i].finish_reason = reasons[i];
       result[i].stop_string = stops[i];
+      result[i].cut_length = cuts[i];
     }
     return result;
   }
@@ -854,8 +1026,16 @@ class Runner {
 
 class Engine {
  public:
-  explicit Engine(const Model &model, const rally_engine_options &options = engine_options()) {
+  explicit Engine(const Model &model, const rally_engine_options &options = engine_options())
+      : rules_(std::make_unique<detail::Rules>()) {
     detail::check([&](rally_error *error) { return rally_engine_open(model.get(), &options, handle_.out(), error); });
+  }
+
+  Engine(Engine &&) noexcept = default;
+  Engine &operator=(Engine &&other) noexcept {
+    std::swap(rules_, other.rules_);
+    handle_ = std::move(other.handle_);
+    return *this;
   }
 
   /* The bytes that such an engine takes besides the model. */
@@ -867,10 +1047,20 @@ class Engine {
 
   /* From any thread, and from within events: the request's number in events, 0, 1, 2, ... */
   size_t submit(const Request &request) const {
-    const detail::RawRequest raw(request);
-    size_t id = 0;
-    detail::check([&](rally_error *error) { return rally_engine_submit(get(), &raw.value, &id, error); });
-    return id;
+    return with_rules(request, [this](const rally_request &raw) {
+      size_t id = 0;
+      detail::check([&](rally_error *error) { return rally_engine_submit(get(), &raw, &id, error); });
+      return id;
+    });
+  }
+
+  /* From any thread: waits until there is an unfinished request. False when so many seconds went by without one. */
+  bool wait(double timeout_seconds = std::numeric_limits<double>::infinity()) const {
+    rally_error error = detail::initialised<rally_error, rally_error_init>();
+    const rally_status status = rally_engine_wait(get(), timeout_seconds, &error);
+    if (status == RALLY_DEADLINE_EXCEEDED) return false;
+    if (status) throw Error(status, error.message);
+    return true;
   }
 
   /* From any thread, and from within events: an event of the next step says so. Unknown or finished: nothing. */
@@ -880,7 +1070,7 @@ class Engine {
   /* One step; whether any request is unfinished. */
   bool step(const OnToken &on_event = {}) {
     int32_t busy = 0;
-    detail::Listener listener(on_event);
+    detail::Listener listener(on_event, rules());
     listener.during([&](rally_error *error) {
       return rally_engine_step(get(), listener.callback(), &listener, &busy, error);
     });
@@ -889,12 +1079,12 @@ class Engine {
 
   /* Steps until no request is left. */
   void run(const OnToken &on_event = {}) {
-    detail::Listener listener(on_event);
+    detail::Listener listener(on_event, rules());
     listener.during([&](rally_error *error) { return rally_engine_run(get(), listener.callback(), &listener, error); });
   }
 
-  /* What the engine did and holds, by names such as "passes_total"; those ending in _total only grow. */
-  std::map<std::string, double> counters() {
+  /* From any thread: what the engine did and holds, by names such as "passes_total"; those ending in _total only grow. */
+  std::map<std::string, double> counters() const {
     std::vector<double> values(rally_engine_counter_count(get()));
     detail::check([&](rally_error *error) { return rally_engine_counters(get(), values.data(), values.size(), error); });
     std::map<std::string, double> named;
@@ -913,17 +1103,31 @@ class Engine {
 
   /* Continues a saved request as if it had never been interrupted: its new number. The tokens of `request` must be empty. */
   size_t restore(View<unsigned char> state, const Request &request) {
-    const detail::RawRequest raw(request);
-    size_t id = 0;
-    detail::check([&](rally_error *error) {
-      return rally_engine_restore(get(), state.data(), state.size(), &raw.value, &id, error);
+    return with_rules(request, [&](const rally_request &raw) {
+      size_t id = 0;
+      detail::check([&](rally_error *error) {
+        return rally_engine_restore(get(), state.data(), state.size(), &raw, &id, error);
+      });
+      return id;
     });
-    return id;
   }
 
   rally_engine *get() const { return handle_.get(); }
 
  private:
+  template <typename Submit>
+  size_t with_rules(const Request &request, Submit &&submit) const {
+    detail::RawRequest raw(request);
+    return rules().during_submission(request, raw.value, [&] { return submit(raw.value); });
+  }
+
+  /* Of an engine that was moved from: of no effect, its calls answer for themselves. */
+  detail::Rules &rules() const {
+    if (!rules_) rules_ = std::make_unique<detail::Rules>();
+    return *rules_;
+  }
+
+  mutable std::unique_ptr<detail::Rules> rules_; /* a place that stays when the engine is moved; outlives the handle */
   detail::Handle<rally_engine, rally_engine_close> handle_;
 };
 
@@ -1075,6 +1279,7 @@ struct LineageReport {
   rally_lineage_verdict verdict;
   double p, rho;
   std::vector<LineageMatch> tensors, sets, head;
+  uint64_t permutations, seed;
 
   const char *text() const { return rally_lineage_verdict_text(verdict); }
 };
@@ -1108,7 +1313,8 @@ inline LineageReport lineage_report(const rally_lineage_report *handle) {
     return found;
   };
   return {result.verdict, result.p, result.rho, matches(RALLY_LINEAGE_TENSORS, result.tensor_count),
-          matches(RALLY_LINEAGE_SETS, result.set_count), matches(RALLY_LINEAGE_HEAD, result.head_count)};
+          matches(RALLY_LINEAGE_SETS, result.set_count), matches(RALLY_LINEAGE_HEAD, result.head_count),
+          result.permutations, result.seed};
 }
 
 }  // namespace detail

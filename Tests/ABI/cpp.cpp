@@ -297,6 +297,7 @@ static void test_rate(const rally::Model &model) {
   const auto documents = runner.rate_documents(std::vector<std::vector<int32_t>>{{4, 5}, {1, 2, 3}}, options);
   CHECK((documents.offsets == std::vector<size_t>{0, 1, 3}) && documents.windows.size() == 3);
   CHECK(documents.offsets == rally::Runner::document_windows(model, {{4, 5}, {1, 2, 3}}, options));
+  CHECK(documents.int_score.size() == 2 && documents.int_score[0] == INT32_MIN);
   CHECK(documents.mean[0] == alone[0] && documents.windows[0] == alone[0] && documents.coverage[1] == 1);
   CHECK(documents.windows[2] == runner.rate(std::vector<int32_t>{3})[0]);
   CHECK(documents.minimum[1] == std::min(documents.windows[1], documents.windows[2]));

@@ -21,6 +21,7 @@ from .info import ModelInfo, TensorInfo
 from .lineages import LineageReport, Match, lineage
 from .logits import Logits
 from .model import Forward, Model
+from .opening import validate
 from .quantization import quantize
 from .rows import Rows
 from .sampling import Sampling
@@ -61,5 +62,6 @@ __all__ = [
     "lineage",
     "quantize",
     "select",
+    "validate",
     "version",
 ]

@@ -28,9 +28,9 @@ def label(
 ) -> str:
     raw = library.new("rally_label_options")
     raw.squash = choice("squash", squash, _library.SWITCHES)
-    counts = {"row": packed, "window": window, "stride": stride}
-    for name, value in counts.items():
-        setattr(raw, f"{name}_tokens", integer(name, value or 0, 0, 2**63 - 1))
+    raw.row_tokens = integer("packed", packed or 0, 0, 2**63 - 1)
+    raw.window_tokens = integer("window", window or 0, 0, 2**63 - 1)
+    raw.stride_tokens = integer("stride", stride or 0, 0, 2**63 - 1)
     raw.max_windows = integer("max_windows", max_windows or 0, 0, 2**63 - 1)
     if more:
         raw.more = more.encode()

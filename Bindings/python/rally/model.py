@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from ctypes import byref
+from ctypes import byref, c_uint64
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,7 @@ from typing import Any, TypeVar, Unpack, cast
 import numpy as np
 import numpy.typing as npt
 
-from . import _handles, _library, documents, generation, identity, info, sampling, tokenizer, vocabulary
+from . import _handles, _library, documents, generation, identity, info, opening, sampling, tokenizer, vocabulary
 from ._handles import Handle, Turn
 from .chat import Chat
 from .documents import DocumentScores, Reading
@@ -67,6 +66,12 @@ class Model(Chat):
         Threads that compute; 0: as many as this process may use.
     batch_tokens : int
         Tokens computed together; 0: the library's choice. Costs memory, changes no result.
+    max_file_bytes, max_tensor_bytes : int
+        The largest file, and the largest tensor, that is read, for files of strangers; 0: no limit.
+    progress : callable, optional
+        Called with the bytes that were read while the model opens, and those in all. What it raises ends opening.
+    log : callable, optional
+        Called with "debug", "info" or "warning" and a line about the file.
 
     Raises
     ------
@@ -83,44 +88,64 @@ class Model(Chat):
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], dtype: str = "auto", threads: int = 0, batch_tokens: int = 0
+        self,
+        path: str | os.PathLike[str],
+        dtype: str = "auto",
+        threads: int = 0,
+        batch_tokens: int = 0,
+        *,
+        max_file_bytes: int = 0,
+        max_tensor_bytes: int = 0,
+        progress: Callable[[int, int], object] | None = None,
+        log: Callable[[str, str], object] | None = None,
     ) -> None:
-        encoded = os.fsencode(path)
-        if b"\0" in encoded:
-            raise RallyError(Status.INVALID_ARGUMENT, f"path: {path!r} contains a zero byte")
-        self._open(Path(os.fsdecode(encoded)).name, "rally_model_open", (encoded,), dtype, threads, batch_tokens)
+        encoded = opening.encoded_path(path)
+        options = opening.model_options(dtype, threads, max_file_bytes, max_tensor_bytes)
+        name = Path(os.fsdecode(encoded)).name
+        self._open(name, "rally_model_open", (encoded,), options, batch_tokens, progress, log)
 
     @classmethod
-    def from_bytes(cls, data: bytes, dtype: str = "auto", threads: int = 0, batch_tokens: int = 0) -> Model:
+    def from_bytes(
+        cls,
+        data: bytes,
+        dtype: str = "auto",
+        threads: int = 0,
+        batch_tokens: int = 0,
+        *,
+        max_file_bytes: int = 0,
+        max_tensor_bytes: int = 0,
+    ) -> Model:
         """Opens a model file that is in memory; it must not keep tensors in a second file."""
         model = cls.__new__(cls)
         array = np.frombuffer(data, np.uint8)
         source = (array.ctypes.data, array.size)
-        model._open("from memory", "rally_model_open_memory", source, dtype, threads, batch_tokens)
+        options = opening.model_options(dtype, threads, max_file_bytes, max_tensor_bytes)
+        model._open("from memory", "rally_model_open_memory", source, options, batch_tokens)
         return model
 
     def _open(
-        self, name: str, function: str, source: tuple[Any, ...], dtype: str, threads: int, batch_tokens: int
+        self,
+        name: str,
+        function: str,
+        source: tuple[Any, ...],
+        options: Any,
+        batch_tokens: int,
+        progress: Callable[[int, int], object] | None = None,
+        log: Callable[[str, str], object] | None = None,
     ) -> None:
         self._name = name
-        self._threads = integer("threads", threads, 0, 256)
+        self._threads = options.threads
         self._batch_tokens = integer("batch_tokens", batch_tokens, 0, 2**32 - 1)
         self._library = _library.library()
         self._turn = Turn()
         self._runner_handle: Handle | None = None
-
-        interrupted = threading.Event()
-        options = self._library.new("rally_model_options")
-        options.dtype = choice("dtype", dtype, _library.DTYPES)
-        options.threads = self._threads
-        options.progress = _library.ProgressCallback(lambda user, done, total: int(interrupted.is_set()))
 
         def opened() -> Handle:
             model = _library.Handle()
             self._library.call(function, *source, byref(options), byref(model))
             return Handle(self._library, "rally_model_close", model.value, f"model {name}")
 
-        self._handle = _handles.call(opened, interrupted.set, Turn())
+        self._handle = opening.watched(options, progress, log, opened)
         self._info = info.read_info(self._library, self._handle.address)
 
     def close(self) -> None:
@@ -285,6 +310,29 @@ class Model(Chat):
     def reads_same_tokens(self, other: Model) -> bool:
         """Whether both models read the same tokens: equal tokenizers, or none and as many ids."""
         return identity.same_tokens(self._library, self._handle.address, other._handle.address)
+
+    # What calls take
+
+    def memory(self, lengths: Sequence[int], new_tokens: int = 0) -> int:
+        """Greatest number of bytes that a call takes for rows of these lengths, besides the model's own weights.
+
+        Parameters
+        ----------
+        lengths : sequence of int
+            Tokens of each row.
+        new_tokens : int
+            Tokens generated per row; 0 for calls that generate none.
+        """
+        offsets = np.concatenate(([0], np.cumsum([integer("lengths", length, 0, 2**40) for length in lengths])))
+        offsets = offsets.astype(np.uintp)
+        count, added = c_uint64(), integer("new_tokens", new_tokens, 0, 2**40)
+
+        def asked() -> None:
+            arguments = (self._runner(), offsets.ctypes.data, len(lengths), added, byref(count))
+            self._library.call("rally_runner_memory", *arguments)
+
+        self._compute(asked)
+        return count.value
 
     # Language models
 

@@ -103,6 +103,11 @@ impl Distribution {
         Ok(self.info()?.rank_error)
     }
 
+    /// Scores that are kept of each doubling.
+    pub fn capacity(&self) -> Result<usize> {
+        Ok(self.info()?.capacity)
+    }
+
     fn info(&self) -> Result<sys::rally_distribution_info> {
         let mut info = initialised(sys::rally_distribution_info_init);
         check(|error| unsafe { sys::rally_distribution_get_info(self.handle, &mut info, error) })?;

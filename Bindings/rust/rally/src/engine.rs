@@ -1,10 +1,13 @@
 use crate::error::{check, initialised, Result};
 use crate::event::{hear, Event, Flow, Listener};
-use crate::{Model, Request};
+use crate::rule::Rules;
+use crate::{Code, Model, Request};
 use rally_sys as sys;
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::CStr;
 use std::ptr;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Continues any number of sequences together, which come and go at every step.
 ///
@@ -24,7 +27,7 @@ use std::ptr;
 /// What a sequence generates is bit for bit the same whatever runs beside it.
 #[derive(Debug)]
 pub struct Engine {
-    raw: *mut sys::rally_engine,
+    handle: EngineHandle,
     /// What a step brought and nobody took yet.
     heard: VecDeque<Event>,
 }
@@ -35,7 +38,7 @@ unsafe impl Sync for Engine {}
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        unsafe { sys::rally_engine_close(self.raw) }
+        unsafe { sys::rally_engine_close(self.handle.raw) }
     }
 }
 
@@ -64,6 +67,8 @@ pub struct EngineOptions {
     pub batching: Batching,
     /// Whether sequences with the same beginning share its keys and values; `None`: yes.
     pub share_prefixes: Option<bool>,
+    /// Requests that may wait besides `max_sequences`; 0: any number.
+    pub max_queue: u32,
 }
 
 impl EngineOptions {
@@ -78,17 +83,19 @@ impl EngineOptions {
             Batching::Sequence => sys::RALLY_BATCH_SEQUENCE,
         };
         raw.share_prefixes = self.share_prefixes.map_or(sys::RALLY_DEFAULT, i32::from);
+        raw.max_queue = self.max_queue;
         raw
     }
 }
 
-/// Submits to an engine and cancels, from any thread, also while it steps; of no effect once the engine is gone.
-#[derive(Clone, Copy, Debug)]
+/// Submits to an engine, cancels, waits and counts, from any thread, also while it steps; of no effect once the engine is gone.
+#[derive(Clone, Debug)]
 pub struct EngineHandle {
     raw: *mut sys::rally_engine,
+    rules: Arc<Rules>,
 }
 
-// SAFETY: submitting and cancelling are for any thread, and a handle that was closed is recognised.
+// SAFETY: what it calls is for any thread, and a handle that was closed is recognised.
 unsafe impl Send for EngineHandle {}
 unsafe impl Sync for EngineHandle {}
 
@@ -96,10 +103,35 @@ impl EngineHandle {
     /// Puts a request into the queue and returns its number in events: 0, 1, 2, …
     pub fn submit(&self, request: &Request) -> Result<usize> {
         let lent = request.lend()?;
-        let raw = request.raw(&lent);
-        let mut id = 0;
-        check(|error| unsafe { sys::rally_engine_submit(self.raw, &raw, &mut id, error) })?;
-        Ok(id)
+        self.rules.during_submission(request, request.raw(&lent), |raw| {
+            let mut id = 0;
+            check(|error| unsafe { sys::rally_engine_submit(self.raw, raw, &mut id, error) })?;
+            Ok(id)
+        })
+    }
+
+    /// Waits until there is an unfinished request: at once where there is one, otherwise a submission ends the wait. Whether
+    /// there is one; `false` when `timeout` went by, `None`: for ever. [`Code::Closed`] when the engine is dropped meanwhile.
+    pub fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
+        let seconds = timeout.map_or(f64::INFINITY, |timeout| timeout.as_secs_f64());
+        match check(|error| unsafe { sys::rally_engine_wait(self.raw, seconds, error) }) {
+            Ok(()) => Ok(true),
+            Err(error) if error.code() == Code::DeadlineExceeded => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the engine did and holds, by names such as `passes_total`; those ending in `_total` only grow.
+    pub fn counters(&self) -> Result<BTreeMap<String, f64>> {
+        let count = unsafe { sys::rally_engine_counter_count(self.raw) };
+        let mut values = vec![0.0; count];
+        check(|error| unsafe { sys::rally_engine_counters(self.raw, values.as_mut_ptr(), count, error) })?;
+        let name = |index| {
+            // SAFETY: below the count it is a terminated string that lives as long as the engine.
+            let name = unsafe { CStr::from_ptr(sys::rally_engine_counter_name(self.raw, index)) };
+            name.to_string_lossy().into_owned()
+        };
+        Ok((0..count).map(|index| (name(index), values[index])).collect())
     }
 
     /// Ends a request at the next step, which says so in an event. Unknown or finished: nothing.
@@ -123,8 +155,9 @@ impl Engine {
     pub fn with(model: &Model, options: &EngineOptions) -> Result<Self> {
         let mut raw = ptr::null_mut();
         check(|error| unsafe { sys::rally_engine_open(model.handle(), &options.raw(), &mut raw, error) })?;
+        let rules = Arc::new(Rules::default());
         Ok(Engine {
-            raw,
+            handle: EngineHandle { raw, rules },
             heard: VecDeque::new(),
         })
     }
@@ -138,22 +171,32 @@ impl Engine {
 
     /// To submit and cancel from other threads and from within events.
     pub fn handle(&self) -> EngineHandle {
-        EngineHandle { raw: self.raw }
+        self.handle.clone()
     }
 
     /// As [`EngineHandle::submit`].
     pub fn submit(&self, request: &Request) -> Result<usize> {
-        self.handle().submit(request)
+        self.handle.submit(request)
     }
 
     /// As [`EngineHandle::cancel`].
     pub fn cancel(&self, id: usize) {
-        self.handle().cancel(id);
+        self.handle.cancel(id);
     }
 
     /// As [`EngineHandle::cancel_all`].
     pub fn cancel_all(&self) {
-        self.handle().cancel_all();
+        self.handle.cancel_all();
+    }
+
+    /// As [`EngineHandle::wait`].
+    pub fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
+        self.handle.wait(timeout)
+    }
+
+    /// As [`EngineHandle::counters`].
+    pub fn counters(&self) -> Result<BTreeMap<String, f64>> {
+        self.handle.counters()
     }
 
     /// One step; whether any request is unfinished.
@@ -162,10 +205,11 @@ impl Engine {
     /// end and the panic goes on from here.
     pub fn step(&mut self, mut on_event: impl FnMut(Event) -> Flow) -> Result<bool> {
         self.tell_heard(&mut on_event);
-        let mut busy = 0;
-        let mut listener = Listener::new(&mut on_event);
+        let (mut busy, rules) = (0, Arc::clone(&self.handle.rules));
+        let mut listener = Listener::new(&mut on_event, &rules);
         let user = listener.user();
-        let outcome = check(|error| unsafe { sys::rally_engine_step(self.raw, Some(hear), user, &mut busy, error) });
+        let outcome =
+            check(|error| unsafe { sys::rally_engine_step(self.handle.raw, Some(hear), user, &mut busy, error) });
         listener.finish();
         outcome?;
         Ok(busy != 0)
@@ -174,9 +218,10 @@ impl Engine {
     /// Steps until no request is left. `on_event` as in [`Engine::step`].
     pub fn run(&mut self, mut on_event: impl FnMut(Event) -> Flow) -> Result<()> {
         self.tell_heard(&mut on_event);
-        let mut listener = Listener::new(&mut on_event);
+        let rules = Arc::clone(&self.handle.rules);
+        let mut listener = Listener::new(&mut on_event, &rules);
         let user = listener.user();
-        let outcome = check(|error| unsafe { sys::rally_engine_run(self.raw, Some(hear), user, error) });
+        let outcome = check(|error| unsafe { sys::rally_engine_run(self.handle.raw, Some(hear), user, error) });
         listener.finish();
         outcome
     }
@@ -198,26 +243,13 @@ impl Engine {
         }
     }
 
-    /// What the engine did and holds, by names such as `passes_total`; those ending in `_total` only grow.
-    pub fn counters(&mut self) -> Result<BTreeMap<String, f64>> {
-        let count = unsafe { sys::rally_engine_counter_count(self.raw) };
-        let mut values = vec![0.0; count];
-        check(|error| unsafe { sys::rally_engine_counters(self.raw, values.as_mut_ptr(), count, error) })?;
-        let name = |index| {
-            // SAFETY: below the count it is a terminated string that lives as long as the engine.
-            let name = unsafe { CStr::from_ptr(sys::rally_engine_counter_name(self.raw, index)) };
-            name.to_string_lossy().into_owned()
-        };
-        Ok((0..count).map(|index| (name(index), values[index])).collect())
-    }
-
     /// What an unfinished request has computed, to go on with [`Engine::restore`], here or elsewhere. It goes on here too.
     pub fn save(&mut self, id: usize) -> Result<Vec<u8>> {
         let mut size = 0;
-        check(|error| unsafe { sys::rally_engine_save(self.raw, id, ptr::null_mut(), 0, &mut size, error) })?;
+        check(|error| unsafe { sys::rally_engine_save(self.handle.raw, id, ptr::null_mut(), 0, &mut size, error) })?;
         let mut state = vec![0u8; size];
         let data = state.as_mut_ptr().cast();
-        check(|error| unsafe { sys::rally_engine_save(self.raw, id, data, state.len(), &mut size, error) })?;
+        check(|error| unsafe { sys::rally_engine_save(self.handle.raw, id, data, state.len(), &mut size, error) })?;
         Ok(state)
     }
 
@@ -225,13 +257,12 @@ impl Engine {
     ///
     /// `request` says how to go on; its tokens must be empty, and `max_tokens` counts what was generated before.
     pub fn restore(&mut self, state: &[u8], request: &Request) -> Result<usize> {
-        let lent = request.lend()?;
-        let raw = request.raw(&lent);
-        let mut id = 0;
-        check(|error| unsafe {
-            sys::rally_engine_restore(self.raw, state.as_ptr().cast(), state.len(), &raw, &mut id, error)
-        })?;
-        Ok(id)
+        let (lent, handle) = (request.lend()?, self.handle.raw);
+        self.handle.rules.during_submission(request, request.raw(&lent), |raw| {
+            let (mut id, data) = (0, state.as_ptr().cast());
+            check(|error| unsafe { sys::rally_engine_restore(handle, data, state.len(), raw, &mut id, error) })?;
+            Ok(id)
+        })
     }
 }
 

@@ -1,3 +1,4 @@
+use crate::rule::Rules;
 use rally_sys as sys;
 use std::any::Any;
 use std::ffi::c_void;
@@ -57,6 +58,8 @@ pub struct Event {
     pub text: String,
     /// Bytes of the decoded tokens, from their end, that the text leaves out: the stop string, and what follows it in its token.
     pub cut_length: usize,
+    /// The request's own.
+    pub user: usize,
 }
 
 impl Event {
@@ -81,6 +84,7 @@ impl Event {
             top: (0..raw.top_count).map(top).collect(),
             text,
             cut_length: raw.cut_length,
+            user: raw.user as usize,
         }
     }
 }
@@ -96,24 +100,29 @@ pub enum Flow {
     EndAll = 2,
 }
 
-/// Carries a closure through C, and its panic back.
+/// Carries a closure through C, and its panic back; forgets the rules of requests that end.
 pub(crate) struct Listener<'a> {
     on_event: &'a mut dyn FnMut(Event) -> Flow,
+    rules: &'a Rules,
     panic: Option<Box<dyn Any + Send>>,
 }
 
 impl<'a> Listener<'a> {
-    pub(crate) fn new(on_event: &'a mut dyn FnMut(Event) -> Flow) -> Self {
-        Listener { on_event, panic: None }
+    pub(crate) fn new(on_event: &'a mut dyn FnMut(Event) -> Flow, rules: &'a Rules) -> Self {
+        Listener {
+            on_event,
+            rules,
+            panic: None,
+        }
     }
 
     pub(crate) fn user(&mut self) -> *mut c_void {
         (self as *mut Self).cast()
     }
 
-    /// Goes on with the panic of the closure.
+    /// Goes on with the panic of the closure, or of a rule.
     pub(crate) fn finish(self) {
-        if let Some(panic) = self.panic {
+        if let Some(panic) = self.panic.or(self.rules.take_panic()) {
             resume_unwind(panic);
         }
     }
@@ -123,6 +132,9 @@ impl<'a> Listener<'a> {
 pub(crate) unsafe extern "C" fn hear(user: *mut c_void, event: *const sys::rally_event) -> i32 {
     // SAFETY: `user` is the listener of the call in progress, and the event is valid during the callback.
     let (listener, raw) = unsafe { (&mut *user.cast::<Listener>(), &*event) };
+    if raw.finish_reason != sys::RALLY_NOT_FINISHED {
+        listener.rules.release(raw.request);
+    }
     if listener.panic.is_some() {
         return Flow::EndAll as i32;
     }

@@ -1,8 +1,10 @@
 use crate::error::{check, initialised, Result};
 use crate::event::{hear, Event, FinishReason, Flow, Listener};
+use crate::rule::Rules;
 use crate::runner::seconds;
 use crate::{Request, Runner};
 use rally_sys as sys;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How [`Runner::generate_with`] runs.
@@ -29,6 +31,8 @@ pub struct Continuation {
     pub text: String,
     /// Index of the stop string that ended the text.
     pub stop_string: Option<usize>,
+    /// Bytes of the decoded tokens, from their end, that the text leaves out.
+    pub cut_length: usize,
 }
 
 /// Arrays for the library to write to, `stride` places per request.
@@ -41,6 +45,7 @@ struct Collected {
     reasons: Vec<sys::rally_finish_reason>,
     prompt_depths: Vec<i32>,
     stop_strings: Vec<i32>,
+    cut_lengths: Vec<usize>,
 }
 
 impl Collected {
@@ -54,6 +59,7 @@ impl Collected {
             counts: vec![0; requests.len()],
             reasons: vec![0; requests.len()],
             stop_strings: vec![-1; requests.len()],
+            cut_lengths: vec![0; requests.len()],
             prompt_depths: vec![0; requests.iter().map(|request| request.tokens.len()).sum()],
         }
     }
@@ -68,6 +74,7 @@ impl Collected {
         raw.finish_reasons = self.reasons.as_mut_ptr();
         raw.prompt_depths = self.prompt_depths.as_mut_ptr();
         raw.stop_strings = self.stop_strings.as_mut_ptr();
+        raw.cut_lengths = self.cut_lengths.as_mut_ptr();
         raw.timeout_seconds = seconds(options.timeout);
         raw
     }
@@ -86,6 +93,7 @@ impl Collected {
                 finish_reason: FinishReason::from_raw(self.reasons[index]),
                 text: std::mem::take(&mut texts[index]),
                 stop_string: usize::try_from(self.stop_strings[index]).ok(),
+                cut_length: self.cut_lengths[index],
             }
         };
         requests.iter().enumerate().map(of_request).collect()
@@ -113,10 +121,12 @@ impl Runner {
             .zip(&lent)
             .map(|(request, lent)| request.raw(lent))
             .collect();
-        for request in &mut raw {
+        let rules = Arc::new(Rules::default());
+        for (request, raw) in requests.iter().zip(&mut raw) {
+            rules.keep(request, raw);
             // No more than the context has room for, so that the arrays have a bound.
-            if request.max_tokens == 0 || request.max_tokens > self.context {
-                request.max_tokens = self.context;
+            if raw.max_tokens == 0 || raw.max_tokens > self.context {
+                raw.max_tokens = self.context;
             }
         }
         let stride = raw.iter().map(|request| request.max_tokens).max().unwrap_or(1);
@@ -127,7 +137,7 @@ impl Runner {
             texts[event.request].push_str(&event.text);
             on_token(event)
         };
-        let mut listener = Listener::new(&mut on_token);
+        let mut listener = Listener::new(&mut on_token, &rules);
         let (handle, user) = (self.handle(), listener.user());
         let outcome = check(|error| unsafe {
             sys::rally_generate(

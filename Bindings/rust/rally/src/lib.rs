@@ -29,9 +29,11 @@ mod lineage;
 mod model;
 mod request;
 mod rows;
+mod rule;
 mod runner;
 pub mod select;
 mod tokenizer;
+mod vocabulary;
 mod watch;
 
 pub use distribution::Distribution;
@@ -42,14 +44,18 @@ pub use exposure::Exposure;
 pub use generate::{Continuation, GenerateOptions};
 pub use identity::LabelOptions;
 pub use lineage::{lineage, lineage_matrices, LineageMatch, LineageOptions, LineageReport, UnitMatrix, Verdict};
-pub use model::{quantize, Dtype, Info, Kind, Model, ModelOptions, Routing, Tensor};
+pub use model::{
+    quantize, quantize_with, Dtype, Exit, Info, Kind, Model, ModelOptions, QuantizeOptions, Routing, ScoreRule, Tensor,
+};
 pub use request::{KvPolicy, Request};
 pub use rows::Rows;
+pub use rule::{LogitsRow, OnLogits};
 pub use runner::{
     Canceller, DocumentOptions, DocumentScore, Join, Outputs, RateOptions, Reading, RunOptions, Runner, RunnerOptions,
     Selection, Wanted,
 };
 pub use tokenizer::{Decoder, TokenizerOptions};
+pub use vocabulary::Vocabulary;
 pub use watch::{Log, LogLevel, Progress};
 
 use std::ffi::CStr;
@@ -57,6 +63,16 @@ use std::ffi::CStr;
 /// The version of the library that is loaded.
 pub fn version() -> &'static str {
     static_text(unsafe { rally_sys::rally_version() })
+}
+
+/// The same as one number that grows with every version: 1000000 major + 1000 minor + patch.
+pub fn version_number() -> u32 {
+    unsafe { rally_sys::rally_version_number() }
+}
+
+/// How the library was built, for reports of faults: lines `name value`.
+pub fn build_info() -> &'static str {
+    static_text(unsafe { rally_sys::rally_build_info() })
 }
 
 /// The instruction set in use, such as `avx2`.

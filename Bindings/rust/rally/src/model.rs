@@ -1,5 +1,6 @@
 use crate::error::{check, initialised, Code, Error, Result};
 use crate::watch::{Log, Progress, Watcher};
+use crate::KvPolicy;
 use rally_sys as sys;
 use std::ffi::{c_char, CStr, CString};
 use std::os::unix::ffi::OsStrExt;
@@ -83,7 +84,7 @@ pub enum Routing {
 }
 
 /// What a model is. Letters as in `rally.h`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Info {
     /// What it is for.
     pub kind: Kind,
@@ -95,6 +96,14 @@ pub struct Info {
     pub vocab_size: usize,
     /// D.
     pub hidden_size: usize,
+    /// H.
+    pub num_attention_heads: usize,
+    /// G.
+    pub num_key_value_heads: usize,
+    /// K.
+    pub head_dim: usize,
+    /// F.
+    pub intermediate_size: usize,
     /// Longest row, in tokens.
     pub max_position_embeddings: usize,
     /// Stored layers.
@@ -117,6 +126,42 @@ pub struct Info {
     pub weight_bytes: u64,
     /// Keys and values of a token of full depth.
     pub kv_bytes_per_token: u64,
+    /// How tokens leave a looped model early, and the threshold of the file.
+    pub exit: Option<(Exit, f64)>,
+    /// What later tokens see of skipped recursions, as the file says; [`KvPolicy::Model`] without exits.
+    pub kv_policy: KvPolicy,
+    /// Outputs of a rater; 0 for language models.
+    pub num_labels: usize,
+    /// How one score comes from them.
+    pub score_rule: ScoreRule,
+    /// Whether the rule makes one score, which [`Runner::rate`](crate::Runner::rate) gives.
+    pub has_score: bool,
+    /// The label whose output is the score.
+    pub score_index: Option<usize>,
+}
+
+/// The rule by which a token leaves a looped model before its last recursion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Where the probability of having left has reached the threshold.
+    Hazard,
+    /// Where the state's relative change is below the threshold.
+    LatentDiff,
+}
+
+/// How one score comes from the outputs of a rater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScoreRule {
+    /// It does not.
+    None,
+    /// One output.
+    Logit,
+    /// The sum of value times softmax, with a value for each label.
+    Expectation,
+    /// The softmax of one label.
+    Softmax,
+    /// The sigmoid of one label.
+    Sigmoid,
 }
 
 /// One weight tensor of the file.
@@ -183,6 +228,10 @@ impl Model {
             dtype: Dtype::from_raw(raw.dtype),
             vocab_size: raw.vocab_size as usize,
             hidden_size: raw.hidden_size as usize,
+            num_attention_heads: raw.num_attention_heads as usize,
+            num_key_value_heads: raw.num_key_value_heads as usize,
+            head_dim: raw.head_dim as usize,
+            intermediate_size: raw.intermediate_size as usize,
             max_position_embeddings: raw.max_position_embeddings as usize,
             num_layers: raw.num_layers as usize,
             num_effective_layers: raw.num_effective_layers as usize,
@@ -194,6 +243,22 @@ impl Model {
             effective_parameter_count: raw.effective_parameter_count,
             weight_bytes: raw.weight_bytes,
             kv_bytes_per_token: raw.kv_bytes_per_token,
+            exit: match raw.exit {
+                sys::RALLY_EXIT_HAZARD => Some((Exit::Hazard, raw.exit_threshold)),
+                sys::RALLY_EXIT_LATENT_DIFF => Some((Exit::LatentDiff, raw.exit_threshold)),
+                _ => None,
+            },
+            kv_policy: KvPolicy::from_raw(raw.kv_policy),
+            num_labels: raw.num_labels as usize,
+            score_rule: match raw.score_rule {
+                sys::RALLY_SCORE_LOGIT => ScoreRule::Logit,
+                sys::RALLY_SCORE_EXPECTATION => ScoreRule::Expectation,
+                sys::RALLY_SCORE_SOFTMAX => ScoreRule::Softmax,
+                sys::RALLY_SCORE_SIGMOID => ScoreRule::Sigmoid,
+                _ => ScoreRule::None,
+            },
+            has_score: raw.has_score != 0,
+            score_index: usize::try_from(raw.score_index).ok(),
         })
     }
 
@@ -218,6 +283,15 @@ impl Model {
                 Ok((owned(key), owned(value)))
             })
             .collect()
+    }
+
+    /// The value of one metadata key; [`Code::MissingKey`] where there is none.
+    pub fn metadata_value(&self, key: &str) -> Result<String> {
+        let key =
+            CString::new(key).map_err(|_| Error::new(Code::InvalidArgument, "key: expected no NUL byte, found one"))?;
+        let mut value = ptr::null();
+        check(|error| unsafe { sys::rally_model_metadata_get(self.handle, key.as_ptr(), &mut value, error) })?;
+        Ok(owned(value))
     }
 
     /// The weight tensors, in the order of docs/format.md.
@@ -281,10 +355,38 @@ impl Dtype {
 ///
 /// On failure, what stood at `to` is untouched.
 pub fn quantize(from: impl AsRef<Path>, to: impl AsRef<Path>, dtype: Dtype) -> Result<()> {
+    quantize_with(from, to, dtype, &QuantizeOptions::default())
+}
+
+/// How [`quantize_with`] stores matrices.
+#[derive(Clone, Debug, Default)]
+pub struct QuantizeOptions {
+    /// With [`Dtype::Int8`]: text like that which the model will read, to lose less.
+    pub calibration_text: Option<String>,
+    /// Hears the bytes of weights that were checked or stored, and those in all.
+    pub progress: Option<Progress>,
+}
+
+/// As [`quantize`], with options.
+pub fn quantize_with(
+    from: impl AsRef<Path>,
+    to: impl AsRef<Path>,
+    dtype: Dtype,
+    options: &QuantizeOptions,
+) -> Result<()> {
     let (from, to) = (c_path(from.as_ref())?, c_path(to.as_ref())?);
-    let mut options = initialised(sys::rally_quantize_options_init);
-    options.dtype = dtype.raw();
-    check(|error| unsafe { sys::rally_quantize(from.as_ptr(), to.as_ptr(), &options, error) })
+    let watcher = Watcher::new(options.progress.clone(), None);
+    let mut raw = initialised(sys::rally_quantize_options_init);
+    raw.dtype = dtype.raw();
+    raw.progress = watcher.progress_callback();
+    raw.progress_user = watcher.user();
+    if let Some(text) = &options.calibration_text {
+        raw.calibration_text = text.as_ptr().cast();
+        raw.calibration_text_size = text.len();
+    }
+    let outcome = check(|error| unsafe { sys::rally_quantize(from.as_ptr(), to.as_ptr(), &raw, error) });
+    watcher.finish();
+    outcome
 }
 
 pub(crate) fn c_path(path: &Path) -> Result<CString> {

@@ -1,6 +1,9 @@
 use crate::error::{initialised, Code, Error, Result};
+use crate::runner::seconds;
+use crate::OnLogits;
 use rally_sys as sys;
-use std::ffi::{c_char, CString};
+use std::ffi::{c_char, c_void, CString};
+use std::time::Duration;
 
 /// One sequence to be continued.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +57,12 @@ pub struct Request {
     pub min_depth: u32,
     /// What later tokens see of the recursions that a token did not run.
     pub kv_policy: KvPolicy,
+    /// A number of yours, such as an index: given back in the request's events and logits.
+    pub user: usize,
+    /// After so long from the submission the text ends with [`FinishReason::Deadline`](crate::FinishReason::Deadline).
+    pub timeout: Option<Duration>,
+    /// One's own sampler or grammar; before penalties and biases.
+    pub on_logits: Option<OnLogits>,
 }
 
 /// What later tokens see of the recursions of a looped model that a token did not run.
@@ -77,6 +86,15 @@ impl KvPolicy {
             KvPolicy::Full => sys::RALLY_KV_FULL,
             KvPolicy::LastExited => sys::RALLY_KV_LAST_EXITED,
             KvPolicy::Propagated => sys::RALLY_KV_PROPAGATED,
+        }
+    }
+
+    pub(crate) fn from_raw(raw: sys::rally_kv_policy) -> Self {
+        match raw {
+            sys::RALLY_KV_FULL => KvPolicy::Full,
+            sys::RALLY_KV_LAST_EXITED => KvPolicy::LastExited,
+            sys::RALLY_KV_PROPAGATED => KvPolicy::Propagated,
+            _ => KvPolicy::Model,
         }
     }
 }
@@ -108,6 +126,9 @@ impl Default for Request {
             exit_from: None,
             min_depth: 0,
             kv_policy: KvPolicy::Model,
+            user: 0,
+            timeout: None,
+            on_logits: None,
         }
     }
 }
@@ -169,6 +190,8 @@ impl Request {
             .map_or(-1, |start| i64::try_from(start).unwrap_or(i64::MAX));
         raw.min_depth = self.min_depth;
         raw.kv_policy = self.kv_policy.raw();
+        raw.user = self.user as *mut c_void;
+        raw.timeout_seconds = seconds(self.timeout);
         raw
     }
 }

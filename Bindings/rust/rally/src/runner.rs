@@ -1,4 +1,4 @@
-use crate::error::{check, initialised, Result};
+use crate::error::{check, initialised, Code, Error, Result};
 use crate::request::KvPolicy;
 use crate::watch::{Progress, Watcher};
 use crate::{Model, Rows};
@@ -13,6 +13,7 @@ pub struct Runner {
     vocab_size: usize,
     hidden_size: usize,
     label_count: usize,
+    has_score: bool,
     pub(crate) context: usize,
     /// C keeps its address.
     watcher: Box<Watcher>,
@@ -159,7 +160,8 @@ impl DocumentOptions {
     }
 }
 
-/// What a rater says about one document.
+/// What a rater says about one document. Where its outputs make no score, `score`, `mean` and `minimum` are NaN and `windows` is
+/// empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DocumentScore {
     /// What the reading makes of the windows.
@@ -172,6 +174,10 @@ pub struct DocumentScore {
     pub coverage: f32,
     /// Every window, in the order of the text.
     pub windows: Vec<f32>,
+    /// The score within the file's bounds, rounded; `None` for a file without bounds.
+    pub int_score: Option<i32>,
+    /// What the reading makes of each output, as probabilities where the score rule makes some; empty for a rater of one.
+    pub outputs: Vec<f32>,
 }
 
 /// What [`Runner::run`] shall compute.
@@ -187,6 +193,8 @@ pub struct Wanted {
     pub depths: bool,
     /// Tokens whose logits and hidden states are wanted; `None`: all.
     pub positions: Option<Vec<usize>>,
+    /// Of every token the one whose log-probability is wanted after it, -1: none; `None`: the next one of its row.
+    pub targets: Option<Vec<i32>>,
 }
 
 /// N tokens, P wanted positions, V vocabulary, D width; empty where not wanted.
@@ -196,7 +204,7 @@ pub struct Outputs {
     pub logits: Vec<f32>,
     /// [P, D]
     pub hidden: Vec<f32>,
-    /// [N - rows]: T - 1 per row, natural logarithm.
+    /// [N - rows]: T - 1 per row, natural logarithm; of targets [N], a NaN where there is none.
     pub logprobs: Vec<f32>,
     /// [N]
     pub depths: Vec<i32>,
@@ -240,7 +248,9 @@ impl Runner {
             handle,
             vocab_size: info.vocab_size,
             hidden_size: info.hidden_size,
-            label_count: model.labels().len(),
+            label_count: info.num_labels,
+            // A language model is asked for a score, too, to say that it is none.
+            has_score: info.has_score || info.num_labels <= 1,
             context: info.max_position_embeddings,
             watcher,
         })
@@ -262,8 +272,21 @@ impl Runner {
         if wanted.hidden {
             raw.hidden = room(&mut result.hidden, position_count.saturating_mul(self.hidden_size));
         }
+        if let Some(targets) = &wanted.targets {
+            if targets.len() != token_count {
+                return Err(Error::new(
+                    Code::InvalidArgument,
+                    format!(
+                        "targets: expected one for each of {token_count} tokens, found {}",
+                        targets.len()
+                    ),
+                ));
+            }
+            raw.targets = targets.as_ptr();
+        }
         if wanted.logprobs {
-            raw.logprobs = room(&mut result.logprobs, token_count.saturating_sub(rows.len()));
+            let without_next = if wanted.targets.is_some() { 0 } else { rows.len() };
+            raw.logprobs = room(&mut result.logprobs, token_count.saturating_sub(without_next));
         }
         if wanted.depths {
             raw.depths = room(&mut result.depths, token_count);
@@ -318,50 +341,78 @@ impl Runner {
         Ok(scores)
     }
 
-    /// All outputs of each row, row after row, in the order of [`Model::labels`].
-    pub fn rate_outputs(&mut self, rows: &Rows) -> Result<Vec<f32>> {
-        self.vectors(rows, self.label_count, false, sys::rally_rate_outputs)
+    /// All outputs of each row, row after row, in the order of [`Model::labels`]. `probabilities`: as the score rule makes them.
+    pub fn rate_outputs(&mut self, rows: &Rows, probabilities: bool) -> Result<Vec<f32>> {
+        let mut options = initialised(sys::rally_rate_options_init);
+        options.probabilities = i32::from(probabilities);
+        self.vectors(rows, self.label_count, &options, sys::rally_rate_outputs)
     }
 
     /// What a rater's head sees of each row, row after row: an embedding. `normalize`: each divided by its length.
     pub fn pooled(&mut self, rows: &Rows, normalize: bool) -> Result<Vec<f32>> {
-        self.vectors(rows, self.hidden_size, normalize, sys::rally_pooled)
+        let mut options = initialised(sys::rally_rate_options_init);
+        options.normalize = i32::from(normalize);
+        self.vectors(rows, self.hidden_size, &options, sys::rally_pooled)
     }
 
-    fn vectors(&mut self, rows: &Rows, width: usize, normalize: bool, call: RateFunction) -> Result<Vec<f32>> {
-        let mut raw = initialised(sys::rally_rate_options_init);
-        raw.normalize = i32::from(normalize);
+    fn vectors(
+        &mut self,
+        rows: &Rows,
+        width: usize,
+        options: &sys::rally_rate_options,
+        call: RateFunction,
+    ) -> Result<Vec<f32>> {
         let mut values = vec![0.0; (rows.len() * width).max(1)];
         let (tokens, offsets) = (rows.tokens().as_ptr(), rows.offsets().as_ptr());
         self.watched(|handle, error| unsafe {
-            call(handle, tokens, offsets, rows.len(), &raw, values.as_mut_ptr(), error)
+            call(handle, tokens, offsets, rows.len(), options, values.as_mut_ptr(), error)
         })?;
         Ok(values)
+    }
+
+    /// Where the windows of each document begin among those of all, without computing anything: one more than documents.
+    pub fn document_windows(model: &Model, rows: &Rows, options: DocumentOptions) -> Result<Vec<usize>> {
+        let (raw, mut found) = (options.raw(), vec![0; rows.len() + 1]);
+        let (tokens, offsets) = (rows.tokens().as_ptr(), rows.offsets().as_ptr());
+        check(|error| unsafe {
+            let found = found.as_mut_ptr();
+            sys::rally_document_windows(model.handle(), tokens, offsets, rows.len(), &raw, found, error)
+        })?;
+        Ok(found)
     }
 
     /// Scores documents of any length, window by window.
     pub fn rate_documents(&mut self, rows: &Rows, options: DocumentOptions) -> Result<Vec<DocumentScore>> {
         let raw = options.raw();
         let (mut mean, mut minimum, mut coverage, mut joined) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut windows, mut ends) = (Vec::new(), Vec::new());
+        let (mut windows, mut ends, mut rounded) = (Vec::new(), Vec::new(), Vec::new());
         let mut scores = initialised(sys::rally_document_scores_init);
-        scores.score = room(&mut joined, rows.len());
-        scores.mean = room(&mut mean, rows.len());
-        scores.minimum = room(&mut minimum, rows.len());
+        let (labels, mut outputs) = (if self.label_count > 1 { self.label_count } else { 0 }, Vec::new());
+        if labels > 0 {
+            scores.outputs = room(&mut outputs, rows.len() * labels);
+        }
+        if self.has_score {
+            scores.score = room(&mut joined, rows.len());
+            scores.int_score = room(&mut rounded, rows.len());
+            scores.mean = room(&mut mean, rows.len());
+            scores.minimum = room(&mut minimum, rows.len());
+            scores.window_capacity = rows.tokens().len(); // there are no more windows than tokens
+            scores.window_scores = room(&mut windows, scores.window_capacity);
+        }
         scores.coverage = room(&mut coverage, rows.len());
-        scores.window_capacity = rows.tokens().len(); // there are no more windows than tokens
-        scores.window_scores = room(&mut windows, scores.window_capacity);
         scores.window_offsets = room(&mut ends, rows.len() + 1);
         let (tokens, offsets) = (rows.tokens().as_ptr(), rows.offsets().as_ptr());
         self.watched(|handle, error| unsafe {
             sys::rally_rate_documents(handle, tokens, offsets, rows.len(), &raw, &scores, error)
         })?;
         let of_document = |row: usize| DocumentScore {
-            score: joined[row],
-            mean: mean[row],
-            minimum: minimum[row],
+            score: joined.get(row).copied().unwrap_or(f32::NAN),
+            mean: mean.get(row).copied().unwrap_or(f32::NAN),
+            minimum: minimum.get(row).copied().unwrap_or(f32::NAN),
             coverage: coverage[row],
-            windows: windows[ends[row]..ends[row + 1]].to_vec(),
+            windows: windows.get(ends[row]..ends[row + 1]).unwrap_or_default().to_vec(),
+            int_score: rounded.get(row).copied().filter(|&score| score != i32::MIN),
+            outputs: outputs[row * labels..(row + 1) * labels].to_vec(),
         };
         Ok((0..rows.len()).map(of_document).collect())
     }

@@ -57,7 +57,14 @@ fn models_are_stored_anew() {
     let folder = std::env::temp_dir().join(format!("rally-rust-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let (source, target) = (path("RALLY_TEST_LM", "rally-tiny.onnx"), folder.join("int8.onnx"));
+    let options = QuantizeOptions {
+        calibration_text: Some("The sea was calm. ".repeat(40)),
+        progress: None,
+    };
+    quantize_with(&source, &target, Dtype::Int8, &options).unwrap();
+    let calibrated = std::fs::read(&target).unwrap();
     quantize(&source, &target, Dtype::Int8).unwrap();
+    assert_ne!(calibrated, std::fs::read(&target).unwrap());
     let model = Model::open(&target).unwrap();
     assert_eq!(model.tensors().unwrap()[0].dtype, "int8");
     assert_eq!(model.metadata().unwrap(), language_model().metadata().unwrap());
@@ -116,7 +123,7 @@ fn a_row_does_not_depend_on_the_others() {
         hidden: true,
         logprobs: true,
         depths: true,
-        positions: None,
+        ..Wanted::default()
     };
     let together = wide.run(&rows, &wanted, RunOptions::default()).unwrap();
     let alone = narrow
@@ -135,7 +142,7 @@ fn outputs_have_names_and_states_have_length_one() {
     let mut runner = Runner::new(&model).unwrap();
     let rows = Rows::from(&[4, 5][..]);
     assert_eq!(model.labels(), ["LABEL_0"]);
-    assert_eq!(runner.rate_outputs(&rows).unwrap(), runner.rate(&rows).unwrap());
+    assert_eq!(runner.rate_outputs(&rows, false).unwrap(), runner.rate(&rows).unwrap());
     let state = runner.pooled(&rows, true).unwrap();
     assert_eq!(state.len(), model.info().unwrap().hidden_size);
     assert!((state.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-5);
@@ -539,4 +546,58 @@ fn exposure_compares_two_models() {
         teacher.exposure(&mut rating, &rows, None).unwrap_err().code(),
         Code::WrongKind
     );
+}
+
+#[test]
+fn targets_are_the_next_tokens_by_default() {
+    let model = language_model();
+    let mut runner = Runner::new(&model).unwrap();
+    let rows = [&[1, 2, 3][..], &[4, 5]].into_iter().collect::<Rows>();
+    let next = runner.logprobs(&rows).unwrap();
+    let wanted = |targets: Vec<i32>| Wanted {
+        logprobs: true,
+        targets: Some(targets),
+        ..Wanted::default()
+    };
+    let named = runner
+        .run(&rows, &wanted(vec![2, 3, -1, 5, -1]), RunOptions::default())
+        .unwrap()
+        .logprobs;
+    assert_eq!([named[0], named[1], named[3]], next[..]);
+    assert!(named[2].is_nan() && named[4].is_nan());
+    let error = runner.run(&rows, &wanted(vec![2]), RunOptions::default()).unwrap_err();
+    assert_eq!(error.code(), Code::InvalidArgument);
+    assert!(error.message().contains("5 tokens, found 1"));
+}
+
+#[test]
+fn models_say_what_they_are() {
+    let (model, rater) = (language_model(), rater());
+    let info = model.info().unwrap();
+    assert_eq!(info.head_dim * info.num_attention_heads, info.hidden_size);
+    assert_eq!(
+        (info.num_labels, info.score_rule, info.exit),
+        (0, ScoreRule::None, None)
+    );
+    let info = rater.info().unwrap();
+    assert_eq!((info.num_labels, info.has_score, info.score_index), (1, true, Some(0)));
+    assert_eq!(info.score_rule, ScoreRule::Logit);
+    assert_eq!(model.metadata_value("rally.kind").unwrap(), "lm");
+    assert_eq!(model.metadata_value("rally.no").unwrap_err().code(), Code::MissingKey);
+}
+
+#[test]
+fn documents_are_cut_as_was_said() {
+    let model = rater();
+    let mut runner = Runner::new(&model).unwrap();
+    let rows = [&[4, 5][..], &[1, 2, 3]].into_iter().collect::<Rows>();
+    let options = DocumentOptions {
+        window_tokens: 2,
+        ..Default::default()
+    };
+    assert_eq!(Runner::document_windows(&model, &rows, options).unwrap(), [0, 1, 3]);
+    let scores = runner.rate_documents(&rows, options).unwrap();
+    assert_eq!((scores[0].windows.len(), scores[1].windows.len()), (1, 2));
+    assert_eq!((scores[0].int_score, scores[0].outputs.len()), (None, 0));
+    assert_eq!(runner.rate_outputs(&rows, true).unwrap_err().code(), Code::Unsupported);
 }
