@@ -26,7 +26,7 @@ namespace HWY_NAMESPACE {
 constexpr size_t kColumns = rk_matmul_columns;
 
 // Rows of a tile of one unit, two sums each: 28 of 32 registers, 12 of 16; the others hold two
-// weights, a broadcast and what they are made with.
+// weights, a broadcast and what they are made with. Formats may have their own.
 constexpr size_t kMaxRows = HWY_CAP_GE512 ? 14 : 6;
 
 // Units of a tile of R rows. Few rows take several, for 8 sums are needed to keep two multipliers of
@@ -163,8 +163,8 @@ HWY_INLINE void FetchResults(const Product<Input> &p, size_t row, size_t rows, s
 template <class Format>
 HWY_INLINE void RunProduct(const Product<typename Format::Input> &p) {
   const size_t units = (p.n + kColumns - 1) / kColumns * Format::kUnits;
-  const size_t tiles = (p.M + kMaxRows - 1) / kMaxRows;
-  if (tiles == 1) return FewRows<Format, kMaxRows>(p, units);
+  if (p.M <= Format::kFewRows) return FewRows<Format, Format::kFewRows>(p, units);
+  const size_t tiles = (p.M + Format::kTileRows - 1) / Format::kTileRows;
   const size_t strip_bytes = p.steps * Format::kStepBytes;
   const size_t rate = (Format::kStepBytes + tiles - 1) / tiles;
   for (size_t unit = 0; unit < units; ++unit) {
@@ -173,7 +173,7 @@ HWY_INLINE void RunProduct(const Product<typename Format::Input> &p) {
     for (size_t tile = 0; tile < tiles; ++tile) {
       const size_t rows = (p.M - row) / (tiles - tile);
       FetchResults(p, row, rows, unit / Format::kUnits * kColumns);
-      RowsOfUnit<Format, kMaxRows>(p, row, rows, unit, {next + tile * rate * p.steps, rate});
+      RowsOfUnit<Format, Format::kTileRows>(p, row, rows, unit, {next + tile * rate * p.steps, rate});
       row += rows;
     }
   }

@@ -19,6 +19,7 @@ constexpr size_t kFloats = HWY_LANES(float) < kColumns / 2 ? HWY_LANES(float) : 
 // What f32 and bf16 share: a unit has outputs i ..< i + kFloats of a strip and those 16 behind them.
 struct FloatFormat {
   static constexpr bool kIsGrouped = false;
+  static constexpr size_t kTileRows = kMaxRows, kFewRows = kMaxRows;
   using Input = float;
   using Sum = hn::Vec<Floats>;
   using Weight = hn::Vec<Floats>;
@@ -74,6 +75,7 @@ void MatMulBf16(const Product<float> &p) { RunProduct<Bf16>(p); }
 // compiled for, hence assembly; callers ask `rk_multiplies_bf16`. A step is 32 pairs of inputs.
 struct Bf16Pairs {
   static constexpr bool kIsGrouped = false;
+  static constexpr size_t kTileRows = kMaxRows, kFewRows = kMaxRows;
   using Input = uint16_t;
   using Sum = __m512;
   using Weight = __m512i;
