@@ -57,8 +57,17 @@ $(STAMPS)/python: Bindings/python/pyproject.toml $(STAMPS)/debian
 	@.venv/bin/python -m pip install --disable-pip-version-check -q --progress-bar off -e "Bindings/python[convert,test]"
 	@mkdir -p $(@D) && touch $@
 
-$(STAMPS)/bench: Bindings/python/pyproject.toml $(STAMPS)/python
-	$(call say,Python: what the benchmark sets beside Rally)
+# The ceilings of the machine are measured with oneDNN. Peers for encoders have a Python of their own, .build/peers.
+PEERS := openvino==2026.4.1 nncf==3.4.0 ctranslate2==4.8.5 onnxruntime==1.32.0 onnx==1.23.2 'transformers<5' torch==2.13.0 'numpy<2.3'
+
+$(STAMPS)/bench: Bindings/python/pyproject.toml Makefile $(STAMPS)/python
+	$(call say,Python: what the benchmark compares Rally with)
+	@dpkg-query -W -f '$${Status}' libdnnl-dev 2>/dev/null | grep -q 'ok installed' || { \
+	  sudo=; (( $$(id -u) == 0 )) || sudo=sudo; \
+	  $$sudo apt-get update -qq; \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libdnnl-dev; }
+	@test -x .build/peers/bin/python || python3 -m venv .build/peers
+	@.build/peers/bin/python -m pip install --disable-pip-version-check -q --progress-bar off $(PEERS)
 	@.venv/bin/python -m pip install --disable-pip-version-check -q --progress-bar off -e "Bindings/python[bench]"
 	@touch $@
 

@@ -16,7 +16,19 @@ from benchmarks.llama import Llama
 from benchmarks.measurements import Book
 from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.processes import BUILD, PACKAGES, ProgramFailed, run_program
-from benchmarks.sections import ceilings, depth, graph, growth, opening, profile, pytorch, queue, rating, vanilla
+from benchmarks.sections import (
+    ceilings,
+    depth,
+    encoders,
+    graph,
+    growth,
+    opening,
+    profile,
+    pytorch,
+    queue,
+    rating,
+    vanilla,
+)
 
 SECTIONS: dict[str, Callable[[Context], None]] = {
     "ceilings": ceilings.run,
@@ -24,6 +36,7 @@ SECTIONS: dict[str, Callable[[Context], None]] = {
     "depth": depth.run,
     "pytorch": pytorch.run,
     "rating": rating.run,
+    "encoders": encoders.run,
     "graph": graph.run,
     "opening": opening.run,
     "growth": growth.run,

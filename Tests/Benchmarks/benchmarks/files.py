@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rally.convert import convert
 from rally.synthesize import synthesize
 
 from benchmarks.console import Progress
 from benchmarks.gguf_file import FORMATS, write_gguf
+from benchmarks.processes import PEERS, run_program
 from benchmarks.shapes import RATER, RECURSIVE, VANILLA, VANILLA_34
 
 #: Tokens that a row may have: prompts grow to 4096, and decoding goes on from there.
@@ -50,6 +52,16 @@ class ModelFiles:
             positions = None if shape.startswith("rater") else POSITIONS
             synthesize(shape, path, dtype=dtype, external_data=external_data, positions=positions, quiet=True)
         return path
+
+    def encoder(self, shape: str) -> str:
+        """Return the folder of an encoder in the forms of all engines, Rally's among them."""
+        folder = self.folder / shape
+        path = folder / "rally.onnx"
+        if not path.exists():
+            self._progress.say(f"writing {shape}")
+            run_program([PEERS, "-m", "benchmarks.encoders", self.folder, shape])
+            convert(folder / "checkpoint", path)
+        return str(folder)
 
     def gguf(self, shape: str, format_name: str) -> Path:
         """Return the same weights for llama.cpp."""

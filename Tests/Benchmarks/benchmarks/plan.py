@@ -57,6 +57,12 @@ class Plan:
         The same with more sequences in flight, for the two models at its ends.
     short_queues : tuple of Queue
         Depth-wise beside sequence-wise batching.
+    encoders : tuple of str
+        Shapes that are compared with other engines for encoders.
+    encoder_share : float
+        Of the rows of a turn.
+    encoder_repetitions : int
+        Turns of each contender.
     minutes : dict of str to float
         The sections, and what each takes on two cores of an Intel Xeon of the Sapphire Rapids generation, without what
         is done only once.
@@ -78,6 +84,9 @@ class Plan:
     queue: Queue
     large_queue: Queue
     short_queues: tuple[Queue, ...]
+    encoders: tuple[str, ...]
+    encoder_share: float
+    encoder_repetitions: int
     minutes: dict[str, float]
 
 
@@ -98,6 +107,9 @@ FULL = Plan(
     queue=Queue(200, (256, 64), 32),
     large_queue=Queue(200, (256, 64), 128),
     short_queues=tuple(Queue(64, (64, 16), sequences) for sequences in (4, 8, 32)),
+    encoders=("bert-base", "modernbert-base"),
+    encoder_share=1,
+    encoder_repetitions=7,
     minutes={
         "ceilings": 0.5,
         "vanilla": 5,
@@ -105,6 +117,7 @@ FULL = Plan(
         "queue": 10,
         "pytorch": 4,
         "rating": 4,
+        "encoders": 25,
         "graph": 1,
         "opening": 0.5,
         "growth": 8,
@@ -129,6 +142,9 @@ QUICK = Plan(
     queue=Queue(64, (16, 4), 32),
     large_queue=Queue(128, (16, 4), 64),
     short_queues=tuple(Queue(32, (16, 4), sequences) for sequences in (4, 8, 32)),
+    encoders=("bert-base",),
+    encoder_share=0.25,
+    encoder_repetitions=3,
     minutes={
         "ceilings": 0.5,
         "vanilla": 1.5,
@@ -136,6 +152,7 @@ QUICK = Plan(
         "queue": 1,
         "pytorch": 1.2,
         "rating": 0.9,
+        "encoders": 3,
         "opening": 0.3,
         "growth": 1,
     },

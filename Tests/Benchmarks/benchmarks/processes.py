@@ -19,6 +19,8 @@ SECONDS = 900
 PACKAGES = Path(__file__).resolve().parents[1]
 ROOT = PACKAGES.parents[1]
 BUILD = ROOT / ".build/benchmarks"
+#: The Python that has the peers for encoders, whose packages would not stand next to the others'.
+PEERS = ROOT / ".build/peers/bin/python"
 
 # Settings of a shell that would favour one contender.
 _TUNING = ("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "MALLOC_", "DNNL_", "ONEDNN_", "GGML_", "LLAMA_", "TORCH_")
@@ -62,11 +64,13 @@ class Worker:
         Of this package, such as ``torch_worker``.
     arguments : str or Path
         For its command line.
+    python : str or Path
+        Which runs it; by default the one that runs the benchmark.
     """
 
-    def __init__(self, module: str, *arguments: str | Path) -> None:
+    def __init__(self, module: str, *arguments: str | Path, python: str | Path = sys.executable) -> None:
         self.name = module
-        command = [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)]
+        command = [str(python), "-m", f"benchmarks.{module}", *map(str, arguments)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean_environment()
         )

@@ -21,6 +21,10 @@ class RallyServer:
         self.model = rally.Model(path, dtype=dtype, threads=THREADS)
         self.vocabulary = self.model.info.vocab_size
 
+    def size(self) -> int:
+        """Return the number of ids."""
+        return self.vocabulary
+
     def last_logits(self, rows: list[list[int]]) -> list[list[float]]:
         """Return the logits [B, V] of the last token of each row."""
         return [np.asarray(forward.logits)[-1].tolist() for forward in self.model.forward(rows, positions=-1)]

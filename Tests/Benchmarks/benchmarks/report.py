@@ -7,7 +7,19 @@ from collections.abc import Mapping, Sequence
 from benchmarks import targets
 from benchmarks.measurements import Book, Key
 from benchmarks.plan import Plan, Queue
-from benchmarks.sections import ceilings, depth, graph, growth, opening, profile, pytorch, queue, rating, vanilla
+from benchmarks.sections import (
+    ceilings,
+    depth,
+    encoders,
+    graph,
+    growth,
+    opening,
+    profile,
+    pytorch,
+    queue,
+    rating,
+    vanilla,
+)
 from benchmarks.shapes import HEAD, MOR_3, PAPER_SPEED_UP, RECURSIVE
 from benchmarks.tables import number, ratio, table
 
@@ -62,6 +74,7 @@ def _sections(book: Book, plan: Plan) -> list[str]:
         ("Where the time goes", _profile(book)),
         ("MoR-3 360M beside PyTorch", _versus(book, pytorch.SECTION, "Rally", "PyTorch")),
         ("Rating beside onnxruntime", _versus(book, rating.SECTION, "Rally", "onnxruntime")),
+        ("Encoders against the best peer of each format", _encoders(book)),
         ("A prompt beside onnxruntime", _versus(book, graph.SECTION, "Rally", "onnxruntime")),
         ("Opening a file", _versus(book, opening.SECTION, "Rally", "at least")),
         ("Tokens per second decoded together", _curves(book, growth.BATCH)),
@@ -86,6 +99,22 @@ def _versus(book: Book, section: str, ours: str, theirs: str) -> str:
             [key.test, key.dtype, _rate(book, key), _rate(book, other), key.unit, ratio(book.ratio(key, other))]
         )
     return table(["", "format", ours, theirs, "unit", "ratio"], rows) if rows else ""
+
+
+def _encoders(book: Book) -> str:
+    """Return a row per shape, kind of rows and format: every engine, and Rally over the best of the others."""
+    lines = []
+    for shape in encoders.SHAPES:
+        for rows in encoders.ROWS:
+            for dtype in encoders.FORMATS:
+                ours = encoders.rate_key("Rally", shape, rows, dtype)
+                best = encoders.best_peer(book, shape, rows, dtype)
+                if best is None or book.median(ours) is None:
+                    continue
+                peers = [encoders.rate_key(engine, shape, rows, dtype) for engine in encoders.PEER_FORMATS]
+                cells = [_rate(book, key) if book.median(key) is not None else "–" for key in (ours, *peers)]
+                lines.append([ours.test, dtype, *cells, ratio(book.ratio(ours, best))])
+    return table(["tokens/s", "format", "Rally", *encoders.PEER_FORMATS, "over the best"], lines) if lines else ""
 
 
 def _depth(book: Book) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from benchmarks.measurements import Book, Key
-from benchmarks.sections import ceilings, depth, opening, pytorch, queue, rating, vanilla
+from benchmarks.sections import ceilings, depth, encoders, opening, pytorch, queue, rating, vanilla
 from benchmarks.shapes import HEAD, HEAD_PARAMETERS, LAYER_PARAMETERS, MOR_3, RECURSIVE
 
 #: Bytes of one weight as it is computed with.
@@ -43,7 +43,7 @@ class Target:
 
 def targets() -> list[Target]:
     """Return all rows, in the order of the table."""
-    return [*_vanilla(), *_depth(), *_raters(), *_pytorch(), *_opening()]
+    return [*_vanilla(), *_depth(), *_raters(), *_encoders(), *_pytorch(), *_opening()]
 
 
 def _vanilla() -> Iterator[Target]:
@@ -75,6 +75,14 @@ def _raters() -> Iterator[Target]:
     for dtype, bound in {"f32": 1.5, "int8": 4.0}.items():
         keys = (rating.rate_key("Rally", dtype), rating.rate_key("onnxruntime", "f32"))
         yield Target(f"rating 64–2048, 50M rater, {dtype}", "Rally / onnxruntime, f32", bound, _ratio(keys))
+
+
+def _encoders() -> Iterator[Target]:
+    for shape in encoders.SHAPES:
+        for rows in encoders.ROWS:
+            for dtype, bound in {"f32": 1.2, "bf16": 1.25, "int8": 1.25}.items():
+                what = f"{shape}, rows of {rows[0]}–{rows[1]}, {dtype}"
+                yield Target(what, "Rally / the best peer", bound, _over_best(shape, rows, dtype))
 
 
 def _pytorch() -> Iterator[Target]:
@@ -117,6 +125,14 @@ def _torch_keys(test: str, dtype: str) -> Keys:
 
 def _ratio(keys: Keys) -> Callable[[Book], float | None]:
     return lambda book: book.ratio(*keys)
+
+
+def _over_best(shape: str, rows: tuple[int, int], dtype: str) -> Callable[[Book], float | None]:
+    def measured(book: Book) -> float | None:
+        best = encoders.best_peer(book, shape, rows, dtype)
+        return None if best is None else book.ratio(encoders.rate_key("Rally", shape, rows, dtype), best)
+
+    return measured
 
 
 def _median(place: str) -> Callable[[Book], float | None]:

@@ -8,7 +8,7 @@ from benchmarks import targets
 from benchmarks.measurements import Book
 from benchmarks.plan import FULL
 from benchmarks.report import report, target_table
-from benchmarks.sections import ceilings, depth, opening, pytorch, queue, rating, vanilla
+from benchmarks.sections import ceilings, depth, encoders, opening, pytorch, queue, rating, vanilla
 from benchmarks.shapes import HEAD, MOR_2, MOR_3, MOR_4, RECURSIVE, VANILLA, VANILLA_34
 
 
@@ -23,6 +23,14 @@ def filled(rally: float, others: float) -> Book:
             book.add({pytorch.rate_key(test, engine, dtype): rate for test in ("prompt 512", "decode 1", "decode 32")})
         for engine, rate in (("Rally", rally), ("onnxruntime", others)):
             book.add({rating.rate_key(engine, dtype): rate})
+        for engine, rate in (("Rally", rally), ("openvino", others)):
+            book.add(
+                {
+                    encoders.rate_key(engine, shape, rows, dtype): rate
+                    for shape in encoders.SHAPES
+                    for rows in encoders.ROWS
+                }
+            )
         book.add({ceilings.product_key(dtype, 512, 2): 300.0})
     book.add({ceilings.read_key(2): 26.0})
     for test in depth.TESTS:
@@ -50,7 +58,7 @@ COMPARISONS = ("Rally / ", "depth-wise / ", "speed-up / ", "time / ")
 def test_every_target_is_measured_and_the_faster_one_reaches_it() -> None:
     fast, slow = filled(rally=500.0, others=100.0), filled(rally=100.0, others=500.0)
     compared = [target for target in targets.targets() if target.figure.startswith(COMPARISONS)]
-    assert len(compared) == 25
+    assert len(compared) == 37
     for target in targets.targets():
         assert target.measured(fast) is not None, target.what
     for target in compared:
@@ -75,7 +83,7 @@ def test_the_report_marks_misses_and_keeps_remarks() -> None:
     book.remark("something happened")
     text = report(book, {"processor": "P"}, FULL, ["depth"])
     assert target_table(book) in text
-    assert target_table(book).count("**missed**") == 27
+    assert target_table(book).count("**missed**") == 39
     for expected in ("something happened", "plots/depth.svg", "make bench", "| processor |", "## Does depth pay"):
         assert expected in text
     assert "not measured" in target_table(Book())
