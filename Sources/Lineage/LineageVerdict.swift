@@ -35,17 +35,17 @@ public enum LineageVerdict: Int32, Sendable, CaseIterable {
   public var text: String {
     switch self {
     case .notSeen:
-      "no shared initialisation seen; this is no proof of safety: a checkpoint whose units were permuted evades the "
+      "no shared initialisation seen; this does not prove safety: a checkpoint whose units were permuted evades the "
         + "test, and models of separate origin can pass traits on, too"
     case .shared:
-      "shared initialisation, weights far apart: below 0.75 the small networks that set these bounds passed no trait "
-        + "on; other models may"
+      "shared initialisation, weights far apart: the small networks by which the bounds were set passed on no trait "
+        + "where rho was below 0.75; other models may"
     case .partialExposure:
-      "shared initialisation, partial exposure: from 0.75 on the small networks that set these bounds passed traits on "
-        + "in part"
+      "shared initialisation, partial exposure: the small networks by which the bounds were set passed on part of their "
+        + "traits where rho was 0.75 or more"
     case .strongExposure:
-      "shared initialisation, strong exposure: from 0.95 on the small networks that set these bounds passed traits on; "
-        + "filtering the data does not prevent it"
+      "shared initialisation, strong exposure: the small networks by which the bounds were set passed on their traits "
+        + "where rho was 0.95 or more; filtering the data does not prevent it"
     }
   }
 }
