@@ -20,7 +20,7 @@ from .rows import Rows, integer
 from .sampling import RequestTemplate, Sampling
 
 if TYPE_CHECKING:
-    from .model import Model
+    from ._text_model import TextModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +75,7 @@ class Requests:
 
     def __init__(
         self,
-        model: Model,
+        model: TextModel,
         prompts: Rows,
         max_tokens: int | None,
         seed: int | Sequence[int],
@@ -103,7 +103,7 @@ class Requests:
             self.structs[index] = self.template.request(row, self.stride, seeds[index])
 
 
-def generate(model: Model, requests: Requests, timeout: float | None) -> list[Generation]:
+def generate(model: TextModel, requests: Requests, timeout: float | None) -> list[Generation]:
     """Continues all prompts together until each has finished."""
     prompts, template = requests.prompts, requests.template
     count, stride = len(prompts), requests.stride
@@ -169,20 +169,20 @@ def generate(model: Model, requests: Requests, timeout: float | None) -> list[Ge
     return results
 
 
-def _text(model: Model, tokens: list[int], skip_special: bool, cut_length: int) -> str | None:
+def _text(model: TextModel, tokens: list[int], skip_special: bool, cut_length: int) -> str | None:
     if not model.info.has_tokenizer:
         return None
     text = model.decode_bytes(tokens, skip_special)
     return text[: len(text) - cut_length].decode("utf-8", "replace")
 
 
-def stream(model: Model, requests: Requests) -> Iterator[Event]:
+def stream(model: TextModel, requests: Requests) -> Iterator[Event]:
     """Continues one prompt; its arguments are checked by now, and it computes from the first `next` on."""
     _ = model._handle.address
     return _events(model, requests)
 
 
-def _events(model: Model, requests: Requests) -> Iterator[Event]:
+def _events(model: TextModel, requests: Requests) -> Iterator[Event]:
     events: queue.SimpleQueue[EventCopy | None] = queue.SimpleQueue()
     reader_left = threading.Event()
 
