@@ -1,4 +1,7 @@
+public import Files
 public import Kernels
+public import Models
+import Tokenization
 
 /// One sequence to be continued.
 public struct GenerationRequest: Sendable {
@@ -47,70 +50,15 @@ public struct GenerationRequest: Sendable {
     self.tokens = tokens
     sampling.temperature = 0
   }
-}
 
-/// Makes tokens that occurred less likely.
-public struct Penalties: Sendable, Equatable {
-  /// Divides the positive logits of tokens of the prompt and the text, and multiplies the negative ones; 1 does nothing.
-  public var repetition: Float = 1
-  /// Subtracted from the logits of tokens that were generated.
-  public var presence: Float = 0
-  /// The same for every time that they were generated.
-  public var frequency: Float = 0
-
-  public init() {}
-
-  var isActive: Bool { repetition != 1 || presence != 0 || frequency != 0 }
-}
-
-public enum FinishReason: Sendable {
-  /// A stop token or a stop string.
-  case stop
-  /// As many tokens as were asked for.
-  case limit
-  /// As many as the model's context, or the engine's cache, holds.
-  case contextFull
-  case cancelled
-  /// The request's own time was up.
-  case deadline
-}
-
-/// A token and its log-probability under the model, before penalties, temperature and cuts.
-public struct TokenProbability: Sendable, Equatable {
-  public var token: Int32
-  public var logProbability: Float
-}
-
-/// One generated token.
-public struct TokenEvent: Sendable {
-  /// Number of the request.
-  public var request: Int
-  /// Index among the tokens generated for the request.
-  public var index: Int
-  /// nil when the sequence was cancelled between two tokens.
-  public var token: Int32?
-  /// Recursions that the token this one was predicted from ran through.
-  public var depth: Int32
-  /// Of the token under the model, before penalties, temperature and cuts.
-  public var logProbability: Float
-  /// The most probable tokens, most probable first, as many as were asked for.
-  public var topTokens: [TokenProbability] = []
-  /// nil while the sequence goes on.
-  public var finishReason: FinishReason?
-  /// Which stop string was completed.
-  public var stopString: Int?
-  /// UTF-8 that became certain with this token: no part of a character, and nothing that may still become a stop string. Empty where
-  /// the model has no tokenizer.
-  public var textBytes: [UInt8] = []
-  /// Bytes of the decoded tokens, from their end, that the text leaves out: the stop string, and what follows it in its token.
-  public var cutByteCount = 0
-
-  /// `textBytes`; bytes that are no character become U+FFFD.
-  public var text: String { String(decoding: textBytes, as: UTF8.self) }
-  /// The request's own.
-  public var tag: UInt = 0
-}
-
-public enum EventReply: Sendable {
-  case goOn, endSequence, endAll
+  /// Continues a text.
+  /// - Throws: `unsupported` for a model without a tokenizer; what its tokenizer throws.
+  public init(_ prompt: String, for model: Model) throws(RallyError) {
+    guard let tokenizer = model.tokenizer else {
+      throw RallyError(
+        .unsupported, "prompt", expected: "a model with a tokenizer", found: "none in its file",
+        remedy: "give tokens, or convert it again with its tokenizer.json")
+    }
+    self.init(tokens: try tokenizer.encode(prompt))
+  }
 }

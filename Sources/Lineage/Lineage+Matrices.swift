@@ -2,24 +2,6 @@ public import Files
 import Kernels
 import Models
 
-/// A matrix [rows, columns] f32, row-major, whose rows are hidden units.
-@safe
-public struct UnitRows {
-  public let name: String
-  /// Matrices with the same one have the same hidden units; nil: its own.
-  public let setName: String?
-  @unsafe public let data: UnsafeBufferPointer<Float>
-  public let rowCount: Int
-  public let columnCount: Int
-
-  /// - Parameter data: rowCount · columnCount numbers, read until the comparison has ended.
-  @unsafe
-  public init(name: String, setName: String?, data: UnsafeBufferPointer<Float>, rowCount: Int, columnCount: Int) {
-    (self.name, self.setName, self.rowCount, self.columnCount) = (name, setName, rowCount, columnCount)
-    unsafe self.data = data
-  }
-}
-
 extension Lineage {
   /// Compares matrices of two models; those of one name are partners. Those called `head` or `lm_head` are the head.
   ///

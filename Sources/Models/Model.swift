@@ -1,22 +1,8 @@
 public import Files
 import Kernels
 package import Synchronization
-public import Tensors
+import Tensors
 public import Tokenization
-
-/// How a model is opened.
-public struct ModelOptions: Sendable {
-  /// Element type that products are computed in, f32, bf16 or int8; nil for what the file's layers are stored in.
-  public var dataType: DataType?
-  /// Threads that pack the weights; 0 for as many as this process may use.
-  public var threads = 0
-  public var limits = ModelLimits()
-  /// Called with bytes of weights that were checked or packed, and twice the bytes in all; false cancels.
-  public var progress: (@Sendable (_ done: UInt64, _ total: UInt64) -> Bool)?
-  public var log: (@Sendable (ModelLog, String) -> Void)?
-
-  public init() {}
-}
 
 /// A model file that was opened: weights, configuration, tokenizer.
 ///
@@ -82,35 +68,6 @@ public final class Model: Sendable {
     digest.absorb(weights.dataType.description)
     fingerprint = digest.value
     info = ModelInfo(file, weights: weights)
-  }
-}
-
-extension ModelOptions {
-  /// The first half of opening.
-  fileprivate var checkProgress: ModelFile.Progress? {
-    progress.map { progress in { done, total in progress(done, 2 * total) } }
-  }
-
-  fileprivate func check() throws(RallyError) {
-    try InstructionSet.checkEnvironment()
-    guard [nil, .f32, .bf16, .int8].contains(dataType) else {
-      throw RallyError(.invalidArgument, "dtype", expected: "f32, bf16 or int8", found: dataType?.description ?? "")
-    }
-  }
-}
-
-/// A weight tensor as it is stored in the file.
-public struct TensorInfo: Sendable {
-  public let name: String
-  public let dataType: DataType
-  public let shape: [Int]
-  public let byteCount: Int
-
-  init(_ entry: TensorEntry) {
-    name = entry.name
-    dataType = entry.dataType
-    shape = entry.shape.extents
-    byteCount = unsafe entry.data.count
   }
 }
 

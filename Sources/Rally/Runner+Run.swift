@@ -1,51 +1,8 @@
-public import Engine
-public import Execution
+import Engine
+import Execution
 public import Files
 import Models
 import Scheduling
-
-/// What `Runner.run` does beside the rows themselves.
-public struct RunOptions: Sendable {
-  /// How an expert-choice model selects the tokens that go on.
-  public var selection = Selection.threshold
-  /// Recursions that a token may run; nil for the model's own number.
-  public var maximumDepth: Int?
-  /// Mean depth that the router is steered to, in [1, R]; nil for what it does by itself. Threshold selection only.
-  ///
-  /// Each row is steered by itself: behind every 64 of its tokens the score that lets a token go on is moved against the
-  /// deviation of all depths so far. A row's result depends on its own tokens alone.
-  public var targetDepth: Double?
-  /// Of looped models.
-  public var exit = ExitOptions()
-  /// Tokens of a row before this one run at full depth: one number for all rows, or one for each; empty for 0.
-  public var exitFrom: [Int] = []
-  /// Seconds after which the call gives up; 0 for never.
-  public var timeout = 0.0
-
-  public init() {}
-}
-
-/// Where `Runner.run` writes what it computes. N is the number of tokens of all rows.
-///
-/// The memory belongs to the caller and must hold as many values as stated.
-@safe
-public struct RunOutputs {
-  /// Tokens whose logits and hidden states are wanted; nil for all.
-  public var positions: [Int]?
-  /// [positions or N, V].
-  @unsafe public var logits: UnsafeMutablePointer<Float>?
-  /// [positions or N, D], after the final norm.
-  @unsafe public var hidden: UnsafeMutablePointer<Float>?
-  /// Ids whose log-probability after each token is wanted, −1 for none, [N]; nil for the next token
-  /// of the row.
-  public var targets: [Int32]?
-  /// With targets [N]; without [N − rowCount], T − 1 of each row.
-  @unsafe public var logProbabilities: UnsafeMutablePointer<Float>?
-  /// Recursions that each token ran, [N].
-  @unsafe public var depths: UnsafeMutablePointer<Int32>?
-
-  public init() {}
-}
 
 extension Runner {
   /// Runs a language model over rows.
@@ -117,47 +74,6 @@ extension Runner {
   private func report(done: Int, of total: Int) throws(RallyError) {
     guard let progress, !progress(done, total) else { return }
     throw RallyError(.cancelled, "call", found: "the progress callback ended it")
-  }
-}
-
-/// How far the tokens of a row may go, from its beginning to its end.
-struct RowPolicy {
-  private var policy: DepthPolicy
-  /// First tokens that may leave a looped model, by row, or one for all.
-  private let starts: [Int]
-  private var rule: ModelDescription.Exit.Rule?
-  private(set) var steering: DepthSteering?
-
-  var limit: Int { Int(policy.limit) }
-
-  init(
-    _ selection: Selection = .threshold, limit: Int32, _ exit: ExitPolicy? = nil, from starts: [Int] = [],
-    _ steering: DepthSteering? = nil
-  ) {
-    policy = DepthPolicy(limit: limit)
-    policy.selection = selection
-    policy.exit = exit
-    self.starts = starts
-    self.steering = steering
-  }
-
-  /// That of one row, at its beginning.
-  func of(_ row: Int, _ info: ModelInfo) -> RowPolicy {
-    var result = self
-    result.policy.exit?.firstPosition = starts.count > 1 ? starts[row] : starts.first ?? 0
-    result.rule = info.exit?.rule
-    return result
-  }
-
-  /// Of the next piece.
-  var next: DepthPolicy { policy.steered(by: steering, rule) }
-
-  /// Takes in the depths of a piece; with steering a step is one piece.
-  mutating func observe(_ depths: [Int32]) {
-    guard var current = steering else { return }
-    let first = policy.exit?.firstPosition ?? 0
-    for depth in depths { current.observe(depth, counts: current.count >= first) }
-    steering = current
   }
 }
 

@@ -46,7 +46,8 @@ public final class Runner {
     model: Model, threads: Int = 0, batchTokens: Int = defaultBatchTokenCount
   ) throws(RallyError) {
     self.model = model
-    stepTokenCount = max(1, batchTokens)
+    // Rows of a step are numbered by 32 bits.
+    stepTokenCount = min(max(1, batchTokens), 1 << 24)
     let weights = model.weights
     forward = try ForwardPass(
       weights: weights, workers: WorkerPool(threadCount: threads == 0 ? nil : threads))

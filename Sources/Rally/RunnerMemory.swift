@@ -15,9 +15,14 @@ public struct RunnerMemory: Sendable {
   /// - Parameters:
   ///   - offsets: row i has `offsets[i + 1] − offsets[i]` tokens; ascending from 0.
   ///   - newTokens: tokens generated per row, all rows together; 0 for `run` and `rate`.
-  /// - Throws: `contextExceeded` for a row that no call takes; `limitExceeded` when the number does not
+  /// - Throws: `emptyInput` without rows; `invalidArgument` where the offsets do not ascend; `contextExceeded` for a row that no call takes; `limitExceeded` when the number does not
   ///   fit 63 bits.
   public func byteCount(offsets: [Int], newTokens: Int) throws(RallyError) -> Int {
+    guard let first = offsets.first, offsets.count > 1 else { throw .noRows }
+    guard first >= 0 else {
+      throw RallyError(.invalidArgument, "row_offsets[0]", expected: "at least 0", found: "\(first)")
+    }
+    try RowBatch.checkAscending(offsets)
     let lengths = (0..<offsets.count - 1).map { offsets[$0 + 1] - offsets[$0] }
     for (row, length) in lengths.enumerated() where length > description.maximumTokenCount {
       throw .rowTooLong(row, length, description.maximumTokenCount)

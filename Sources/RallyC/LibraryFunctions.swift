@@ -2,6 +2,7 @@ import CHost
 import CKernels
 public import CRally
 import CStatistics
+import Kernels
 import Rally
 
 @c @implementation

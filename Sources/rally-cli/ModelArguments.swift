@@ -1,4 +1,5 @@
 import ArgumentParser
+import Kernels
 import Rally
 
 /// The element type of the matrix products.

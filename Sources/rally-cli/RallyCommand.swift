@@ -1,6 +1,7 @@
 import ArgumentParser
 import CRally
 import Glibc
+import Kernels
 import Rally
 
 @main

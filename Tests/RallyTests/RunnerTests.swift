@@ -25,6 +25,26 @@ struct RunnerTests {
     #expect(Set(depths).count > 1, "all tokens ran equally deep: the test shows little")
   }
 
+  /// What comes back as arrays is what is written into a caller's memory.
+  @Test func arraysAreTheOutputs() throws {
+    let model = try Shipped.language.get()
+    let all = rows(Self.lengths, vocabularySize: model.info.vocabularySize, seed: 3)
+    let runner = try Runner(model: model)
+    let written = try runner.result(all, .threshold)
+    let values = try runner.run(RowBatch(all), [.logits, .hidden, .logProbabilities, .depths])
+    #expect(values.logits.map(\.bitPattern) == written.logits)
+    #expect(values.logProbabilities.map(\.bitPattern) == written.logProbabilities)
+    #expect(values.depths == written.depths)
+    #expect(values.hidden.count == written.depths.count * model.info.hiddenSize)
+    #expect(!values.hidden.contains { !$0.isFinite })
+
+    let few = try runner.run(RowBatch(all), .logits, positions: [5, 0])
+    let width = model.info.vocabularySize
+    #expect(few.logits[..<width].map(\.bitPattern) == Array(written.logits[5 * width..<6 * width]))
+    #expect(few.logits[width...].map(\.bitPattern) == Array(written.logits[..<width]))
+    #expect(few.depths.isEmpty && few.hidden.isEmpty && few.logProbabilities.isEmpty)
+  }
+
   @Test func topKRunsTheCapacities() throws {
     let model = try Shipped.language.get()
     let row = rows([300], vocabularySize: model.info.vocabularySize, seed: 1)
@@ -82,6 +102,19 @@ struct RunnerTests {
 }
 
 struct RatingTests {
+  @Test func textsAreDocuments() throws {
+    let runner = try Runner(model: Shipped.rater.get())
+    let texts = ["A clear text about the sea.", "x", "buy now buy now buy now"]
+    let documents = try texts.map { try runner.model.encodeDocument(Array($0.utf8)) }
+    let scores = try runner.rate(runner.model.plan(RowBatch(documents))).score
+    #expect(try runner.rate(texts: texts) == scores)
+    let alone = try texts.map { try runner.rate(texts: [$0])[0] }
+    #expect(try runner.rate(texts: texts) == alone)
+    #expect(try runner.rate(texts: []).isEmpty)
+    #expect { try runner.rate(texts: [""]) } throws: { ($0 as? RallyError)?.code == .emptyInput }
+    #expect { try Runner(model: Shipped.language.get()).rate(texts: ["a"]) } throws: { ($0 as? RallyError)?.code == .wrongKind }
+  }
+
   @Test(arguments: [(1, 2048), (2, 64), (3, 1)])
   func aScoreIsTheSameBitsInAnyCompany(setting: (threads: Int, batchTokens: Int)) throws {
     let model = try Shipped.rater.get()

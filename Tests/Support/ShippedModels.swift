@@ -1,4 +1,5 @@
 package import Rally
+import Tensors
 
 /// The models that the project ships, opened once.
 package enum Shipped {

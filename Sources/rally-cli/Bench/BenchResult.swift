@@ -1,6 +1,7 @@
 import CRally
 import Glibc
 import JSON
+import Kernels
 import Rally
 
 /// What was measured, and on what.

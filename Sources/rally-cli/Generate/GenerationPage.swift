@@ -1,3 +1,4 @@
+import Files
 import Rally
 
 /// Texts with the depths of their tokens as a page of its own: no script, nothing from elsewhere.

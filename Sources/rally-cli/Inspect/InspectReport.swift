@@ -1,4 +1,5 @@
 import Rally
+import Tokenization
 
 /// A model in words and as JSON.
 enum InspectReport {

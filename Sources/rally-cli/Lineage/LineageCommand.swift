@@ -1,5 +1,6 @@
 import ArgumentParser
 import JSON
+import Kernels
 import Rally
 
 struct LineageCommand: ParsableCommand {

@@ -6,39 +6,31 @@ import Rally
 
 @main
 struct Story {
-  static func main() throws {
+  static func main() async throws {
     let paths = CommandLine.arguments.dropFirst()
-    let text = try tell(paths.first ?? "Examples/models/rally-tiny.onnx", "Once upon a time")
+    let text = try await tell(paths.first ?? "Examples/models/rally-tiny.onnx", "Once upon a time")
     let score = try rate(paths.dropFirst().first ?? "Examples/models/rally-rater-tiny.onnx", text)
     print("the rater's score: \(score)")
   }
 
-  static func tell(_ path: String, _ beginning: String) throws -> String {
+  static func tell(_ path: String, _ beginning: String) async throws -> String {
     let model = try Model.open(path: path)
-    guard let tokenizer = model.tokenizer else { return beginning }
-    let runner = try Runner(model: model)
-    var request = GenerationRequest(tokens: try tokenizer.encode(beginning))
+    var request = try GenerationRequest(beginning, for: model)
     request.maximumTokenCount = 64
+    request.skipsSpecialTokens = true
 
-    var decoder = StreamDecoder(tokenizer: tokenizer)
-    var text = beginning
-    var depths: [Int32] = []
+    var generation = Generation()
     print(beginning, terminator: "")
-    try runner.generate([request]) { event in
-      guard let token = event.token, event.finishReason != .stop else { return .goOn }
-      let piece = String(decoding: (try? decoder.push(token)) ?? [], as: UTF8.self)
-      print("\(piece)[\(event.depth)]", terminator: "")
-      text += piece
-      depths.append(event.depth)
-      return .goOn
+    for try await event in try EngineClient(model: model).submit(request) {
+      if event.finishReason != .stop { print("\(event.text)[\(event.depth)]", terminator: "") }
+      generation.append(event)
     }
+    let depths = generation.depths
     print("\n\n\(Double(depths.reduce(0, +)) / Double(max(1, depths.count))) recursions per token")
-    return text
+    return beginning + generation.text
   }
 
   static func rate(_ path: String, _ text: String) throws -> Float {
-    let rater = try Model.open(path: path)
-    guard let tokenizer = rater.tokenizer else { return .nan }
-    return try Runner(model: rater).rate(RowBatch([tokenizer.encode(text)]))[0]
+    try Runner(model: .open(path: path)).rate(texts: [text])[0]
   }
 }

@@ -1,17 +1,5 @@
 public import Files
 
-extension Distribution {
-  /// The kept scores in order, to be asked many times. O(m log m) for m kept scores.
-  /// - Throws: `emptyInput` while there are none.
-  public func ranks() throws(RallyError) -> ScoreRanks {
-    guard count > 0 else {
-      throw RallyError(
-        .emptyInput, "distribution", expected: "at least one score", found: "none", remedy: "add scores first")
-    }
-    return ScoreRanks(self)
-  }
-}
-
 /// What a distribution answers, ready to be looked up.
 public struct ScoreRanks: Sendable {
   /// Ascending, [m].
@@ -76,5 +64,17 @@ public struct ScoreRanks: Sendable {
       if isBefore(scores[middle]) { low = middle + 1 } else { high = middle }
     }
     return low
+  }
+}
+
+extension Distribution {
+  /// The kept scores in order, to be asked many times. O(m log m) for m kept scores.
+  /// - Throws: `emptyInput` while there are none.
+  public func ranks() throws(RallyError) -> ScoreRanks {
+    guard count > 0 else {
+      throw RallyError(
+        .emptyInput, "distribution", expected: "at least one score", found: "none", remedy: "add scores first")
+    }
+    return ScoreRanks(self)
   }
 }

@@ -1,0 +1,31 @@
+import Files
+import Kernels
+public import Tensors
+
+/// How a model is opened.
+public struct ModelOptions: Sendable {
+  /// Element type that products are computed in, f32, bf16 or int8; nil for what the file's layers are stored in.
+  public var dataType: DataType?
+  /// Threads that pack the weights; 0 for as many as this process may use.
+  public var threads = 0
+  public var limits = ModelLimits()
+  /// Called with bytes of weights that were checked or packed, and twice the bytes in all; false cancels.
+  public var progress: (@Sendable (_ done: UInt64, _ total: UInt64) -> Bool)?
+  public var log: (@Sendable (ModelLog, String) -> Void)?
+
+  public init() {}
+}
+
+extension ModelOptions {
+  /// The first half of opening.
+  var checkProgress: ModelFile.Progress? {
+    progress.map { progress in { done, total in progress(done, 2 * total) } }
+  }
+
+  func check() throws(RallyError) {
+    try InstructionSet.checkEnvironment()
+    guard [nil, .f32, .bf16, .int8].contains(dataType) else {
+      throw RallyError(.invalidArgument, "dtype", expected: "f32, bf16 or int8", found: dataType?.description ?? "")
+    }
+  }
+}
