@@ -6,6 +6,7 @@ import json
 import math
 
 import pytest
+import rally
 from conftest import ROOT, run
 
 TEXT = (ROOT / "LICENSE").read_text()[:4000]
@@ -21,17 +22,25 @@ def test_the_numbers_belong_together(lm):
     measured = perplexity(lm)
     assert measured["perplexity"] == pytest.approx(math.exp(measured["nll"]))
     assert measured["perplexity_error"] == pytest.approx(measured["perplexity"] * measured["nll_error"])
-    bits = measured["nll"] * measured["tokens_scored"] / math.log(2)
-    assert measured["bits_per_byte"] == pytest.approx(bits / measured["bytes_scored"])
+    bits = measured["nll"] * measured["token_count"] / math.log(2)
+    assert measured["bits_per_byte"] == pytest.approx(bits / measured["byte_count"])
     # Every token was computed, the scored ones and the text's first.
-    assert sum(measured["depths"]) == measured["tokens_scored"] + 1
+    assert sum(measured["depths"]) == measured["token_count"] + 1
     mean = sum(depth * count for depth, count in enumerate(measured["depths"])) / sum(measured["depths"])
     assert measured["mean_depth"] == pytest.approx(mean)
 
 
 def test_every_token_is_scored_once_whatever_the_windows(lm):
-    counts = {perplexity(lm, *window)["tokens_scored"] for window in ([], ["-c", 64], ["-c", 64, "--stride", 5])}
+    counts = {perplexity(lm, *window)["token_count"] for window in ([], ["-c", 64], ["-c", 64, "--stride", 5])}
     assert len(counts) == 1
+
+
+@pytest.mark.parametrize("window", [[], ["-c", 64], ["-c", 64, "--stride", 5], ["-c", 2], ["-c", 300]])
+def test_the_command_and_python_say_the_same(lm, window):
+    model = rally.Model(lm)
+    named = {key.strip("-"): value for key, value in zip(window[::2], window[1::2], strict=True)}
+    found = rally.perplexity(model, [model.encode(TEXT)], named.get("c"), named.get("stride"))
+    assert float(found[0]) == pytest.approx(perplexity(lm, *window)["perplexity"], rel=1e-6)
 
 
 def test_more_context_predicts_better(lm):

@@ -22,6 +22,7 @@ from .lineages import LineageReport, Match, lineage
 from .logits import Logits
 from .model import Forward, Model
 from .opening import validate
+from .perplexities import perplexity
 from .quantization import quantize
 from .rows import Rows
 from .sampling import Sampling
@@ -60,6 +61,7 @@ __all__ = [
     "exposure",
     "instruction_set",
     "lineage",
+    "perplexity",
     "quantize",
     "select",
     "validate",

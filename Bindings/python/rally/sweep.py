@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from warnings import warn
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,8 @@ import numpy.typing as npt
 from . import select
 from .errors import RallyError, Status
 from .sweep_files import scored_files, scored_rows
+
+_OLD_TOKENS = "scores with their numbers of tokens in a column 'tokens': it is called 'token_count' now; the next version reads that alone"
 
 DISCARDS = ("0.1", "0.25", "0.5", "0.75", "0.9")
 
@@ -128,7 +131,7 @@ def read(paths: Sequence[str], id: str = "id", score: str = "score", tokens: str
     paths : sequence of str
         Files of lines of JSON, also packed, files of Parquet and Arrow, and folders of these with all inside.
     id, score, tokens : str
-        Columns; without `tokens` "token_count", or "tokens" where that is a number.
+        Columns; without `tokens` "token_count", or with a warning "tokens", as versions before 0.2 wrote it.
 
     Raises
     ------
@@ -138,14 +141,17 @@ def read(paths: Sequence[str], id: str = "id", score: str = "score", tokens: str
     ids: list[Any] = []
     scores: list[float] = []
     counts: list[int] = []
-    left_out = 0
+    left_out, told = 0, False
     for path in scored_files(paths):
         for number, row in scored_rows(path, (id, score, *([tokens] if tokens else ["token_count", "tokens"]))):
             where = f"{path}:{number}"
             if score in row and row[score] is None:
                 left_out += 1
                 continue
-            found = row.get(tokens) if tokens else row.get("token_count", row.get("tokens"))
+            found = row.get(tokens) if tokens else row.get("token_count")
+            if found is None and not tokens and (found := row.get("tokens")) is not None and not told:
+                told = True
+                warn(_OLD_TOKENS, FutureWarning, stacklevel=2)
             if row.get(id) is None:
                 raise _invalid(f"{where}: expected a column {id!r}, found none")
             if not isinstance(row.get(score), (int, float)) or isinstance(row[score], bool):
@@ -248,7 +254,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--losses", metavar="FILE", help='validation losses, such as {"0.1": 3.21, "0.25": 3.18}')
     found.add_argument("--id", default="id", metavar="COLUMN", help="default: id")
     found.add_argument("--score", default="score", metavar="COLUMN", help="default: score")
-    found.add_argument("--tokens", metavar="COLUMN", help="number of tokens (default: token_count or tokens)")
+    found.add_argument("--tokens", metavar="COLUMN", help="number of tokens (default: token_count)")
     found.add_argument("--json", action="store_true", help="write the table as JSON")
     return found
 

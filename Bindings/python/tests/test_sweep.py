@@ -63,7 +63,10 @@ def test_shards_of_the_scorer(lines: Path, tmp_path: Path) -> None:
         renamed = [{"id": row["id"], "score": row["score"], "tokens": row["token_count"]} for row in part]
         pq.write_table(pa.Table.from_pylist(renamed), shards / f"part-{name}.parquet")
     (shards / "rejected.jsonl").write_text('{"reason": "no text"}\n')
-    from_shards, from_lines = sweep.read([str(shards)]), sweep.read([str(lines)])
+    with pytest.warns(FutureWarning, match="token_count") as warned:
+        from_shards = sweep.read([str(shards)])
+    assert len(warned) == 1
+    from_lines = sweep.read([str(lines)])
     assert from_shards.ids == from_lines.ids
     assert from_shards.tokens.tolist() == from_lines.tokens.tolist()
     assert from_shards.scores.tolist() == SCORES.tolist()

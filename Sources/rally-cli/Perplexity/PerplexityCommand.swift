@@ -20,7 +20,7 @@ struct PerplexityCommand: ParsableCommand {
   @Option(name: [.short, .customLong("ctx-size")], help: "Tokens of a window. (default: the model's context)")
   var contextSize: Int?
 
-  @Option(help: "Tokens from one window to the next. (default: half a window)")
+  @Option(help: "Tokens from one window to the next. (default: one less than a window)")
   var stride: Int?
 
   @Option(help: "How expert-choice models select tokens: by their threshold, as in generation, or the best of a window, as in training.")
@@ -98,7 +98,7 @@ struct PerplexityCommand: ParsableCommand {
     guard (stride ?? 1) < length else {
       throw CommandFailure(.arguments, "--stride: expected less than a window, \(length) tokens, found \(stride ?? 1)")
     }
-    return stride ?? length / 2
+    return stride ?? length - 1
   }
 
   /// Bytes of the text that no score speaks of: those of the first token, unless it was added to the text.

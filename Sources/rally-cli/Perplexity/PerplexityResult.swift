@@ -44,7 +44,7 @@ struct PerplexityResult {
     .object([
       ("perplexity", .number(perplexity)), ("perplexity_error", .number(perplexityError)),
       ("nll", .number(loss)), ("nll_error", .number(lossError)), ("bits_per_byte", .number(bitsPerByte)),
-      ("tokens_scored", .integer(tokenCount)), ("bytes_scored", .integer(byteCount)),
+      ("token_count", .integer(tokenCount)), ("byte_count", .integer(byteCount)),
       ("windows", .integer(windows.windows.count)), ("ctx_size", .integer(windows.length)),
       ("stride", .integer(windows.stride)), ("mean_depth", .number(depths.mean)), ("depths", depths.json),
     ])

@@ -53,7 +53,7 @@ def _totals(found: Report) -> str:
     whole, scores = found["all"], found["all"]["score"]
     pairs = [
         ("documents", f"{whole['documents']:,}"),
-        ("tokens", f"{whole['tokens']:,}"),
+        ("tokens", f"{whole['token_count']:,}"),
         ("rejected rows", f"{whole['rejected']:,}"),
         ("incomplete files", f"{len(found['incomplete']):,}"),
         ("sources", f"{len(found['sources']) + max(found['merged_sources'] - 1, 0):,}"),
@@ -102,7 +102,7 @@ def _sources(found: Report, tallies: Tallies) -> str:
 
 def _source_row(one: Report, tally: Tally, whole: Tally, found: Report, has_figure: bool) -> str:
     scores = one["score"]
-    numbers = [f"{one['documents']:,}", f"{one['tokens']:,}"]
+    numbers = [f"{one['documents']:,}", f"{one['token_count']:,}"]
     if scores is None:
         numbers += ["", "", "", ""]
     else:

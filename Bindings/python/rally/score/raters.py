@@ -14,11 +14,11 @@ from ..documents import DocumentScores, Reading
 from ..errors import RallyError, Status
 from ..info import ModelInfo
 from ..model import Model
+from ..perplexities import perplexity
 from ..rows import Rows
 from ..scorer import Scorer
 from ..text_template import PLAIN, Template, template_of
 from .documents import Document
-from .perplexity import perplexities
 from .settings import Settings
 
 Floats = npt.NDArray[np.float32]
@@ -278,10 +278,13 @@ class Raters:
             rated.details |= dict(zip(column.details, details, strict=True))
         assert rated is not None
         if self._lm is not None:
-            settings = self._settings
             rows = tokens if self._shares[-1] else self._encoded(self._lm, documents)
-            rated.scores["perplexity"] = perplexities(self._lm, rows, settings.window, settings.max_windows)
+            rated.scores["perplexity"] = self._perplexity(rows)
         return rated
+
+    def _perplexity(self, rows: Rows) -> npt.NDArray[np.float32]:
+        assert self._lm is not None
+        return perplexity(self._lm, rows, self._settings.window, max_windows=self._settings.max_windows)
 
     def _documents(self, scorer: Scorer, rows: Rows) -> DocumentScores:
         settings = self._settings

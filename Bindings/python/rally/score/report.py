@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,20 @@ from .statistics import Tallies, Tally
 _NARROW, _EQUAL = 0.05, 1e-3
 
 Report = dict[str, Any]
+
+
+def read_report(folder: Path) -> Report:
+    """The report of a finished run; with a warning where a version before 0.2 wrote it, which called token counts ``tokens``."""
+    found: Report = json.loads((folder / "report.json").read_text())
+    for one in (found["all"], *found["sources"]):
+        if "token_count" not in one:
+            warnings.warn(
+                f"{folder}: the report's 'tokens' is called 'token_count' now; the next version reads that alone",
+                FutureWarning,
+                stacklevel=2,
+            )
+            one["token_count"] = one.pop("tokens")
+    return found
 
 
 def report(tallies: Tallies, columns: Sequence[Column], mode: str, discard: float) -> Report:
@@ -54,7 +70,7 @@ def _threshold(whole: Tally, column: str, discard: float) -> float | None:
 def _tally(tally: Tally, whole: Tally, thresholds: dict[str, float | None]) -> Report:
     return {
         "documents": tally.documents,
-        "tokens": tally.tokens,
+        "token_count": tally.tokens,
         "windows": tally.windows,
         "rejected": tally.rejected,
     } | {name: _scores(tally, whole, name, threshold) for name, threshold in thresholds.items()}
@@ -132,7 +148,7 @@ def _threshold_note(threshold: float | None) -> str:
 
 
 def _cells(name: str, one: Report) -> list[str]:
-    counts = [name, f"{one['documents']:,}", f"{one['tokens']:,}"]
+    counts = [name, f"{one['documents']:,}", f"{one['token_count']:,}"]
     scores = one["score"]
     if scores is None:
         return [*counts, "", "", "", "", "", f"{one['rejected']:,}", ""]

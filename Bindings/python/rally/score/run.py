@@ -23,7 +23,7 @@ from .inputs import InputFile, expand, is_local
 from .journal import Journal, Progress, read_records
 from .pipeline import Ahead
 from .raters import Rated, Raters
-from .report import Report
+from .report import Report, read_report
 from .results import About, Parts, read_rejected, rejected_lines, write_results
 from .rows import Columns
 from .samples import Sample, Sampler, load
@@ -99,8 +99,7 @@ class Run:
                 states.save(self.folder, state)
             journal.remove()
         states.finished(self.folder)
-        found: Report = json.loads((self.folder / "report.json").read_text())
-        return found
+        return read_report(self.folder)
 
     # What belongs together
 

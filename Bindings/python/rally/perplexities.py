@@ -1,0 +1,86 @@
+"""The perplexity of documents of any length, as the command and the scorer of corpora compute it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import RallyError, Status
+from .model import Model
+from .rows import Row, Rows
+
+
+def perplexity(
+    model: Model,
+    rows: Rows | Sequence[Row],
+    window: int | None = None,
+    stride: int | None = None,
+    max_windows: int | None = None,
+) -> npt.NDArray[np.float32]:
+    """exp of the mean negative log-probability of each document's tokens.
+
+    A document is read in windows that begin `stride` tokens apart. Every token but the document's first is scored once, in the first
+    window that contains it, from what stands before it there. Where `max_windows` leaves windows out, those that stay are spread
+    evenly, and the tokens that they would score anyway are.
+
+    Parameters
+    ----------
+    model : Model
+        A language model.
+    rows : list of rows
+        Documents, as the model encodes them.
+    window : int, optional
+        Tokens of a window, at least 2; None: the model's longest row.
+    stride : int, optional
+        At least 1 and less than the window; None: one less, so that each window scores all that it has but its first token, which
+        the window before it scored. A smaller stride is slower and gives a lower, truer number.
+    max_windows : int, optional
+        Of one document; None: all.
+
+    Returns
+    -------
+    ndarray, shape [document_count], float32
+        NaN for a document of one token, or none.
+
+    Raises
+    ------
+    RallyError
+        INVALID_ARGUMENT for a stride that leaves out tokens. What `Model.logprobs` raises.
+    """
+    longest = model.info.max_position_embeddings
+    length = min(window or longest, longest)
+    step = max(length - 1, 1) if stride is None else stride
+    if not 1 <= step < max(length, 2):
+        raise RallyError(
+            Status.INVALID_ARGUMENT, f"stride: expected 1 to {length - 1}, less than a window, found {stride}"
+        )
+    packed = Rows.pack(rows)
+    pieces, owners, known = [], [], []
+    for index, (start, end) in enumerate(zip(packed.offsets[:-1].tolist(), packed.offsets[1:].tolist(), strict=True)):
+        for place in _starts(end - start, length, step, max_windows):
+            pieces.append(packed.tokens[start + place : min(start + place + length, end)])
+            owners.append(index)
+            # Tokens that an earlier window contains; a window's first token is never scored in it.
+            known.append(length - step if place else 1)
+    found = np.full(len(packed), math.nan, np.float32)
+    if not pieces:
+        return found
+    scored = [values[first - 1 :] for values, first in zip(model.logprobs(pieces), known, strict=True)]
+    sums = np.bincount(owners, [float(values.sum(dtype=np.float64)) for values in scored], len(packed))
+    counts = np.bincount(owners, [values.size for values in scored], len(packed))
+    some = counts > 0
+    with np.errstate(over="ignore"):  # a model that is sure of the wrong thing: infinite in float32
+        found[some] = np.exp(-sums[some] / counts[some])
+    return found
+
+
+def _starts(count: int, length: int, step: int, limit: int | None) -> list[int]:
+    """Where the windows of a document of `count` tokens begin."""
+    if count < 2:
+        return []
+    every = 1 + max(0, -(-(count - length) // step))
+    kept = min(every, limit or every)
+    return [(2 * index + 1) * every // (2 * kept) * step for index in range(kept)]
