@@ -19,7 +19,7 @@ from test_looped import FIXTURES, PLAIN, RETROFIT
 import rally
 from rally import RallyError, Status
 from rally.convert import convert
-from rally.modelfile import LanguageModel, RopeTable
+from rally.modelfile import LanguageModel, RopeTable, SeededState
 
 #: Prefix of the golden's names → what a request says.
 OURO: dict[str, dict[str, Any]] = {
@@ -190,7 +190,8 @@ def test_a_seeded_state(tmp_path: Path) -> None:
     """Through a model that hands its first state on: A = [1 0], and layers that add nothing."""
     path, changed = tmp_path / "one.onnx", tmp_path / "changed.onnx"
     base = replace(models.LOOPED["looped by difference"], num_last_layers=0, sliding_window=None, layer_types=())
-    models.write(path, replace(base, rope_layers=(), exit="none", exit_threshold=1.0))
+    seeded = SeededState(0.25, 123456789012345)
+    models.write(path, replace(base, rope_layers=(), exit="none", exit_threshold=1.0, initial_state=seeded))
     proto = onnx.load(path)
     width = base.hidden_size
     for tensor in proto.graph.initializer:
@@ -200,14 +201,13 @@ def test_a_seeded_state(tmp_path: Path) -> None:
             tensor.CopyFrom(numpy_helper.from_array(np.eye(width, 2 * width, dtype=np.float32), tensor.name))
         if tensor.name == "norm.weight":
             tensor.CopyFrom(numpy_helper.from_array(np.ones(width, np.float32), tensor.name))
-    for key, value in (("", "seeded"), ("_std", "0.25"), ("_seed", "123456789012345")):
-        proto.metadata_props.add(key=f"rally.initial_state{key}", value=value)
     onnx.save(proto, changed)
     state = seeded_state(0.25, 123456789012345, 70, width)
     expected = state / np.sqrt((state**2).mean(1, keepdims=True) + base.norm_eps)
     with rally.Model(changed, threads=1) as model:
         (found,) = model.forward([ROW[:70]], hidden=True)
         assert relative_error(found.hidden, expected) <= 1e-6
+        assert relative_error(Graph(changed).forward(ROW[:70])[0], found.logits) <= TOLERANCE
         (alone,) = model.forward([ROW[5:9]], hidden=True)
         assert same_bits(alone.hidden, found.hidden[:4]), "position and channel alone decide"
 

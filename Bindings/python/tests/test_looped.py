@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 import rally
 from rally.convert import convert
-from rally.modelfile import ModelFileError
+from rally.modelfile import ModelFileError, SeededState
 from rally.verify import verify
 
 FIXTURES = Path(__file__).resolve().parents[3] / "Tests" / "Fixtures" / "models"
@@ -114,6 +114,11 @@ MODELS = models.LOOPED | {
         exit="latent_diff",
         exit_threshold=0.95,
         embed_scale=1.5,
+    ),
+    "a seeded state": replace(
+        models.LOOPED["looped by difference"],
+        initial_state=SeededState(0.7, 2**62 + 5),
+        exit_threshold=1.0,
     ),
     "windows in loops": replace(
         models.VANILLA,

@@ -183,7 +183,7 @@ extension MetadataReader {
   /// Digits without a sign or leading zeros.
   static func integer(_ text: String) -> Int? {
     let digits = text.utf8
-    guard !digits.isEmpty, digits.count <= 18, digits.allSatisfy({ (48...57).contains($0) }),
+    guard !digits.isEmpty, digits.count <= 19, digits.allSatisfy({ (48...57).contains($0) }),
       digits.count == 1 || digits.first != UInt8(ascii: "0")
     else { return nil }
     return Int(text)

@@ -5,6 +5,7 @@ from rally.modelfile.errors import ModelFileError
 from rally.modelfile.language_model import LanguageModel, Routing
 from rally.modelfile.rater import Rater, Reading
 from rally.modelfile.rope import RopeTable
+from rally.modelfile.seeded_state import SeededState
 from rally.modelfile.tensors import Tensor
 from rally.modelfile.tokenizers import AnyTokenizer, Pipeline, Tokenizer, WordPiece
 from rally.modelfile.writer import WrittenFile, write_model
@@ -19,6 +20,7 @@ __all__ = [
     "Reading",
     "RopeTable",
     "Routing",
+    "SeededState",
     "Tensor",
     "Tokenizer",
     "WordPiece",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rally.modelfile.description import Description
+from rally.modelfile.seeded_state import SeededState
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class LanguageModel(Description):
     ``exit`` says by which rule a token leaves a looped model, ``kv_cache`` what later tokens see of the recursions that
     it did not run: ``last_exited``, its deepest; ``full``, all of them, since all are computed; ``propagated``, with
     copies that differ, the skipped layers' projections of the state it left with. ``None``: ``last_exited``.
+    ``initial_state`` is ``embedding``, ``zeros`` or a :class:`SeededState`.
     """
 
     tie_word_embeddings: bool
@@ -55,7 +57,7 @@ class LanguageModel(Description):
     loop_norm: bool = False
     injection: str = "none"
     injection_bias: bool = False
-    initial_state: str = "embedding"
+    initial_state: str | SeededState = "embedding"
     exit: str = "none"
     exit_gates: int | None = None
     exit_threshold: float = 1.0
@@ -103,7 +105,13 @@ class LanguageModel(Description):
             pairs["loop_norm"] = True
         if self.injection != "none":
             pairs |= {"injection": self.injection, "injection_bias": self.injection_bias}
-        if self.initial_state != "embedding":
+        if isinstance(self.initial_state, SeededState):
+            pairs |= {
+                "initial_state": "seeded",
+                "initial_state_std": self.initial_state.deviation,
+                "initial_state_seed": self.initial_state.seed,
+            }
+        elif self.initial_state != "embedding":
             pairs["initial_state"] = self.initial_state
         if self.exit != "none":
             pairs |= {

@@ -13,6 +13,7 @@ from rally.modelfile.exit_graph import Exits
 from rally.modelfile.language_model import LanguageModel
 from rally.modelfile.layers import KeysValues, Layers, Reuse
 from rally.modelfile.positions import Masks
+from rally.modelfile.seeded_state import TABLE, SeededState
 
 
 class BlockLayer(Protocol):
@@ -67,6 +68,9 @@ class LoopedBlock:
     def _initial(self, embedded: str) -> str:
         if self.model.initial_state == "embedding":
             return embedded
+        if isinstance(self.model.initial_state, SeededState):
+            rows = self.graph.op("Gather", TABLE, self.layers.positions.index, axis=0)  # [T, D]
+            return self.graph.op("Expand", rows, self.graph.op("Shape", embedded))
         zero = TensorProto(data_type=TensorProto.FLOAT, dims=[1], float_data=[0.0])
         return self.graph.op("ConstantOfShape", self.graph.op("Shape", embedded), value=zero)
 

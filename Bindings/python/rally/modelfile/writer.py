@@ -20,6 +20,7 @@ from rally.modelfile.language_model import LanguageModel
 from rally.modelfile.lm_graph import LanguageModelGraph
 from rally.modelfile.rater import Rater
 from rally.modelfile.rater_graph import RaterGraph
+from rally.modelfile.seeded_state import SeededState
 from rally.modelfile.tensors import Tensor, is_finite
 from rally.modelfile.tokenizers import Pipeline
 
@@ -83,7 +84,7 @@ def write_model(
     OSError
         When a file cannot be written.
     """
-    tensors = [*tensors, *_rope_tensors(description)]
+    tensors = [*tensors, *_tables(description)]
     external = external_data or sum(tensor.byte_count for tensor in tensors) > INLINE_LIMIT
     side_path = path.with_name(path.name + ".data") if external else None
     headers = _headers(tensors, side_path.name if side_path else None)
@@ -102,7 +103,7 @@ def write_model(
 
 def build_model(description: Description, tensors: Sequence[Tensor]) -> ModelProto:
     """Return the model without its weights: graph, constants, tokenizer and metadata."""
-    builder = GraphBuilder({tensor.name: tensor for tensor in (*tensors, *_rope_tensors(description))})
+    builder = GraphBuilder({tensor.name: tensor for tensor in (*tensors, *_tables(description))})
     inputs = [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "tokens"])]
     if isinstance(description, LanguageModel):
         inputs += LanguageModelGraph(builder, description).write()
@@ -130,8 +131,12 @@ def build_model(description: Description, tensors: Sequence[Tensor]) -> ModelPro
     return model
 
 
-def _rope_tensors(description: Description) -> list[Tensor]:
-    return [table.tensor(index) for index, table in enumerate(description.rope_tables)]
+def _tables(description: Description) -> list[Tensor]:
+    """Return what the file holds as tensors because of its description."""
+    tables = [table.tensor(index) for index, table in enumerate(description.rope_tables)]
+    if isinstance(description, LanguageModel) and isinstance(description.initial_state, SeededState):
+        tables.append(description.initial_state.tensor(description.max_position_embeddings, description.hidden_size))
+    return tables
 
 
 def _tokenizer_tensors(description: Description) -> list[TensorProto]:
