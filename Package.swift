@@ -113,7 +113,7 @@ let package = Package(
     .testTarget(name: "ModelsTests", dependencies: ["Files", "Tensors", "Kernels", "Models", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "LineageTests", dependencies: ["Files", "Kernels", "Lineage", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "CurationTests", dependencies: ["Files", "Curation"], swiftSettings: swift),
-    .testTarget(name: "ExecutionTests", dependencies: ["Files", "Tensors", "Models", "Scheduling", "Execution"], swiftSettings: swift),
+    .testTarget(name: "ExecutionTests", dependencies: ["Files", "Tensors", "Kernels", "Models", "Scheduling", "Execution"], swiftSettings: swift),
     .testTarget(name: "EngineTests", dependencies: ["Rally", "Engine", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "RallyTests", dependencies: ["Rally", "TestSupport"], swiftSettings: swift),
   ],

@@ -318,7 +318,7 @@ typedef struct rally_model_info {
   uint64_t parameter_count;       /* stored */
   uint64_t effective_parameter_count; /* with the block counted once per recursion */
   uint64_t weight_bytes;          /* packed weights, in memory */
-  uint64_t kv_bytes_per_token;    /* greatest: a token of full depth; 0 for raters */
+  uint64_t kv_bytes_per_token;    /* greatest: a token of full depth, cache_dtype F32; 0 for raters */
   rally_exit exit;                /* how tokens leave a looped model early */
   rally_kv_policy kv_policy;      /* the file's own; RALLY_KV_DEFAULT (default) without exits */
   double exit_threshold;          /* the file's own; -1 (default) without exits */
@@ -452,11 +452,13 @@ typedef struct rally_runner_options {
   uint32_t max_batch_tokens; /* tokens that are computed together; 0 (default): 2048. More rows are taken in turns. */
   rally_progress_callback progress; /* rally_run and rally_rate: tokens done */
   void *progress_user;
+  rally_dtype cache_dtype; /* of a language model's keys and values: RALLY_DTYPE_AUTO (default) is F32; a rater has no other */
 } rally_runner_options;
 
 void rally_runner_options_init(rally_runner_options *options, size_t size);
 
-/* Starts the worker threads. Errors: RALLY_OUT_OF_MEMORY, RALLY_INVALID_ARGUMENT, RALLY_CLOSED. Any thread. */
+/* Starts the worker threads. Errors: RALLY_OUT_OF_MEMORY, RALLY_INVALID_ARGUMENT, RALLY_UNSUPPORTED for a rater with another
+ * cache_dtype than F32, RALLY_CLOSED. Any thread. */
 rally_status rally_runner_open(const rally_model *model, const rally_runner_options *options, rally_runner **runner,
                                rally_error *error);
 
@@ -969,6 +971,10 @@ rally_status rally_generate(rally_runner *runner, const rally_request *requests,
  * Leavers wait up to three steps for company where that saves time. Keys and values live in blocks of 32 entries within
  * cache_bytes. When the blocks run out the youngest sequence gives up its own and is computed again later; sequences with the
  * same beginning share blocks. None of this changes a bit of what a sequence generates.
+ *
+ * cache_dtype says what keys and values are kept as: F32, BF16 (half of that) or INT8, with a scale for each 32 channels of one
+ * head of one token (.28 of it). A token's keys and values are rounded when they are computed and everything reads the rounded
+ * ones, its own piece of the prompt included: so a type changes what a sequence generates, but nothing else does.
  * --------------------------------------------------------------------------------------------------------------------- */
 
 /* Continues any number of sequences together, which come and go at every step. */
@@ -991,6 +997,7 @@ typedef struct rally_engine_options {
   rally_batching batching;     /* RALLY_BATCH_DEPTH (default) */
   rally_switch share_prefixes; /* RALLY_DEFAULT (default) is ON: also with the last 32 that finished, until their blocks are needed */
   uint32_t max_queue;          /* requests that may wait besides max_sequences; 0 (default): any number */
+  rally_dtype cache_dtype;     /* of keys and values: RALLY_DTYPE_AUTO (default) is F32 */
 } rally_engine_options;
 
 void rally_engine_options_init(rally_engine_options *options, size_t size);
@@ -1057,7 +1064,7 @@ rally_status rally_engine_save(rally_engine *engine, size_t id, void *data, size
 /*
  * Continues a saved request, in this engine or another on the same model: bit for bit as if it had never been interrupted.
  * request: how to go on (sampling, limits); its tokens must be empty, and max_tokens counts what was generated before. Events
- * count on from there. Errors: RALLY_CORRUPT_FILE, RALLY_UNSUPPORTED_VERSION, RALLY_WRONG_MODEL, RALLY_LIMIT_EXCEEDED when the
+ * count on from there. Errors: RALLY_CORRUPT_FILE, RALLY_UNSUPPORTED_VERSION, RALLY_WRONG_MODEL (also for another cache_dtype), RALLY_LIMIT_EXCEEDED when the
  * blocks or the place that it needs are not free now (step, then try again), and those of rally_engine_submit. One caller.
  */
 rally_status rally_engine_restore(rally_engine *engine, const void *data, size_t size, const rally_request *request, size_t *id,

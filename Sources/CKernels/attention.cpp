@@ -8,20 +8,20 @@
 #define HWY_TARGET_INCLUDE "attention.cpp"
 #include <hwy/foreach_target.h>
 
-#include "vector-inl.h"
+#include <hwy/cache_control.h>
+
+#include "entries-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace rally {
 namespace HWY_NAMESPACE {
 
-constexpr size_t kPage = rk_attention_page;
-
 // Keys that are weighed together: two pages, so that the sums over lanes are few.
 constexpr size_t kBlock = 2 * kPage;
 
 // Lanes of work that share what is loaded of keys and values: two vectors of sums each, so 16 of 32
-// registers, 8 of 16; the others hold two vectors of keys and a broadcast.
-constexpr size_t kWorks = HWY_CAP_GE512 ? 8 : 4;
+// registers, 8 of 16; the others hold two vectors of keys and a broadcast. Emulated vectors are in memory anyway.
+constexpr size_t kWorks = HWY_TARGET == HWY_EMU128 ? 1 : HWY_CAP_GE512 ? 8 : 4;
 
 // exp(x) for x ≤ 0; 0 below −87, NaN for NaN. 2^x = 2^n · 2^f with n the nearest integer and Cephes'
 // polynomial for 2^f; within 2 ulp near 0, and 2^−24 · |x| relative further down, where weights vanish.
@@ -54,8 +54,9 @@ struct Group {
   const int32_t *lengths;
   size_t heads;           // query heads per key/value head
   size_t K;
-  const float *const *pages;
-  size_t offset;          // of this head within a page
+  const uint8_t *const *pages;
+  size_t page_count;      // of those that are fetched ahead
+  size_t offset;          // of this head within a page, in bytes
   float scale;
   // scratch
   float *scores;          // [kWorks, kBlock]
@@ -68,13 +69,39 @@ struct Group {
   float *Out(size_t work) const { return out + work / heads * out_stride + work % heads * K; }
   size_t First(size_t work) const { return firsts ? static_cast<size_t>(firsts[work / heads]) : 0; }
   size_t Length(size_t work) const { return static_cast<size_t>(lengths[work / heads]); }
-  const float *Keys(size_t page) const { return pages[page] + offset; }            // [K, kPage]
-  const float *Values(size_t page) const { return Keys(page) + kPage * K; }        // [kPage, K]
+  template <class T>
+  const T *Keys(size_t page) const {  // [K, kPage]
+    return reinterpret_cast<const T *>(pages[page] + offset);
+  }
+  template <class T>
+  const T *Values(size_t page) const {  // [kPage, K]
+    return reinterpret_cast<const T *>(pages[page] + offset + Pages<T>::HalfBytes(K));
+  }
+  // The page that takes the place of this one in the next block; itself where nothing is to be fetched ahead.
+  size_t Next(size_t page) const { return page + kBlock / kPage < page_count ? page + kBlock / kPage : page; }
+  // Of these keys, or values, where they have some, [groups, kPage].
+  template <class T>
+  const float *Scales(const T *elements) const {
+    return reinterpret_cast<const float *>(elements + kPage * K);
+  }
 };
+
+// Asks for what lies `ahead` bytes from the two vectors at p: short runs of a page end before the processor sees them coming.
+template <size_t kBytesPerLane>
+HWY_INLINE void Fetch(const void *p, ptrdiff_t ahead) {
+  const uintptr_t address = reinterpret_cast<uintptr_t>(p) + ahead;
+  for (size_t i = 0; i < kBytesPerLane * hn::Lanes(F()); i += 64) {
+    hwy::Prefetch(reinterpret_cast<const uint8_t *>(address + i));
+  }
+}
+
+HWY_INLINE ptrdiff_t Distance(const void *from, const void *to) {
+  return static_cast<ptrdiff_t>(reinterpret_cast<uintptr_t>(to) - reinterpret_cast<uintptr_t>(from));
+}
 
 // scores[c][at + j] = scale · Σ_k q[c][k] · keys[k][j] for C lanes of work and the keys of a page. The
 // sum runs over k in order, whatever C is. Behind the last entry the page may hold anything.
-template <size_t C>
+template <class Format, size_t C>
 HWY_INLINE void Scores(const Group &g, size_t first, size_t page, size_t at) {
   const F d;
   const size_t N = hn::Lanes(d);
@@ -83,17 +110,25 @@ HWY_INLINE void Scores(const Group &g, size_t first, size_t page, size_t at) {
   HWY_UNROLL(8)
   for (size_t c = 0; c < C; ++c) q[c] = g.Query(first + c);
   for (size_t j = 0; j < kPage; j += 2 * N) {
-    const float *HWY_RESTRICT keys = g.Keys(page) + j;
+    const auto *page_keys = g.Keys<typename Format::Element>(page);
+    const typename Format::Element *HWY_RESTRICT keys = page_keys + j;
+    const ptrdiff_t ahead = Distance(page_keys, g.Keys<typename Format::Element>(g.Next(page)));
     V a[C], b[C];
     HWY_UNROLL(8)
     for (size_t c = 0; c < C; ++c) a[c] = b[c] = hn::Zero(d);
-    for (size_t k = 0; k < g.K; ++k, keys += kPage) {
-      const V low = hn::LoadU(d, keys), high = hn::LoadU(d, keys + N);
-      HWY_UNROLL(8)
-      for (size_t c = 0; c < C; ++c) {
-        const V element = hn::Set(d, q[c][k]);
-        a[c] = hn::MulAdd(element, low, a[c]);
-        b[c] = hn::MulAdd(element, high, b[c]);
+    for (size_t k = 0; k < g.K;) {
+      const auto scales = Format::OfKeys(d, g.Scales(page_keys), k, j);
+      const size_t end = Format::GroupEnd(k, g.K);
+      for (; k < end; ++k, keys += kPage) {
+        if (ahead != 0) Fetch<2 * sizeof(typename Format::Element)>(keys, ahead);
+        const V low = Format::Low(Format::Load(d, keys), scales);
+        const V high = Format::High(Format::Load(d, keys + N), scales);
+        HWY_UNROLL(8)
+        for (size_t c = 0; c < C; ++c) {
+          const V element = hn::Set(d, q[c][k]);
+          a[c] = hn::MulAdd(element, low, a[c]);
+          b[c] = hn::MulAdd(element, high, b[c]);
+        }
       }
     }
     HWY_UNROLL(8)
@@ -122,7 +157,7 @@ HWY_INLINE Sight SightOf(const Group &g, size_t work, size_t start) {
 
 // Turns the scores of lane c, keys from ..< to of a block, into weights exp(score − maximum).
 // Returns the factor that what was gathered before must shrink by.
-HWY_INLINE float Weigh(const Group &g, size_t c, size_t work, const Sight &sight) {
+HWY_NOINLINE float Weigh(const Group &g, size_t c, size_t work, const Sight &sight) {
   const F d;
   const size_t N = hn::Lanes(d);
   float *scores = g.scores + c * kBlock;
@@ -159,7 +194,7 @@ HWY_INLINE float Weigh(const Group &g, size_t c, size_t work, const Sight &sight
 // out[c] = factor[c] · out[c] + Σ_j weight[c][j] · value[start + j] over keys from ..< to, for C lanes
 // of work beginning with lane `lane` of the scores and two vectors of the head's width at a time; what
 // was in `out` counts only for lanes that are not fresh. The sum runs over keys in order, whatever C is.
-template <size_t C>
+template <class Format, size_t C>
 HWY_INLINE void Gather(const Group &g, size_t first, size_t lane, size_t start, size_t from, size_t to,
                        const float *factor, const bool *fresh) {
   const F d;
@@ -186,12 +221,18 @@ HWY_INLINE void Gather(const Group &g, size_t first, size_t lane, size_t start, 
       }
     }
     for (size_t j = from; j < to;) {
-      const size_t page = (start + j) / kPage, place = (start + j) % kPage;
+      const size_t page = (start + j) / kPage;
+      size_t place = (start + j) % kPage;
       const size_t end = to - j < kPage - place ? to : j + kPage - place;
-      const float *HWY_RESTRICT value = g.Values(page) + place * g.K + k;
-      for (; j < end; ++j, value += g.K) {
-        const V low = whole ? hn::LoadU(d, value) : LoadLanes(d, value, low_count);
-        const V high = whole ? hn::LoadU(d, value + N) : LoadLanes(d, value + low_count, high_count);
+      const auto *values = g.Values<typename Format::Element>(page);
+      const typename Format::Element *HWY_RESTRICT value = values + place * g.K + k;
+      const ptrdiff_t ahead = Distance(values, g.Values<typename Format::Element>(g.Next(page)));
+      for (; j < end; ++j, ++place, value += g.K) {
+        if (ahead != 0) Fetch<2 * sizeof(typename Format::Element)>(value, ahead);
+        const auto scales = Format::OfValue(d, g.Scales(values), k, place);
+        const V low = Format::Low(whole ? Format::Load(d, value) : LoadLanesOf<Format>(d, value, low_count), scales);
+        const V high =
+            Format::High(whole ? Format::Load(d, value + N) : LoadLanesOf<Format>(d, value + low_count, high_count), scales);
         HWY_UNROLL(8)
         for (size_t c = 0; c < C; ++c) {
           const V weight = hn::Set(d, weights[c][j]);
@@ -213,9 +254,16 @@ HWY_INLINE void Gather(const Group &g, size_t first, size_t lane, size_t start, 
   }
 }
 
+// The same for one lane alone, which is rare enough to be called.
+template <class Format>
+HWY_NOINLINE void GatherOne(const Group &g, size_t work, size_t lane, size_t start, size_t from, size_t to, float factor,
+                            bool fresh) {
+  Gather<Format, 1>(g, work, lane, start, from, to, &factor, &fresh);
+}
+
 // C lanes of work on one block of keys: what all of them see together, what only some see before and
 // after it one by one.
-template <size_t C>
+template <class Format, size_t C>
 HWY_NOINLINE void Step(const Group &g, size_t first, size_t start) {
   Sight sight[C];
   size_t least = kBlock, most = 0;           // any lane sees least ..< most
@@ -229,39 +277,38 @@ HWY_NOINLINE void Step(const Group &g, size_t first, size_t start) {
     most = sight[c].to > most ? sight[c].to : most;
   }
   if (least >= most) return;
-  if (least < kPage) Scores<C>(g, first, start / kPage, 0);
-  if (most > kPage) Scores<C>(g, first, start / kPage + 1, kPage);
+  if (least < kPage) Scores<Format, C>(g, first, start / kPage, 0);
+  if (most > kPage) Scores<Format, C>(g, first, start / kPage + 1, kPage);
   float factor[C];
   bool fresh[C];
-  const float done = 1;
-  const bool old = false;
   for (size_t c = 0; c < C; ++c) {
     fresh[c] = sight[c].is_first;
     if (sight[c].IsEmpty()) continue;
     factor[c] = Weigh(g, c, first + c, sight[c]);
     const size_t end = from < to ? from : sight[c].to;
     if (sight[c].from >= end) continue;
-    Gather<1>(g, first + c, c, start, sight[c].from, end, factor + c, fresh + c);
-    factor[c] = done;
-    fresh[c] = old;
+    GatherOne<Format>(g, first + c, c, start, sight[c].from, end, factor[c], fresh[c]);
+    factor[c] = 1;
+    fresh[c] = false;
   }
   if (from >= to) return;
-  Gather<C>(g, first, 0, start, from, to, factor, fresh);
+  Gather<Format, C>(g, first, 0, start, from, to, factor, fresh);
   for (size_t c = 0; c < C; ++c) {
-    if (sight[c].to > to) Gather<1>(g, first + c, c, start, to, sight[c].to, &done, &old);
+    if (sight[c].to > to) GatherOne<Format>(g, first + c, c, start, to, sight[c].to, 1, false);
   }
 }
 
 // The last lanes of work, fewer than C.
-template <size_t C>
+template <class Format, size_t C>
 HWY_INLINE void Rest(const Group &g, size_t first, size_t works, size_t start) {
   if constexpr (C > 0) {
-    if (works - first == C) return Step<C>(g, first, start);
-    Rest<C - 1>(g, first, works, start);
+    if (works - first == C) return Step<Format, C>(g, first, start);
+    Rest<Format, C - 1>(g, first, works, start);
   }
 }
 
-HWY_NOINLINE void AttendGroup(const Group &g, size_t rows) {
+template <class Format>
+HWY_NOINLINE void AttendGroup(Group &g, size_t rows) {
   const F d;
   const size_t works = rows * g.heads;
   size_t longest = 0, earliest = SIZE_MAX;
@@ -271,10 +318,12 @@ HWY_NOINLINE void AttendGroup(const Group &g, size_t rows) {
     longest = length > longest ? length : longest;
     earliest = first < earliest ? first : earliest;
   }
+  // More work than one step finds them in the cache but once.
+  g.page_count = works <= kWorks ? (longest + kPage - 1) / kPage : 0;
   for (size_t start = earliest / kBlock * kBlock; start < longest; start += kBlock) {
     size_t work = 0;
-    for (; work + kWorks <= works; work += kWorks) Step<kWorks>(g, work, start);
-    Rest<kWorks - 1>(g, work, works, start);
+    for (; work + kWorks <= works; work += kWorks) Step<Format, kWorks>(g, work, start);
+    Rest<Format, kWorks - 1>(g, work, works, start);
   }
   for (size_t work = 0; work < works; ++work) {
     float *out = g.Out(work);
@@ -287,9 +336,10 @@ HWY_NOINLINE void AttendGroup(const Group &g, size_t rows) {
   }
 }
 
-void Attention(const float *q, size_t q_stride, float *out, size_t out_stride, size_t rows,
-               const int32_t *firsts, const int32_t *lengths, const float *const *pages, size_t H, size_t G, size_t K,
-               size_t first_group, size_t group_count, float scale, float *scratch) {
+template <class Format>
+void Attend(const float *q, size_t q_stride, float *out, size_t out_stride, size_t rows, const int32_t *firsts,
+            const int32_t *lengths, const void *const *pages, size_t H, size_t G, size_t K, size_t first_group,
+            size_t group_count, float scale, float *scratch) {
   const size_t heads = H / G;
   Group g;
   g.q_stride = q_stride;
@@ -298,7 +348,7 @@ void Attention(const float *q, size_t q_stride, float *out, size_t out_stride, s
   g.lengths = lengths;
   g.heads = heads;
   g.K = K;
-  g.pages = pages;
+  g.pages = reinterpret_cast<const uint8_t *const *>(pages);
   g.scale = scale;
   g.scores = scratch;
   g.largest = g.scores + kWorks * kBlock;
@@ -306,9 +356,16 @@ void Attention(const float *q, size_t q_stride, float *out, size_t out_stride, s
   for (size_t group = first_group; group < first_group + group_count; ++group) {
     g.q = q + group * heads * K;
     g.out = out + group * heads * K;
-    g.offset = group * 2 * kPage * K;
-    AttendGroup(g, rows);
+    g.offset = group * Pages<typename Format::Element>::HeadBytes(K);
+    AttendGroup<Format>(g, rows);
   }
+}
+
+void Attention(rk_cache_type type, const float *q, size_t q_stride, float *out, size_t out_stride, size_t rows,
+               const int32_t *firsts, const int32_t *lengths, const void *const *pages, size_t H, size_t G, size_t K,
+               size_t first_group, size_t group_count, float scale, float *scratch) {
+  const auto attend = type == rk_cache_int8 ? Attend<Int8> : type == rk_cache_bf16 ? Attend<BF16> : Attend<F32>;
+  attend(q, q_stride, out, out_stride, rows, firsts, lengths, pages, H, G, K, first_group, group_count, scale, scratch);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -326,36 +383,11 @@ extern "C" size_t rk_attention_scratch(size_t rows, size_t H, size_t G) {
   return works * 2 * rk_attention_page + rows * (H / G) * (1 + lanes);
 }
 
-extern "C" void rk_attention(const float *q, size_t q_stride, float *out, size_t out_stride,
-                             size_t rows, const int32_t *firsts, const int32_t *lengths,
-                             const float *const *pages, size_t H, size_t G, size_t K, size_t first_group,
-                             size_t group_count, float scale, float *scratch) {
+extern "C" void rk_attention(rk_cache_type type, const float *q, size_t q_stride, float *out, size_t out_stride, size_t rows,
+                             const int32_t *firsts, const int32_t *lengths, const void *const *pages, size_t H, size_t G,
+                             size_t K, size_t first_group, size_t group_count, float scale, float *scratch) {
   using namespace rally;
-  HWY_DYNAMIC_DISPATCH(Attention)(q, q_stride, out, out_stride, rows, firsts, lengths, pages, H, G,
-                                  K, first_group, group_count, scale, scratch);
-}
-
-extern "C" void rk_attention_store(float *page, size_t place, const float *key, const float *value,
-                                   size_t G, size_t K) {
-  for (size_t g = 0; g < G; ++g, page += 2 * rk_attention_page * K, key += K, value += K) {
-    for (size_t k = 0; k < K; ++k) page[k * rk_attention_page + place] = key[k];
-    memcpy(page + (rk_attention_page + place) * K, value, K * sizeof(float));
-  }
-}
-
-extern "C" void rk_attention_copy(const float *from, float *to, size_t place, size_t G, size_t K) {
-  for (size_t g = 0; g < G; ++g, from += 2 * rk_attention_page * K, to += 2 * rk_attention_page * K) {
-    for (size_t k = 0; k < K; ++k) to[k * rk_attention_page + place] = from[k * rk_attention_page + place];
-    const size_t value = (rk_attention_page + place) * K;
-    memcpy(to + value, from + value, K * sizeof(float));
-  }
-}
-
-extern "C" void rk_attention_load(const float *page, size_t place, float *key, float *value, size_t G,
-                                  size_t K) {
-  for (size_t g = 0; g < G; ++g, page += 2 * rk_attention_page * K, key += K, value += K) {
-    for (size_t k = 0; k < K; ++k) key[k] = page[k * rk_attention_page + place];
-    memcpy(value, page + (rk_attention_page + place) * K, K * sizeof(float));
-  }
+  HWY_DYNAMIC_DISPATCH(Attention)(type, q, q_stride, out, out_stride, rows, firsts, lengths, pages, H, G, K, first_group,
+                                  group_count, scale, scratch);
 }
 #endif

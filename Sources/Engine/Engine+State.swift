@@ -25,16 +25,13 @@ extension Engine {
     unsafe saved.write(to: bytes)
     var offset = saved.byteCount
     forEachSlot(saved.depths, sequence.layout) { slot, entries in
-      guard entries > 0, let cache = sequence.cache else { return }
-      // Through a buffer of our own: the caller's bytes may not be aligned for floats.
-      let count = cache.floatCount(entries: entries)
-      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { floats in
-        guard let base = floats.baseAddress else { return }
-        unsafe cache.copyEntries(entries, slot: slot, shape: forward.attentionShape, to: base)
-        unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[offset..<offset + 4 * count])
-          .copyMemory(from: UnsafeRawBufferPointer(floats))
-      }
-      offset += 4 * count
+      guard entries > 0, let cache = sequence.cache, let base = bytes.baseAddress else { return }
+      unsafe cache.copyEntries(entries, slot: slot, shape: forward.attentionShape, to: base + offset)
+      offset += SequenceCache.byteCount(entries: entries, shape: forward.attentionShape)
+    }
+    while offset % 8 != 0 {
+      unsafe bytes[offset] = 0
+      offset += 1
     }
     let checksum = unsafe SavedSequence.checksum(UnsafeRawBufferPointer(rebasing: bytes[..<offset]))
     unsafe bytes.storeBytes(of: checksum.littleEndian, toByteOffset: offset, as: UInt64.self)
@@ -46,7 +43,7 @@ extension Engine {
   ///   - bytes: what `save` wrote, here or in another engine on the same model.
   ///   - request: how to go on. Its tokens must be empty; its limit counts what was generated before.
   /// - Returns: the request's number.
-  /// - Throws: `corruptFile`, `unsupportedVersion`; `wrongModel` for another model, type or depth budget; `limitExceeded` when
+  /// - Throws: `corruptFile`, `unsupportedVersion`; `wrongModel` for another model, type, cache type or depth budget; `limitExceeded` when
   ///   its blocks or a place are not free now; what is wrong with the request.
   public func restore(_ bytes: UnsafeRawBufferPointer, _ request: GenerationRequest) throws(RallyError) -> Int {
     let saved = unsafe try SavedSequence(bytes)
@@ -57,6 +54,11 @@ extension Engine {
     guard saved.fingerprint == model.fingerprint else {
       throw RallyError(
         .wrongModel, "saved sequence", expected: "one that this model computed, in the same type", found: "another's")
+    }
+    guard saved.cacheType == forward.attentionShape.cacheType else {
+      throw RallyError(
+        .wrongModel, "saved sequence", expected: "keys and values in \(forward.attentionShape.cacheType.rawValue), as this engine's",
+        found: saved.cacheType.rawValue, remedy: "restore it in an engine with cache_dtype \(saved.cacheType.rawValue)")
     }
     // Where every recursion keeps every token, the size depends on the request's depth as well.
     if !forward.layout.keepsEveryToken { try check(saved, forward.layout, byteCount: bytes.count) }
@@ -104,15 +106,9 @@ extension Engine {
     cache.locate()
     var offset = saved.byteCount
     forEachSlot(saved.depths, sequence.layout) { slot, entries in
-      guard entries > 0 else { return }
-      let count = cache.floatCount(entries: entries)
-      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { floats in
-        guard let base = floats.baseAddress else { return }
-        unsafe UnsafeMutableRawBufferPointer(floats)
-          .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + 4 * count]))
-        unsafe cache.setEntries(entries, slot: slot, shape: forward.attentionShape, from: base)
-      }
-      offset += 4 * count
+      guard entries > 0, let base = bytes.baseAddress else { return }
+      unsafe cache.setEntries(entries, slot: slot, shape: forward.attentionShape, from: base + offset)
+      offset += SequenceCache.byteCount(entries: entries, shape: forward.attentionShape)
     }
   }
 
@@ -130,15 +126,15 @@ extension Engine {
     let scheduled = sequence.scheduled
     return SavedSequence(
       fingerprint: model.fingerprint, prefixKey: sequence.savedKey, promptCount: scheduled.promptCount,
-      tokens: scheduled.tokens, depths: scheduled.depths)
+      cacheType: forward.attentionShape.cacheType, tokens: scheduled.tokens, depths: scheduled.depths)
   }
 
   private func byteCount(_ saved: SavedSequence, _ layout: CacheLayout) -> Int {
     var entryCount = 0
     forEachSlot(saved.depths, layout) { _, entries in entryCount += entries }
-    let floats = 2 * entryCount * layout.entryWidth
-    // An odd number of floats would leave half a word: keys and values are as many.
-    return saved.byteCount + floats * MemoryLayout<Float>.stride + 8
+    let bytes = SequenceCache.byteCount(entries: entryCount, shape: forward.attentionShape)
+    // Whole words, for the checksum.
+    return saved.byteCount + (bytes + 7) / 8 * 8 + 8
   }
 
   /// Calls `body` with every slot and the entries that tokens of these depths have there.

@@ -39,9 +39,10 @@ public final class Engine {
     try Self.check(model)
     let memory = try EngineMemory(model: model, options: options)
     let forward = try ForwardPass(
-      weights: model.weights, workers: WorkerPool(threadCount: options.threads == 0 ? nil : options.threads))
+      weights: model.weights, workers: WorkerPool(threadCount: options.threads == 0 ? nil : options.threads),
+      cacheType: options.cacheType)
     guard let head = try LanguageHead(forward) else { preconditionFailure("a language model has a head") }
-    let pages = PagePool(entryWidth: forward.layout.entryWidth)
+    let pages = PagePool(shape: forward.attentionShape)
     try pages.reserve(memory.blockCount)
     try forward.reserve(rowCount: options.stepTokenCount, positionCount: model.info.contextLength)
     try self.init(model: model, forward: forward, head: head, pages: pages, options: options)

@@ -25,7 +25,7 @@ public struct EngineMemory: Sendable {
     try options.check()
     let description = model.description
     let layout = CacheLayout(description)
-    let blockBytes = PagePool.byteCount(blocks: 1, entryWidth: layout.entryWidth)
+    let blockBytes = AttentionShape(description, cacheType: options.cacheType).pageByteCount
     let wholeSequence = layout.blockCount(tokenCount: description.maximumTokenCount)
     if options.cacheByteCount > 0 {
       blockCount = options.cacheByteCount / blockBytes

@@ -1,3 +1,4 @@
+public import Kernels
 public import Scheduling
 
 /// How an engine shares out its time and memory.
@@ -15,6 +16,8 @@ public struct EngineOptions: Sendable {
   /// Memory for keys and values in bytes; 0 for the smallest of 1 GiB, four times the model's weights (or 16 MiB) and what all sequences can
   /// fill, at least one of full length.
   public var cacheByteCount = 0
+  /// What keys and values are kept as. Attention computes from the rounded ones, whoever reads them.
+  public var cacheType = CacheType.f32
   /// Sequence-wise batching is for comparison.
   public var batching = Scheduler.Batching.depthWise
   /// Sequences with the same beginning share its keys and values, also with the last that finished.

@@ -60,7 +60,7 @@ extension ForwardPass {
 
   /// Writes the key and value of each row of a run as its entry.
   private func store(_ qkv: FloatRows, _ run: RowSet.Run, _ cache: SequenceCache, slot: Int) {
-    let width = layout.entryWidth
+    let width = attentionShape.entryWidth
     let keyColumn = description.headCount * description.headWidth
     for row in run.start..<run.start + run.count {
       let key = unsafe qkv.pointer(row: row) + keyColumn

@@ -51,7 +51,7 @@ package final class ForwardPass {
   var description: ModelDescription { weights.description }
 
   /// - Throws: `outOfMemory`.
-  package init(weights: ModelWeights, workers: WorkerPool) throws(RallyError) {
+  package init(weights: ModelWeights, workers: WorkerPool, cacheType: CacheType = .f32) throws(RallyError) {
     self.weights = weights
     self.workers = workers
     layout = CacheLayout(weights.description)
@@ -59,10 +59,7 @@ package final class ForwardPass {
     sharesBlock = weights.block.dropFirst().allSatisfy { zip($0, weights.block[0]).allSatisfy { $0.isSame(as: $1) } }
     workspace = try Workspace(description: weights.description)
     matMul = try MatMul(pool: workers)
-    let description = weights.description
-    attentionShape = AttentionShape(
-      headCount: description.headCount, groupCount: description.keyValueHeadCount,
-      headWidth: description.headWidth)
+    attentionShape = AttentionShape(weights.description, cacheType: cacheType)
     attentionScratchCount = attentionShape.scratchCount(rows: RowSet.rowsPerTile)
     attentionScratch = try FloatStorage(count: attentionScratchCount * workers.threadCount)
   }

@@ -1,5 +1,5 @@
 package import Files
-import Kernels
+package import Kernels
 package import Scheduling
 import Tensors
 
@@ -10,46 +10,42 @@ import Tensors
 @safe
 package final class PagePool {
   package let blocks = BlockPool()
-  /// Keys and values of one entry: G·K floats each.
-  let entryWidth: Int
+  let shape: AttentionShape
   private var slabs: [FloatStorage] = []
   /// Of each block, [blocks.capacity].
-  @unsafe private var addresses: [UnsafeMutablePointer<Float>] = unsafe []
+  @unsafe private var addresses: [UnsafeMutableRawPointer] = unsafe []
 
-  package init(entryWidth: Int) {
+  package init(shape: AttentionShape) {
     precondition(CacheLayout.entriesPerBlock == KeyValuePages.pageEntries)
-    self.entryWidth = entryWidth
+    self.shape = shape
   }
 
-  var pageFloatCount: Int { KeyValuePages.pageFloatCount(entryWidth: entryWidth) }
-  package var byteCount: Int { blocks.capacity * Self.byteCount(blocks: 1, entryWidth: entryWidth) }
-
-  package static func byteCount(blocks: Int, entryWidth: Int) -> Int {
-    blocks * KeyValuePages.pageFloatCount(entryWidth: entryWidth) * MemoryLayout<Float>.stride
-  }
+  package var byteCount: Int { blocks.capacity * shape.pageByteCount }
 
   /// Makes sure that `count` more blocks can be taken without allocating.
   /// - Throws: `outOfMemory`.
   package func reserve(_ count: Int) throws(RallyError) {
     let missing = count - blocks.freeCount
     guard missing > 0 else { return }
-    let (floats, overflow) = missing.multipliedReportingOverflow(by: pageFloatCount)
+    let pageByteCount = shape.pageByteCount
+    let (byteCount, overflow) = missing.multipliedReportingOverflow(by: pageByteCount)
     guard !overflow, blocks.capacity + missing <= Int(Int32.max) else {
       throw RallyError(
         .outOfMemory, "key/value cache", expected: "\(missing) more pages",
         found: "a size beyond this machine's address space", remedy: "use fewer or shorter rows")
     }
-    let slab = try FloatStorage(count: floats)
+    let slab = try FloatStorage(count: byteCount / MemoryLayout<Float>.stride)
     slabs.append(slab)
     blocks.grow(by: missing)
-    for index in 0..<missing { unsafe addresses.append(slab.base + index * pageFloatCount) }
+    let start = unsafe UnsafeMutableRawPointer(slab.base)
+    for index in 0..<missing { unsafe addresses.append(start + index * pageByteCount) }
   }
 
   @unsafe
-  func page(_ block: BlockID) -> UnsafeMutablePointer<Float> { unsafe addresses[Int(block.index)] }
+  func page(_ block: BlockID) -> UnsafeMutableRawPointer { unsafe addresses[Int(block.index)] }
 
   /// Fills a block with the entries of another.
   package func copy(_ source: BlockID, to target: BlockID) {
-    unsafe page(target).update(from: page(source), count: pageFloatCount)
+    unsafe page(target).copyMemory(from: page(source), byteCount: shape.pageByteCount)
   }
 }

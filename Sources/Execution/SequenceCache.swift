@@ -13,7 +13,7 @@ package final class SequenceCache {
   private let pool: PagePool
   private let pagesPerSlot: Int
   /// Addresses of the blocks' pages, [slotCount, pagesPerSlot]; of a slot those that `locate` has seen.
-  private let table: AlignedStorage<UnsafePointer<Float>?>
+  private let table: AlignedStorage<UnsafeRawPointer?>
 
   var layout: CacheLayout { blocks.layout }
   package var tokenCount: Int { blocks.tokenCount }
@@ -47,7 +47,7 @@ package final class SequenceCache {
   package func locate() {
     for slot in 0..<layout.slotCount {
       for (index, block) in blocks.blocks(slot: slot).enumerated() {
-        unsafe table.base[slot * pagesPerSlot + index] = UnsafePointer(pool.page(block))
+        unsafe table.base[slot * pagesPerSlot + index] = UnsafeRawPointer(pool.page(block))
       }
     }
   }
@@ -59,19 +59,19 @@ package final class SequenceCache {
 
   /// The page of an entry, and the entry's place there.
   @unsafe
-  func page(slot: Int, entry: Int) -> (UnsafeMutablePointer<Float>, Int) {
+  func page(slot: Int, entry: Int) -> (UnsafeMutableRawPointer, Int) {
     let (index, place) = entry.quotientAndRemainder(dividingBy: CacheLayout.entriesPerBlock)
     guard index < pagesPerSlot, let page = unsafe table.base[slot * pagesPerSlot + index] else {
       preconditionFailure("reserve() and locate() come first")
     }
-    return unsafe (UnsafeMutablePointer(mutating: page), place)
+    return unsafe (UnsafeMutableRawPointer(mutating: page), place)
   }
 
   /// Makes one slot's entry that of another.
   func copyEntry(_ entry: Int, from source: Int, to target: Int, _ shape: AttentionShape) {
     let (from, place) = unsafe page(slot: source, entry: entry)
     let (to, _) = unsafe page(slot: target, entry: entry)
-    unsafe KeyValuePages.copy(from: UnsafePointer(from), to: to, place: place, shape: shape)
+    unsafe KeyValuePages.copy(from: from, to: to, place: place, shape: shape)
   }
 
   /// Copies the entries of `slot` to the scratch slot.

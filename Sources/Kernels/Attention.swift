@@ -10,58 +10,27 @@ public struct AttentionShape: Sendable, Equatable {
   public var headWidth: Int
   /// Multiplies every q·k; K^-0.5 unless the model says otherwise.
   public var scale: Float
+  /// What keys and values are kept as.
+  public var cacheType: CacheType
 
-  public init(headCount: Int, groupCount: Int, headWidth: Int, scale: Float? = nil) {
+  public init(headCount: Int, groupCount: Int, headWidth: Int, scale: Float? = nil, cacheType: CacheType = .f32) {
     precondition(groupCount > 0 && headCount % groupCount == 0 && headWidth > 0)
     self.headCount = headCount
     self.groupCount = groupCount
     self.headWidth = headWidth
     self.scale = scale ?? 1 / Float(headWidth).squareRoot()
+    self.cacheType = cacheType
   }
 
-  /// Floats of one cached key (or value) of all heads: G·K.
+  /// Floats of a key, or of a value, of all heads: G·K.
   public var entryWidth: Int { groupCount * headWidth }
+  /// Bytes of a key, or of a value, of all heads as it is kept.
+  public var entryByteCount: Int { rk_cache_entry_bytes(cacheType.code, groupCount, headWidth) }
+  /// Bytes of a page.
+  public var pageByteCount: Int { rk_cache_page_bytes(cacheType.code, groupCount, headWidth) }
 
   /// Floats of scratch for a call with `rows` rows.
   public func scratchCount(rows: Int) -> Int { rk_attention_scratch(rows, headCount, groupCount) }
-}
-
-/// The cached keys and values of one sequence, in pages.
-///
-/// Page p holds entries p·`pageEntries` and up: [G, 2, …] f32, for every head its keys [K, pageEntries], then its values
-/// [pageEntries, K]. The pages must stay in place for the duration of a call.
-@safe public struct KeyValuePages {
-  public static let pageEntries = rk_attention_page
-
-  @unsafe public var pages: UnsafePointer<UnsafePointer<Float>?>
-
-  public init(pages: UnsafePointer<UnsafePointer<Float>?>) { unsafe self.pages = pages }
-
-  /// Floats of a page for entries of `entryWidth` = G·K floats.
-  public static func pageFloatCount(entryWidth: Int) -> Int { 2 * pageEntries * entryWidth }
-
-  /// Writes key and value [G·K] of one token as entry `place` of a page.
-  public static func store(
-    key: UnsafePointer<Float>, value: UnsafePointer<Float>, in page: UnsafeMutablePointer<Float>, place: Int,
-    shape: AttentionShape
-  ) {
-    unsafe rk_attention_store(page, place, key, value, shape.groupCount, shape.headWidth)
-  }
-
-  /// Copies entry `place` of a page to the same place of another.
-  public static func copy(
-    from source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, place: Int, shape: AttentionShape
-  ) {
-    unsafe rk_attention_copy(source, target, place, shape.groupCount, shape.headWidth)
-  }
-
-  /// Reads them back.
-  public static func load(
-    key: UnsafeMutablePointer<Float>, value: UnsafeMutablePointer<Float>, from page: UnsafePointer<Float>, place: Int,
-    shape: AttentionShape
-  ) {
-    unsafe rk_attention_load(page, place, key, value, shape.groupCount, shape.headWidth)
-  }
 }
 
 /// Softmax attention over paged keys and values.
@@ -73,7 +42,8 @@ public enum Attention {
   ///
   /// Causal attention gives row i its position + 1 (or its rank among the selected tokens + 1), bidirectional
   /// attention gives every row the same length, and a sliding window moves the first. A row's result is the same bits whatever the other rows, the
-  /// pages and the groups of the call. A NaN among what a row sees makes its result NaN.
+  /// pages and the groups of the call, and those of f32 pages that hold the rounded keys and values. A NaN among what a row sees
+  /// makes its result NaN.
   ///
   /// - Parameters:
   ///   - q: [rows, H·K] f32, `qStride` floats from row to row, already rotated.
@@ -90,7 +60,7 @@ public enum Attention {
   ) {
     let groups = groups ?? 0..<shape.groupCount
     unsafe rk_attention(
-      q, qStride, out, outStride, rows, firsts, lengths, cache.pages, shape.headCount, shape.groupCount,
+      shape.cacheType.code, q, qStride, out, outStride, rows, firsts, lengths, cache.pages, shape.headCount, shape.groupCount,
       shape.headWidth, groups.lowerBound, groups.count, shape.scale, scratch)
   }
 }

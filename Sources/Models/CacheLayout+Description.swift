@@ -6,8 +6,7 @@ extension CacheLayout {
     self.init(
       firstLayerCount: description.layers.firstCount, blockLayerCount: description.layers.blockCount,
       lastLayerCount: description.layers.lastCount, recursionCount: description.layers.recursionCount,
-      entryWidth: description.keyValueHeadCount * description.headWidth, sharesKeys: cache != .recursion,
-      hasScratchSlot: cache == .hybrid)
+      sharesKeys: cache != .recursion, hasScratchSlot: cache == .hybrid)
     keepsEveryToken = description.loop?.exit != nil
   }
 }

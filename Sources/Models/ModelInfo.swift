@@ -1,3 +1,4 @@
+public import Kernels
 import Scheduling
 public import Tensors
 
@@ -33,8 +34,8 @@ public struct ModelInfo: Sendable {
   public let effectiveParameterCount: Int
   /// Packed weights in memory.
   public let weightByteCount: Int
-  /// Keys and values that a token of full depth stores; 0 for raters.
-  public let keyValueByteCountPerToken: Int
+  /// Layers, counted by recursion, that keep keys and values of a token of full depth; 0 for raters.
+  private let keyedLayerCount: Int
 
   /// How tokens leave a looped model before its last recursion; nil for models without such a rule.
   public let exit: ModelDescription.Exit?
@@ -100,8 +101,13 @@ extension ModelInfo {
     parameterCount = file.parameterCount
     effectiveParameterCount = file.effectiveParameterCount
     weightByteCount = weights.byteCount
-    let layout = CacheLayout(description)
-    keyValueByteCountPerToken =
-      description.kind == .rater ? 0 : layout.layerSlotCount * 2 * layout.entryWidth * MemoryLayout<Float>.stride
+    keyedLayerCount = description.kind == .rater ? 0 : CacheLayout(description).layerSlotCount
+  }
+
+  /// Keys and values that a token of full depth stores; 0 for raters.
+  public func keyValueByteCountPerToken(_ cacheType: CacheType = .f32) -> Int {
+    let shape = AttentionShape(
+      headCount: headCount, groupCount: keyValueHeadCount, headWidth: headWidth, cacheType: cacheType)
+    return 2 * keyedLayerCount * shape.entryByteCount
   }
 }

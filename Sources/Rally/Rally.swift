@@ -4,6 +4,7 @@
 @_exported public import Engine
 @_exported public import enum Execution.Selection
 @_exported public import struct Files.RallyError
+@_exported public import enum Kernels.CacheType
 @_exported public import struct Kernels.SamplingParameters
 @_exported public import Lineage
 @_exported public import Models

@@ -1,7 +1,7 @@
 public import Engine
 import Execution
 public import Files
-import Kernels
+public import Kernels
 public import Models
 
 /// Computes with a model: worker threads, workspaces and caches.
@@ -31,8 +31,8 @@ public final class Runner {
   /// What calls of given sizes will take.
   public var memory: RunnerMemory {
     RunnerMemory(
-      description: model.description, layout: forward.layout, batchTokenCount: stepTokenCount,
-      threadCount: forward.workers.threadCount)
+      description: model.description, layout: forward.layout, pageByteCount: forward.attentionShape.pageByteCount,
+      batchTokenCount: stepTokenCount, threadCount: forward.workers.threadCount)
   }
 
   /// 2048 rows keep every product at the arithmetic's ceiling and a 360M model's workspace at 100 MB.
@@ -41,17 +41,23 @@ public final class Runner {
   /// - Parameters:
   ///   - threads: worker threads; 0 for as many as this process may use.
   ///   - batchTokens: tokens that are computed together, at least 1.
-  /// - Throws: `outOfMemory`; `invalidArgument` for more threads than `WorkerPool.threadLimit`.
+  ///   - cacheType: what keys and values are kept as.
+  /// - Throws: `outOfMemory`; `invalidArgument` for more threads than `WorkerPool.threadLimit`; `unsupported` for a rater with
+  ///   another cache than f32.
   public init(
-    model: Model, threads: Int = 0, batchTokens: Int = defaultBatchTokenCount
+    model: Model, threads: Int = 0, batchTokens: Int = defaultBatchTokenCount, cacheType: CacheType = .f32
   ) throws(RallyError) {
+    guard cacheType == .f32 || model.info.kind == .languageModel else {
+      throw RallyError(
+        .unsupported, "cache_dtype", expected: "f32 for a rater, which keeps no keys and values", found: cacheType.rawValue)
+    }
     self.model = model
     // Rows of a step are numbered by 32 bits.
     stepTokenCount = min(max(1, batchTokens), 1 << 24)
     let weights = model.weights
     forward = try ForwardPass(
-      weights: weights, workers: WorkerPool(threadCount: threads == 0 ? nil : threads))
-    pages = PagePool(entryWidth: forward.layout.entryWidth)
+      weights: weights, workers: WorkerPool(threadCount: threads == 0 ? nil : threads), cacheType: cacheType)
+    pages = PagePool(shape: forward.attentionShape)
     head = try LanguageHead(forward)
     if let rater = model.description.rater, let head = weights.raterHead {
       raterHead = try RaterHead(forward: forward, rater: rater, weights: head)

@@ -7,6 +7,8 @@ import Scheduling
 public struct RunnerMemory: Sendable {
   let description: ModelDescription
   let layout: CacheLayout
+  /// Of a block of the cache.
+  let pageByteCount: Int
   let batchTokenCount: Int
   let threadCount: Int
 
@@ -36,14 +38,13 @@ public struct RunnerMemory: Sendable {
       isGenerating
       ? lengths.reduce(Int128(0)) { $0 + blockCount(tokens: Int128($1) + Int128(newTokens)) }
       : Int128(blockCount(plan, offsets: offsets))
-    let blockFloats = Int128(2 * CacheLayout.entriesPerBlock * layout.entryWidth)
     let tileRows = min(max(stepCount, lengths.count), LanguageHead.tileRowCount)
     let headFloats = description.kind == .rater ? 0 : Int128(tileRows) * Int128(description.vocabularySize)
     let distanceFloats =
       Int128(threadCount) * Int128(DistanceAttention.floatCount(description, tokenCount: lengths.max() ?? 0))
     let rowFloats = Int128(stepCount) * Int128(Workspace.floatCount(description))
-    let floats = blocks * blockFloats + rowFloats + headFloats + distanceFloats
-    guard let bytes = Int(exactly: floats * Int128(MemoryLayout<Float>.stride)) else {
+    let floats = rowFloats + headFloats + distanceFloats
+    guard let bytes = Int(exactly: blocks * Int128(pageByteCount) + floats * Int128(MemoryLayout<Float>.stride)) else {
       throw RallyError(.limitExceeded, "memory", expected: "a number of bytes below 2⁶³", found: "more")
     }
     return bytes

@@ -193,6 +193,7 @@ extension EngineOptions {
       throw RallyError(
         .invalidArgument, "batching", expected: "a rally_batching", found: "\(read.batching.rawValue)")
     }
+    cacheType = try CacheType(read.cache_dtype)
     sharesPrefixes = try read.share_prefixes.choice("share_prefixes") ?? true
   }
 }

@@ -198,6 +198,18 @@ extension DataType {
   }
 }
 
+extension CacheType {
+  init(_ dtype: rally_dtype) throws(RallyError) {
+    switch dtype {
+    case RALLY_DTYPE_AUTO, RALLY_DTYPE_F32: self = .f32
+    case RALLY_DTYPE_BF16: self = .bf16
+    case RALLY_DTYPE_INT8: self = .int8
+    default:
+      throw RallyError(.invalidArgument, "cache_dtype", expected: "a rally_dtype", found: "\(dtype.rawValue)")
+    }
+  }
+}
+
 extension rally_dtype {
   fileprivate init(_ type: DataType) {
     self =
@@ -236,7 +248,7 @@ extension rally_model_info {
     parameter_count = UInt64(info.parameterCount)
     effective_parameter_count = UInt64(info.effectiveParameterCount)
     weight_bytes = UInt64(info.weightByteCount)
-    kv_bytes_per_token = UInt64(info.keyValueByteCountPerToken)
+    kv_bytes_per_token = UInt64(info.keyValueByteCountPerToken())
     num_labels = Int32(clamping: info.labels.count)
     (score_rule, score_index) = Self.score(info.scoreRule)
     has_score = info.scoreRule?.makesScore == true ? 1 : 0

@@ -13,7 +13,8 @@ public func rally_runner_open(
     let batchTokens = unsafe Int(read.max_batch_tokens)
     let opened = try unsafe Runner(
       model: model.model, threads: Int(read.threads),
-      batchTokens: batchTokens == 0 ? Runner.defaultBatchTokenCount : batchTokens)
+      batchTokens: batchTokens == 0 ? Runner.defaultBatchTokenCount : batchTokens,
+      cacheType: CacheType(read.cache_dtype))
     if let report = unsafe progress(read.progress, read.progress_user) {
       opened.progress = { done, total in report(UInt64(done), UInt64(total)) }
     }

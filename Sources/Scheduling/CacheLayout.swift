@@ -8,8 +8,6 @@ public struct CacheLayout: Sendable, Equatable {
   public var blockLayerCount: Int
   public var lastLayerCount: Int
   public var recursionCount: Int
-  /// Floats of a key, and of a value: G·K.
-  public var entryWidth: Int
   /// Recursions after the first read the entries of the first and store none.
   public var sharesKeys: Bool
   /// One more slot for keys and values that live for a step only (`kv_cache = hybrid`).
@@ -19,14 +17,13 @@ public struct CacheLayout: Sendable, Equatable {
   public var keepsEveryToken = false
 
   public init(
-    firstLayerCount: Int, blockLayerCount: Int, lastLayerCount: Int, recursionCount: Int, entryWidth: Int,
-    sharesKeys: Bool, hasScratchSlot: Bool
+    firstLayerCount: Int, blockLayerCount: Int, lastLayerCount: Int, recursionCount: Int, sharesKeys: Bool,
+    hasScratchSlot: Bool
   ) {
     self.firstLayerCount = firstLayerCount
     self.blockLayerCount = blockLayerCount
     self.lastLayerCount = lastLayerCount
     self.recursionCount = recursionCount
-    self.entryWidth = entryWidth
     self.sharesKeys = sharesKeys
     self.hasScratchSlot = hasScratchSlot
   }

@@ -51,6 +51,19 @@ struct DepthArguments: ParsableArguments {
     if let exitFrom, exitFrom < 0 { throw ValidationError("--exit-from: expected at least 0, found \(exitFrom)") }
   }
 
+  /// Nothing is asked for.
+  var isEmpty: Bool {
+    maxDepth == nil && targetDepth == nil && minDepth == nil && exitThreshold == nil && exitFrom == nil && kvPolicy == nil
+  }
+
+  /// Says it to a request.
+  func set(_ request: inout GenerationRequest) {
+    request.maximumDepth = maxDepth
+    request.targetDepth = targetDepth
+    request.exit = exit
+    request.exitFrom = exitFrom
+  }
+
   var exit: ExitOptions {
     var exit = ExitOptions()
     exit.threshold = exitThreshold

@@ -40,7 +40,11 @@ struct ComputeArguments: ParsableArguments {
 
   func open(_ path: String) throws -> Model { try Model.open(path, dtype: dtype, threads: threads ?? 0) }
 
-  func makeRunner(_ model: Model) throws -> Runner { try Runner(model: model, threads: threads ?? 0) }
+  func makeRunner(_ model: Model) throws -> Runner { try makeRunner(model, cacheType: .f32) }
+
+  func makeRunner(_ model: Model, cacheType: CacheType) throws -> Runner {
+    try Runner(model: model, threads: threads ?? 0, cacheType: cacheType)
+  }
 }
 
 extension Model {

@@ -232,6 +232,11 @@ static void test_stops_of_the_table() {
 /* Three requests that arrive over time and end in three ways; each as it would be alone. */
 static void test_engine(const rally::Model &model) {
   CHECK(rally::Engine::memory(model) > 0);
+  rally_engine_options wide = rally::engine_options();
+  wide.max_sequences = 2;
+  rally_engine_options narrow = wide;
+  narrow.cache_dtype = RALLY_DTYPE_INT8;
+  CHECK(rally::Engine::memory(model, narrow) < rally::Engine::memory(model, wide));
   rally::Engine engine(model);
   rally::Request request;
   request.tokens = {1, 2, 3};

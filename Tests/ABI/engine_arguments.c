@@ -204,7 +204,7 @@ static void test_options(void) {
   rally_error error = make_error();
   rally_engine *engine = NULL;
   uint64_t bytes = 7;
-  for (int i = 0; i < 13; i++) {
+  for (int i = 0; i < 15; i++) {
     rally_engine_options options = engine_options();
     rally_status expected = RALLY_INVALID_ARGUMENT;
     switch (i) {
@@ -221,9 +221,11 @@ static void test_options(void) {
       case 10: options.cache_bytes = 1, expected = RALLY_LIMIT_EXCEEDED; break;
       case 11: options.cache_bytes = UINT64_MAX, expected = RALLY_LIMIT_EXCEEDED; break;
       case 12: options.cache_bytes = (uint64_t)1 << 62, expected = RALLY_LIMIT_EXCEEDED; break;
+      case 13: options.cache_dtype = (rally_dtype)4; break;
+      case 14: options.cache_dtype = (rally_dtype)-1; break;
     }
     CHECK_STATUS(rally_engine_memory(language_model, &options, &bytes, &error), expected);
-    CHECK(strlen(error.message) > 10 && (i < 10 || strstr(error.message, "cache_bytes")));
+    CHECK(strlen(error.message) > 10 && (i < 10 || strstr(error.message, i < 13 ? "cache_bytes" : "cache_dtype")));
     CHECK_STATUS(rally_engine_open(language_model, &options, &engine, NULL), expected);
   }
   /* More than this machine has. */
@@ -238,8 +240,27 @@ static void test_options(void) {
   options = engine_options();
   options.struct_size = offsetof(rally_engine_options, cache_bytes);
   options.batching = (rally_batching)99;
+  options.cache_dtype = (rally_dtype)99;
   CHECK_STATUS(rally_engine_open(language_model, &options, &engine, NULL), RALLY_OK);
   rally_engine_close(engine);
+}
+
+/* A runner has a type of keys and values, too; a rater's is f32. */
+static void test_cache_types_of_runners(void) {
+  rally_runner *runner = NULL;
+  rally_runner_options options;
+  rally_runner_options_init(&options, sizeof options);
+  for (int type = 0; type < 4; type++) {
+    options.cache_dtype = (rally_dtype)type;
+    CHECK_STATUS(rally_runner_open(rater, &options, &runner, NULL), type < 2 ? RALLY_OK : RALLY_UNSUPPORTED);
+    rally_runner_close(runner);
+    CHECK_STATUS(rally_runner_open(language_model, &options, &runner, NULL), RALLY_OK);
+    rally_runner_close(runner);
+    runner = NULL;
+  }
+  options.cache_dtype = (rally_dtype)4;
+  CHECK_STATUS(rally_runner_open(language_model, &options, &runner, NULL), RALLY_INVALID_ARGUMENT);
+  CHECK(runner == NULL);
 }
 
 /* The smallest cache that opens holds one block per layer, and the message says how many bytes that is. */
@@ -283,5 +304,6 @@ void test_engine_arguments(void) {
   rally_engine_close(engine);
   test_extremes();
   test_options();
+  test_cache_types_of_runners();
   test_smallest_cache();
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +49,15 @@ def model(name: str) -> Path:
 @pytest.fixture(scope="session")
 def lm() -> Path:
     return model("rally-tiny")
+
+
+@pytest.fixture(scope="session")
+def looped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four repetitions of random layers, after each of which a quarter of the tokens leaves."""
+    path = tmp_path_factory.mktemp("looped") / "ouro-tiny.onnx"
+    arguments = ["ouro-tiny", path, "--exits", ".25,.25,.25,.25"]
+    subprocess.run([sys.executable, "-m", "rally.synthesize", *map(str, arguments)], check=True, capture_output=True)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,8 @@ LLAMA_BENCH_KEYS = {
     "n_prompt", "n_gen", "n_depth", "test_time", "avg_ns", "stddev_ns", "avg_ts", "stddev_ts", "samples_ns", "samples_ts",
 }  # fmt: skip
 OWN_KEYS = {
-    "n_seq", "dtype", "mean_depth", "mean_rows", "kind", "isa", "median_ts", "median_ns", "batching", "test", "seconds",
+    "n_seq", "dtype", "type_k", "type_v", "exit_shares",
+    "mean_depth", "mean_rows", "kind", "isa", "median_ts", "median_ns", "batching", "test", "seconds",
 }  # fmt: skip
 QUICK = ["-p", 24, "-n", 6, "-r", 2, "-t", 1]
 
@@ -206,6 +207,11 @@ def test_standard_error_is_for_messages(lm):
         ["--temp", "nan"],
         ["-o", "xml"],
         ["--dtype", "f32,f64"],
+        ["-ctk", "int8"],
+        ["-ctk", "f32,int8", "-ctv", "int8,f32"],
+        ["-ctk", "f32,int8", "-ctv", "f32"],
+        ["-ctk", "q8_0", "-ctv", "q8_0"],
+        ["--exit-threshold", "-1"],
         ["--ragged", "9-8"],
         ["--ragged", "0-8"],
         ["--jobs", "0"],
@@ -218,6 +224,13 @@ def test_wrong_arguments_are_code_2(lm, arguments):
     result = run("bench", "-m", lm, *arguments)
     assert (result.code, result.out) == (2, ""), result
     assert re.fullmatch(r"rally: [^\n]+; see 'rally bench --help'\n", result.err), result.err
+
+
+def test_what_a_rater_cannot_do_is_code_2(rater):
+    for arguments, message in [(["--max-depth", 1], "depth"), (["-ctk", "int8", "-ctv", "int8"], "f32 for a rater")]:
+        result = run("bench", "-m", rater, *arguments, "-r", 1, "-o", "jsonl")
+        assert result.code != 0 and result.out == "", result
+        assert message in result.err and result.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -242,6 +255,34 @@ def test_results_before_a_failure_are_kept(lm, tmp_path):
     result = run("bench", "-m", f"{lm},{tmp_path / 'none.onnx'}", *QUICK, "--json")
     assert result.code == 3
     assert names(json.loads(result.out)) == ["pp24", "tg6"]
+
+
+def test_caches_of_each_type(lm):
+    results = bench(lm, "-p", 40, "-n", 8, "-r", 1, "-ctk", "f32,bf16,int8", "-ctv", "f32,bf16,int8")
+    assert [(r["type_k"], r["type_v"], r["test"]) for r in results] == [
+        (kind, kind, test) for kind in ("f32", "bf16", "int8") for test in ("pp40", "tg8")
+    ]
+    table = run("bench", "-m", lm, *QUICK, "-ctk", "int8", "-ctv", "int8")
+    assert " cache " in table.lines[0] and " int8 " in table.lines[2]
+
+
+def test_exits_of_a_looped_model(lm, looped):
+    """Their shares are of the tokens that were timed, and an option changes them."""
+    assert bench(lm, *QUICK)[0]["exit_shares"] == []
+    assert "exits" not in run("bench", "-m", lm, *QUICK).lines[0]
+    tests = [[], ["--exit-threshold", 0], ["--exit-threshold", 1], ["--min-depth", 2, "--max-depth", 2]]
+    depths = []
+    for options in tests:
+        (result,) = bench(looped, "-p", 0, "-n", 40, "-npl", 4, "-r", 1, *options)
+        shares = result["exit_shares"]
+        assert len(shares) == 4 and sum(shares) == pytest.approx(1)
+        assert result["mean_depth"] == pytest.approx(sum(depth * share for depth, share in enumerate(shares, 1)))
+        depths.append(result["mean_depth"])
+    assert 1 < depths[0] < 4 and depths[1:] == [1, 4, 2]
+    lines = run("bench", "-m", looped, "-p", 0, "-n", 8, "-r", 1, "--exit-threshold", 1).lines
+    assert "exits %" in lines[0] and " 0/0/0/100 " in lines[2]
+    refused = run("bench", "-m", lm, *QUICK, "--exit-threshold", 0.5)
+    assert refused.code != 0 and refused.err.count("\n") == 1, refused
 
 
 def test_ctrl_c_keeps_what_there_is(lm):

@@ -1,4 +1,5 @@
 import Files
+import Kernels
 import Scheduling
 import Testing
 
@@ -6,8 +7,9 @@ import Testing
 
 struct CacheTests {
   private static let layout = CacheLayout(
-    firstLayerCount: 1, blockLayerCount: 2, lastLayerCount: 1, recursionCount: 3, entryWidth: 4,
-    sharesKeys: false, hasScratchSlot: false)
+    firstLayerCount: 1, blockLayerCount: 2, lastLayerCount: 1, recursionCount: 3, sharesKeys: false, hasScratchSlot: false)
+
+  private static let shape = AttentionShape(headCount: 2, groupCount: 1, headWidth: 4)
 
   @Test func slotsAreDistinct() {
     let layout = Self.layout
@@ -34,7 +36,7 @@ struct CacheTests {
   }
 
   @Test func pagesComeBack() throws {
-    let pool = PagePool(entryWidth: Self.layout.entryWidth)
+    let pool = PagePool(shape: Self.shape)
     _ = try cache(pool, tokens: 100)
     let bytes = pool.byteCount
     let second = try cache(pool, tokens: 100)
@@ -43,21 +45,28 @@ struct CacheTests {
   }
 
   @Test func entriesDoNotOverlap() throws {
-    let pool = PagePool(entryWidth: Self.layout.entryWidth)
+    let pool = PagePool(shape: Self.shape)
     let caches = [try cache(pool, tokens: 70), try cache(pool, tokens: 70)]
     var addresses: Set<UInt> = []
     for cache in caches {
       for slot in 0..<Self.layout.slotCount {
         for entry in 0..<70 { let (page, place) = unsafe cache.page(slot: slot, entry: entry)
-          addresses.insert(unsafe UInt(bitPattern: page + place)) }
+          addresses.insert(unsafe UInt(bitPattern: page) + UInt(place)) }
       }
     }
     let count = addresses.count
     #expect(count == 2 * Self.layout.slotCount * 70)
   }
 
+  @Test(arguments: [(CacheType.f32, 4 * 33), (.bf16, 2 * 33), (.int8, 33 + 2 * 4)])
+  func pagesAreAsLargeAsTheirType(type: CacheType, bytesPerHead: Int) throws {
+    let pool = PagePool(shape: AttentionShape(headCount: 6, groupCount: 3, headWidth: 33, cacheType: type))
+    try pool.reserve(5)
+    #expect(pool.byteCount == 5 * CacheLayout.entriesPerBlock * 2 * 3 * bytesPerHead)
+  }
+
   @Test func aSizeBeyondMemoryIsAnError() {
-    let pool = PagePool(entryWidth: Self.layout.entryWidth)
+    let pool = PagePool(shape: Self.shape)
     #expect { try pool.reserve(.max / 8) } throws: { ($0 as? RallyError)?.code == .outOfMemory }
   }
 }

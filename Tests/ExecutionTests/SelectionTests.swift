@@ -1,3 +1,4 @@
+import Kernels
 import Scheduling
 import Testing
 
@@ -54,9 +55,9 @@ struct RowSetTests {
   /// One sequence at recursion 0 and one at recursion 1, under shared keys.
   @Test func rowsOfLaterRecursionsReadByPosition() throws {
     var layout = CacheLayout(
-      firstLayerCount: 1, blockLayerCount: 2, lastLayerCount: 1, recursionCount: 3, entryWidth: 4, sharesKeys: true,
+      firstLayerCount: 1, blockLayerCount: 2, lastLayerCount: 1, recursionCount: 3, sharesKeys: true,
       hasScratchSlot: false)
-    let pool = PagePool(entryWidth: 4)
+    let pool = PagePool(shape: AttentionShape(headCount: 1, groupCount: 1, headWidth: 4))
     var rows = RowSet()
     func caches() throws -> [SequenceCache] {
       try (0..<2).map { _ in

@@ -16,20 +16,21 @@ import Testing
     func attend(
       _ q: [Float], firsts: [Int32]? = nil, lengths: [Int32], shape: AttentionShape, groups: Range<Int>? = nil
     ) -> [Float] {
-      let pageSize = KeyValuePages.pageFloatCount(entryWidth: shape.entryWidth)
+      let pageSize = shape.pageByteCount
       let pageCount = max(1, (keys.count + KeyValuePages.pageEntries - 1) / KeyValuePages.pageEntries)
-      var memory = [Float](repeating: .nan, count: pageCount * pageSize)
+      // The NaN of f32 and bf16, and of the scales of int8.
+      var memory = [UInt8](repeating: 0xFF, count: pageCount * pageSize)
       let queryWidth = shape.headCount * shape.headWidth
       var out = [Float](repeating: 5, count: lengths.count * queryWidth)
       var scratch = [Float](repeating: .nan, count: shape.scratchCount(rows: lengths.count))
-      unsafe memory.withUnsafeMutableBufferPointer { memory in
+      unsafe memory.withUnsafeMutableBytes { memory in
         guard let base = memory.baseAddress else { return }
         for token in keys.indices {
           let (page, place) = token.quotientAndRemainder(dividingBy: KeyValuePages.pageEntries)
           unsafe KeyValuePages.store(
             key: keys[token], value: values[token], in: base + page * pageSize, place: place, shape: shape)
         }
-        let pages = unsafe (0..<pageCount).map { unsafe Optional(UnsafePointer(base + $0 * pageSize)) }
+        let pages = unsafe (0..<pageCount).map { unsafe Optional(UnsafeRawPointer(base + $0 * pageSize)) }
         unsafe pages.withUnsafeBufferPointer { pages in
           guard let pointers = pages.baseAddress else { return }
           unsafe Attention.attend(
@@ -137,19 +138,5 @@ import Testing
     var random = Random(seed: 9)
     let out = cache.attend(random.floats(16, scale: 50), lengths: [200], shape: shape)
     #expect(out.allSatisfy { $0.isFinite })
-  }
-
-  @Test func entriesComeBack() {
-    let shape = AttentionShape(headCount: 6, groupCount: 3, headWidth: 10)
-    let cache = Cache(tokens: 5, width: shape.entryWidth, seed: 1)
-    var page = [Float](repeating: 0, count: KeyValuePages.pageFloatCount(entryWidth: shape.entryWidth))
-    for token in 0..<5 {
-      unsafe KeyValuePages.store(key: cache.keys[token], value: cache.values[token], in: &page, place: token * 7, shape: shape)
-    }
-    for token in 0..<5 {
-      var (key, value) = ([Float](repeating: 0, count: 30), [Float](repeating: 0, count: 30))
-      unsafe KeyValuePages.load(key: &key, value: &value, from: page, place: token * 7, shape: shape)
-      #expect(key == cache.keys[token] && value == cache.values[token])
-    }
   }
 }

@@ -129,7 +129,7 @@ private struct Schedule {
     for _ in 0..<3 { _ = dice.roll(2) }
     let layout = CacheLayout(
       firstLayerCount: dice.roll(2), blockLayerCount: 1 + dice.roll(2), lastLayerCount: dice.roll(2),
-      recursionCount: 1 + dice.roll(3), entryWidth: 1, sharesKeys: dice.roll(3) == 0, hasScratchSlot: false)
+      recursionCount: 1 + dice.roll(3), sharesKeys: dice.roll(3) == 0, hasScratchSlot: false)
     var options = Scheduler.Options()
     options.stepTokenCount = 1 + dice.roll(100)
     options.sequenceLimit = 1 + dice.roll(6)

@@ -58,6 +58,7 @@ def _by_default(codes: type[IntEnum]) -> dict[str | None, int]:
 
 
 DTYPES = _by_name(Dtype)
+CACHE_DTYPES = {name: value for name, value in DTYPES.items() if name != "auto"}
 DTYPE_NAMES = {value: name for name, value in DTYPES.items()}
 KIND_NAMES = {value: name for name, value in _by_name(Kind).items()}
 ROUTING_NAMES = {value: name for name, value in _by_name(Routing).items()}

@@ -14,7 +14,7 @@ import numpy as np
 from . import _handles, _library, info, opening
 from ._handles import Handle, Turn
 from .info import ModelInfo, TensorInfo
-from .rows import Rows, integer
+from .rows import Rows, choice, integer
 
 T = TypeVar("T")
 
@@ -28,6 +28,7 @@ class OpenedModel:
         dtype: str = "auto",
         threads: int = 0,
         batch_tokens: int = 0,
+        cache_dtype: str = "f32",
         *,
         max_file_bytes: int = 0,
         max_tensor_bytes: int = 0,
@@ -37,7 +38,7 @@ class OpenedModel:
         encoded = opening.encoded_path(path)
         options = opening.model_options(dtype, threads, max_file_bytes, max_tensor_bytes)
         name = Path(os.fsdecode(encoded)).name
-        self._open(name, "rally_model_open", (encoded,), options, batch_tokens, progress, log)
+        self._open(name, "rally_model_open", (encoded,), options, batch_tokens, cache_dtype, progress, log)
 
     @classmethod
     def from_bytes(
@@ -46,6 +47,7 @@ class OpenedModel:
         dtype: str = "auto",
         threads: int = 0,
         batch_tokens: int = 0,
+        cache_dtype: str = "f32",
         *,
         max_file_bytes: int = 0,
         max_tensor_bytes: int = 0,
@@ -55,7 +57,7 @@ class OpenedModel:
         array = np.frombuffer(data, np.uint8)
         source = (array.ctypes.data, array.size)
         options = opening.model_options(dtype, threads, max_file_bytes, max_tensor_bytes)
-        model._open("from memory", "rally_model_open_memory", source, options, batch_tokens)
+        model._open("from memory", "rally_model_open_memory", source, options, batch_tokens, cache_dtype)
         return model
 
     def _open(
@@ -65,12 +67,14 @@ class OpenedModel:
         source: tuple[Any, ...],
         options: Any,
         batch_tokens: int,
+        cache_dtype: str,
         progress: Callable[[int, int], object] | None = None,
         log: Callable[[str, str], object] | None = None,
     ) -> None:
         self._name = name
         self._threads = options.threads
         self._batch_tokens = integer("batch_tokens", batch_tokens, 0, 2**32 - 1)
+        self._cache_dtype = choice("cache_dtype", cache_dtype, _library.CACHE_DTYPES)
         self._library = _library.library()
         self._turn = Turn()
         self._runner_handle: Handle | None = None
@@ -160,6 +164,7 @@ class OpenedModel:
         if self._runner_handle is None:
             options = self._library.new("rally_runner_options")
             options.threads, options.max_batch_tokens = self._threads, self._batch_tokens
+            options.cache_dtype = self._cache_dtype
             runner = _library.Handle()
             self._library.call("rally_runner_open", model, byref(options), byref(runner))
             self._runner_handle = Handle(self._library, "rally_runner_close", runner.value, f"model {self._name}")

@@ -28,6 +28,9 @@ class EngineOptions(TypedDict, total=False):
         Whether requests with the same beginning share its keys and values, also with the last 32 that finished.
     max_queue : int
         Requests that may wait besides `max_sequences`; more are refused with QUEUE_FULL. 0: any number.
+    cache_dtype : {"f32", "bf16", "int8"}
+        What keys and values are kept as; int8: with a scale for each 32 channels of one head of one token. Attention
+        computes from the rounded ones, whoever reads them.
     """
 
     max_sequences: int
@@ -37,6 +40,7 @@ class EngineOptions(TypedDict, total=False):
     batching: Literal["depth", "sequence"]
     share_prefixes: bool
     max_queue: int
+    cache_dtype: Literal["f32", "bf16", "int8"]
 
 
 def raw_options(library: Library, options: EngineOptions) -> Any:
@@ -49,4 +53,5 @@ def raw_options(library: Library, options: EngineOptions) -> Any:
     raw.threads = integer("threads", wishes.get("threads", 0), 0, 256)
     raw.batching = choice("batching", wishes.get("batching", "depth"), _library.BATCHINGS)
     raw.share_prefixes = choice("share_prefixes", wishes.get("share_prefixes", True), _library.SWITCHES)
+    raw.cache_dtype = choice("cache_dtype", wishes.get("cache_dtype", "f32"), _library.CACHE_DTYPES)
     return raw

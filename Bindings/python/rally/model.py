@@ -24,6 +24,8 @@ class Model(LanguageModel, RatingModel):
         Threads that compute; 0: as many as this process may use.
     batch_tokens : int
         Tokens computed together; 0: the library's choice. Costs memory, changes no result.
+    cache_dtype : {"f32", "bf16", "int8"}
+        What a language model's own calls keep keys and values as (`EngineOptions` has the engine's).
     max_file_bytes, max_tensor_bytes : int
         The largest file, and the largest tensor, that is read, for files of strangers; 0: no limit.
     progress : callable, optional

@@ -133,6 +133,9 @@ def test_a_stop_string_that_saving_has_cut(lm: rally.Model) -> None:
 
 # Refusals
 
+HEADER = 64
+"""Bytes before the tokens of a state."""
+
 
 def checksum(data: bytes) -> int:
     """Twin of the one in the file format, over all bytes but the last 8."""
@@ -205,12 +208,13 @@ def test_numbers_that_a_checksum_vouches_for(lm: rally.Model, small: rally.Engin
     data = state(lm)
     for word, codes in [
         (0, {Status.CORRUPT_FILE}),
-        (1, {Status.UNSUPPORTED_VERSION, None}),
+        (1, {Status.UNSUPPORTED_VERSION, Status.CORRUPT_FILE}),
         (2, {Status.WRONG_MODEL}),
         (3, {Status.WRONG_MODEL}),
         (4, {Status.CORRUPT_FILE, None}),
         (5, {Status.CORRUPT_FILE}),
         (6, {Status.CORRUPT_FILE}),
+        (7, {Status.WRONG_MODEL, Status.CORRUPT_FILE}),
     ]:
         for value in NUMBERS:
             if value == struct.unpack_from("<Q", data, 8 * word)[0]:
@@ -225,12 +229,12 @@ def test_tokens_and_depths_that_a_checksum_vouches_for(lm: rally.Model, small: r
     for token in (-1, lm.info.vocab_size, 2**31 - 1, -(2**31)):
         for index in (0, 4, 5, 14):
             changed = bytearray(data)
-            struct.pack_into("<i", changed, 56 + 4 * index, token)
+            struct.pack_into("<i", changed, HEADER + 4 * index, token)
             assert refusal(small, sealed(changed)) == Status.INVALID_TOKEN
     for depth in (0, 1, 2, 3, 4, 5, 200, 255):
         for index in (0, 4, 13):
             changed = bytearray(data)
-            changed[56 + 4 * count + index] = depth
+            changed[HEADER + 4 * count + index] = depth
             code = refusal(small, sealed(changed))
             assert code in {None, Status.CORRUPT_FILE}
             assert code is not None or depth <= 3
@@ -240,10 +244,10 @@ def test_a_state_without_a_token_to_compute(lm: rally.Model, small: rally.Engine
     """As many depths as tokens: a state between two tokens that no engine writes."""
     data = state(lm)
     count = struct.unpack_from("<Q", data, 40)[0]
-    start = 56 + 4 * count
+    start = HEADER + 4 * count
     for fewer in (1, 2):
         tokens = count - fewer  # the last are left out, the depths stay
-        body = bytearray(data[: 56 + 4 * tokens] + data[start : start + 14])
+        body = bytearray(data[: HEADER + 4 * tokens] + data[start : start + 14])
         struct.pack_into("<QQ", body, 40, tokens, 14)
         body += bytes(-len(body) % 8)
         assert refusal(small, sealed(body + data[(start + 14 + 7) // 8 * 8 :])) == Status.CORRUPT_FILE
@@ -252,7 +256,7 @@ def test_a_state_without_a_token_to_compute(lm: rally.Model, small: rally.Engine
 def test_floats_that_are_none(lm: rally.Model, small: rally.Engine) -> None:
     """Keys and values of a forger: whatever they are, the engine goes on."""
     data = state(lm)
-    start = (56 + 4 * 15 + 14 + 7) // 8 * 8
+    start = (HEADER + 4 * 15 + 14 + 7) // 8 * 8
     for value in (np.nan, np.inf, -np.inf, 3e38):
         floats = np.full((len(data) - 8 - start) // 4, value, np.float32)
         refusal(small, sealed(data[:start] + floats.tobytes() + bytes(8)))

@@ -70,21 +70,33 @@ void rk_rope(float *x, size_t x_stride, const float *cosines, const float *sines
 /// Entries of a page: two vectors of the widest instruction set, a whole number of vectors of the others.
 enum { rk_attention_page = 32 };
 
+/// What keys and values are kept as. int8: with a scale for each `rk_cache_group` channels of one head of one entry, the last
+/// group of a head being as short as is left: max|x| / 127, rounded to nearest, ties to even, as `rk_quantize_rows` does.
+typedef enum rk_cache_type { rk_cache_f32 = 0, rk_cache_bf16 = 1, rk_cache_int8 = 2 } rk_cache_type;
+enum { rk_cache_group = 32 };
+
+/// Bytes of a page, a multiple of 64.
+size_t rk_cache_page_bytes(rk_cache_type type, size_t G, size_t K);
+
+/// Bytes of one key, or value, [G·K] apart from its page: the elements, then the scales [G, groups] f32 of int8.
+size_t rk_cache_entry_bytes(rk_cache_type type, size_t G, size_t K);
+
 /// Floats of scratch that `rk_attention` needs.
 size_t rk_attention_scratch(size_t rows, size_t H, size_t G);
 
 /// Softmax attention of a few query rows of one sequence over its paged keys and values:
 /// out[h] = Σ_t softmax_t(scale · q[h]·k_t) · v_t over the entries firsts[row] ≤ t < lengths[row].
 ///
-/// firsts, lengths [rows]; firsts NULL for 0 everywhere. q, out [rows, H·K]; query head h reads key/value head h / (H/G); H is a multiple of G.
-/// pages: one pointer per `rk_attention_page` entries, each page [G, 2, …] f32: for every head its keys
-/// [K, entries], so that lanes are keys, then its values [entries, K]. What stands behind the last entry is
-/// read and has no effect, and so are entries before the first. Only heads of groups first_group ..< first_group + group_count are computed
-/// and written. A range without entries gives zeros. scratch: `rk_attention_scratch` floats.
-/// out may not alias q. Online softmax (Milakov & Gimelshein 2018) over blocks of two pages, so
-/// companions do not change a bit.
-void rk_attention(const float *q, size_t q_stride, float *out, size_t out_stride, size_t rows,
-                  const int32_t *firsts, const int32_t *lengths, const float *const *pages, size_t H, size_t G,
+/// firsts, lengths [rows]; firsts NULL for 0 everywhere. q, out [rows, H·K]; query head h reads key/value head h / (H/G); H is a
+/// multiple of G. pages: one pointer per `rk_attention_page` entries, each page, aligned to 4 bytes, [G, 2, …] elements of `type`: for
+/// every head its keys [K, entries], so that lanes are keys, then its values [entries, K]; int8 with scales [groups, entries] f32 behind
+/// either. What stands behind the last entry is read and has no effect, and so are entries before the first. Only heads of groups
+/// first_group ..< first_group + group_count are computed and written. A range without entries gives zeros.
+/// scratch: `rk_attention_scratch` floats. out may not alias q. Online softmax (Milakov & Gimelshein 2018) over blocks of two
+/// pages, so companions do not change a bit. Elements become f32 before anything else: the bits are those of f32 pages that hold
+/// the rounded keys and values.
+void rk_attention(rk_cache_type type, const float *q, size_t q_stride, float *out, size_t out_stride, size_t rows,
+                  const int32_t *firsts, const int32_t *lengths, const void *const *pages, size_t H, size_t G,
                   size_t K, size_t first_group, size_t group_count, float scale, float *scratch);
 
 /// Queries that `rk_disentangled` takes together.
@@ -104,15 +116,15 @@ void rk_disentangled(const float *q, const float *k, const float *v, size_t stri
                      const float *key_distances, const float *query_distances, size_t distance_stride,
                      const int32_t *buckets, float scale, float *out, size_t out_stride, float *scratch);
 
-/// Writes key and value [G·K] of one token as entry `place` of a page.
-void rk_attention_store(float *page, size_t place, const float *key, const float *value, size_t G,
-                        size_t K);
+/// Writes key and value [G·K] of one token, rounded, as entry `place` of a page.
+void rk_cache_store(rk_cache_type type, void *page, size_t place, const float *key, const float *value, size_t G, size_t K);
 
 /// Copies entry `place` of a page to the same place of another.
-void rk_attention_copy(const float *from, float *to, size_t place, size_t G, size_t K);
+void rk_cache_copy(rk_cache_type type, const void *from, void *to, size_t place, size_t G, size_t K);
 
-/// Reads them back.
-void rk_attention_load(const float *page, size_t place, float *key, float *value, size_t G, size_t K);
+/// Reads key and value of an entry as they are kept, `rk_cache_entry_bytes` each, and writes them back. Any alignment.
+void rk_cache_read(rk_cache_type type, const void *page, size_t place, void *key, void *value, size_t G, size_t K);
+void rk_cache_write(rk_cache_type type, void *page, size_t place, const void *key, const void *value, size_t G, size_t K);
 
 #pragma mark Activations
 

@@ -80,6 +80,7 @@ func layoutLines() -> [String] {
     ("max_batch_tokens", \rally_runner_options.max_batch_tokens),
     ("progress", \rally_runner_options.progress),
     ("progress_user", \rally_runner_options.progress_user),
+    ("cache_dtype", \rally_runner_options.cache_dtype),
   ] as [(String, PartialKeyPath<rally_runner_options>)])
   unsafe lines += layout("rally_run_options", [
     ("struct_size", \rally_run_options.struct_size),
@@ -237,6 +238,7 @@ func layoutLines() -> [String] {
     ("batching", \rally_engine_options.batching),
     ("share_prefixes", \rally_engine_options.share_prefixes),
     ("max_queue", \rally_engine_options.max_queue),
+    ("cache_dtype", \rally_engine_options.cache_dtype),
   ] as [(String, PartialKeyPath<rally_engine_options>)])
   unsafe lines += layout("rally_lineage_options", [
     ("struct_size", \rally_lineage_options.struct_size),

@@ -10,6 +10,8 @@ struct BenchColumn {
   let title: String
   let width: Int
   let alignment: Alignment
+  /// By the first result.
+  var isShown: (BenchResult) -> Bool = { _ in true }
   let text: (BenchResult) -> String
 
   var rule: String {
@@ -17,7 +19,7 @@ struct BenchColumn {
   }
 
   /// llama-bench's, those of a single value left out where nobody asked for them.
-  static func columns(batch: Bool, batching: Bool, jobs: Bool) -> [BenchColumn] {
+  static func columns(batch: Bool, batching: Bool, cache: Bool, jobs: Bool) -> [BenchColumn] {
     var columns = [
       BenchColumn(title: "model", width: 24, alignment: .left) { $0.modelName.clipped(to: 24) },
       BenchColumn(title: "size", width: 10, alignment: .right) { binary($0.info.weightByteCount) },
@@ -27,6 +29,7 @@ struct BenchColumn {
       BenchColumn(title: "dtype", width: 5, alignment: .left) { "\($0.info.dataType)" },
     ]
     if batch { columns.append(BenchColumn(title: "n_batch", width: 7, alignment: .right) { "\($0.test.batchTokenCount)" }) }
+    if cache { columns.append(BenchColumn(title: "cache", width: 5, alignment: .left) { $0.test.cacheType.rawValue }) }
     columns.append(BenchColumn(title: "n_seq", width: 5, alignment: .right) { "\($0.test.sequenceCount)" })
     if batching { columns.append(BenchColumn(title: "batching", width: 8, alignment: .left) { $0.test.batching.rawValue }) }
     columns.append(BenchColumn(title: "test", width: 14, alignment: .right) { $0.test.name })
@@ -38,6 +41,9 @@ struct BenchColumn {
     }
     return columns + [
       BenchColumn(title: "mean depth", width: 10, alignment: .right) { optional($0.work.meanDepth, 2) },
+      BenchColumn(title: "exits %", width: 15, alignment: .right, isShown: { $0.info.exit != nil }) { result in
+        result.exitShares.map { decimal(100 * $0, 0) }.joined(separator: "/")
+      },
       BenchColumn(title: "t/s", width: 17, alignment: .right) { spread($0.tokensPerSecond, 2) },
     ]
   }

@@ -17,21 +17,29 @@ struct BenchPlan {
   /// Empty: what the engine takes by itself.
   var batchTokenCounts: [Int]
   var batchings: [BatchingName]
+  var cacheTypes: [CacheType]
+  /// Of language models.
+  var exits: DepthArguments
 
   /// The tests of a model, in every combination.
   /// - Throws: when there is none, or one is beyond the model.
   func tests(for info: ModelInfo) throws(CommandFailure) -> [BenchTest] {
     let isRater = info.kind == .rater
+    if isRater, !exits.isEmpty {
+      throw CommandFailure(.arguments, "'\(info.name)' is a rater, whose tokens have no depth; leave options of depth away")
+    }
     let ownBatch = isRater ? Runner.defaultBatchTokenCount : EngineOptions().stepTokenCount
     var tests: [BenchTest] = []
     for threads in threadCounts {
       for batch in batchTokenCounts.isEmpty ? [ownBatch] : batchTokenCounts {
         for batching in isRater ? [.depth] : batchings {
-          for depth in isRater ? [0] : depths {
-            tests += (isRater ? ratings : continuations(depth: depth)).map { work, sequences in
-              BenchTest(
-                work: work, depth: depth, sequenceCount: sequences, threadCount: threads, batchTokenCount: batch,
-                batching: batching)
+          for cacheType in cacheTypes {
+            for depth in isRater ? [0] : depths {
+              tests += (isRater ? ratings : continuations(depth: depth)).map { work, sequences in
+                BenchTest(
+                  work: work, depth: depth, sequenceCount: sequences, threadCount: threads, batchTokenCount: batch,
+                  batching: batching, cacheType: cacheType, exits: exits)
+              }
             }
           }
         }

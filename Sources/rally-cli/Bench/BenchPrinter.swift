@@ -5,7 +5,7 @@ import Rally
 /// Writes results one by one, as they come.
 final class BenchPrinter {
   private let format: BenchFormat
-  private let columns: [BenchColumn]
+  private var columns: [BenchColumn]
   private let write: (String) throws(CommandFailure) -> Void
   private var count = 0
 
@@ -19,7 +19,10 @@ final class BenchPrinter {
   }
 
   func print(_ result: BenchResult) throws(CommandFailure) {
-    if count == 0 { try write(head(result)) }
+    if count == 0 {
+      columns.removeAll { !$0.isShown(result) }
+      try write(head(result))
+    }
     try write(row(result))
     count += 1
   }

@@ -27,6 +27,9 @@ struct BenchResult {
     return Spread(samples.map { Double(jobs.count) / max($0.seconds, 1e-9) })
   }
 
+  /// Of looped models whose tokens may leave early, from depth 1.
+  var exitShares: [Double] { info.exit == nil ? [] : work.exitShares }
+
   var modelName: String {
     if !info.name.isEmpty { return info.name }
     let file = path.split(separator: "/").last ?? ""
@@ -54,6 +57,8 @@ struct BenchResult {
       ("model_size", .integer(info.weightByteCount)),
       ("model_n_params", .integer(info.parameterCount)),
       ("dtype", .string("\(info.dataType)")),
+      ("type_k", .string(test.cacheType.rawValue)),
+      ("type_v", .string(test.cacheType.rawValue)),
       ("n_batch", .integer(test.batchTokenCount)),
       ("n_threads", .integer(test.threadCount)),
       ("n_seq", .integer(test.sequenceCount)),
@@ -73,6 +78,7 @@ struct BenchResult {
       ("jobs_per_second", .number(jobsPerSecond?.mean ?? .nan)),
       ("mean_depth", .number(work.meanDepth)),
       ("mean_rows", .number(work.meanRowCount)),
+      ("exit_shares", .array(exitShares.map { .number($0) })),
       ("samples_ns", .array(samples.map { .integer(Int($0.seconds * 1e9)) })),
       ("samples_ts", .array(samples.map { .number($0.tokensPerSecond) })),
       ("samples_tokens", .array(samples.map { .integer($0.tokenCount) })),

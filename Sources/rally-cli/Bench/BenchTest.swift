@@ -1,3 +1,5 @@
+import Rally
+
 /// One thing to measure, at one setting of everything.
 struct BenchTest {
   enum Work: Equatable {
@@ -21,6 +23,8 @@ struct BenchTest {
   /// Tokens of a step.
   var batchTokenCount: Int
   var batching: BatchingName
+  var cacheType: CacheType
+  var exits: DepthArguments
 
   /// As llama-bench names it.
   var name: String {

@@ -44,6 +44,18 @@ struct BenchTestArguments: ParsableArguments {
   @Option(help: "How sequences share a step: of all depths together, or each a whole token per step. (default: depth)")
   var batching: [WordList<BatchingName>] = []
 
+  @Option(
+    name: [.customLong("ctk", withSingleDash: true), .customLong("cache-type-k")],
+    help: "What keys are kept as. (default: f32)")
+  var keyTypes: [WordList<CacheType>] = []
+
+  @Option(
+    name: [.customLong("ctv", withSingleDash: true), .customLong("cache-type-v")],
+    help: "What values are kept as: the same as keys. (default: f32)")
+  var valueTypes: [WordList<CacheType>] = []
+
+  @OptionGroup(title: "Depth") var exits: DepthArguments
+
   func validate() throws {
     for pair in promptAndGenerated where pair.first == 0 || pair.second == 0 {
       throw ValidationError("-pg: expected two numbers of at least 1, found \(pair.first),\(pair.second)")
@@ -51,6 +63,10 @@ struct BenchTestArguments: ParsableArguments {
     try require(sequenceCount, 1...1 << 16, "-npl")
     try require(threads, 1...WorkerPool.threadLimit, "-t")
     try require(batchSize, 1...1 << 20, "-b")
+    for (keys, values) in zip(cacheTypes(keyTypes), cacheTypes(valueTypes)) { try CacheArguments.require(keys, values) }
+    guard cacheTypes(keyTypes).count == cacheTypes(valueTypes).count else {
+      throw ValidationError("-ctk, -ctv: expected one type for keys and values, found lists of different lengths")
+    }
     if let jobs { try require(jobs, 1...1_000_000, "--jobs") }
     if let lengths {
       if jobs == nil { throw ValidationError("--lengths: expected --jobs with it, found none") }
@@ -72,11 +88,15 @@ struct BenchTestArguments: ParsableArguments {
       computesPromptsTogether: promptsTogether,
       threadCounts: numbers(threads, default: WorkerPool.availableProcessors),
       batchTokenCounts: numbers(batchSize, default: nil),
-      batchings: batching.isEmpty ? [.depth] : batching.flatMap(\.values))
+      batchings: batching.isEmpty ? [.depth] : batching.flatMap(\.values), cacheTypes: cacheTypes(keyTypes), exits: exits)
+  }
+
+  private func cacheTypes(_ lists: [WordList<CacheType>]) -> [CacheType] {
+    lists.isEmpty ? [.f32] : lists.flatMap(\.values)
   }
 
   var columns: [BenchColumn] {
-    BenchColumn.columns(batch: !batchSize.isEmpty, batching: !batching.isEmpty, jobs: jobs != nil)
+    BenchColumn.columns(batch: !batchSize.isEmpty, batching: !batching.isEmpty, cache: !keyTypes.isEmpty, jobs: jobs != nil)
   }
 
   private func require(_ lists: [NumberList], _ range: ClosedRange<Int>, _ name: String) throws {

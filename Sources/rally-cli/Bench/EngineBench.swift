@@ -38,6 +38,7 @@ final class EngineBench: BenchSubject {
     options.sequenceLimit = test.sequenceCount
     options.cacheByteCount = memory.byteCount
     options.batching = test.batching == .sequence ? .sequenceWise : .depthWise
+    options.cacheType = test.cacheType
     options.sharesPrefixes = test.depth > 0
     engine = try Engine(model: model, options: options)
   }
@@ -137,6 +138,7 @@ final class EngineBench: BenchSubject {
     request.stopsAtEndOfSequence = false
     request.sampling.temperature = temperature
     request.sampling.seed = tokens.seed()
+    test.exits.set(&request)
     try engine.submit(request)
   }
 
@@ -193,6 +195,6 @@ private struct Memory {
     // Contexts that were computed before, and the block of each that is copied.
     let blockCount = blocks(positionCount) + (test.depth > 0 ? blocks(test.depth) + 1 : 0)
     let bytes = Int128(test.sequenceCount) * Int128(blockCount * Self.blockTokenCount)
-    byteCount = Int(clamping: bytes * Int128(info.keyValueByteCountPerToken))
+    byteCount = Int(clamping: bytes * Int128(info.keyValueByteCountPerToken(test.cacheType)))
   }
 }

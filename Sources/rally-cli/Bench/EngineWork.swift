@@ -35,6 +35,12 @@ struct EngineWork {
     return sum / tokensByDepth.reduce(0, +)
   }
 
+  /// Tokens that left after each recursion, as a part of all, from 1; empty where none did.
+  var exitShares: [Double] {
+    let sum = tokensByDepth.reduce(0, +)
+    return sum > 0 ? tokensByDepth.dropFirst().map { $0 / sum } : []
+  }
+
   /// Rows of one pass of the block.
   var meanRowCount: Double { passRowCount / passCount }
 

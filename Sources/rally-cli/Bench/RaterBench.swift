@@ -19,7 +19,8 @@ final class RaterBench: BenchSubject {
       lengths = []
       rowLengths = Array(repeating: test.promptCount, count: test.sequenceCount)
     }
-    runner = try Runner(model: model, threads: test.threadCount, batchTokens: test.batchTokenCount)
+    runner = try Runner(
+      model: model, threads: test.threadCount, batchTokens: test.batchTokenCount, cacheType: test.cacheType)
     runner.progress = { _, _ in !Interrupt.isRequested }
   }
 

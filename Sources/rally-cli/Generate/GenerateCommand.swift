@@ -33,6 +33,8 @@ struct GenerateCommand: ParsableCommand {
 
   @OptionGroup(title: "Depth") var depth: DepthArguments
 
+  @OptionGroup(title: "Cache") var cache: CacheArguments
+
   @OptionGroup(title: "Chat") var chat: ChatArguments
 
   @Option(parsing: .unconditionalSingleValue, help: "A text that ends the generation and is not written; may be repeated.")
@@ -68,7 +70,7 @@ struct GenerateCommand: ParsableCommand {
     var texts = try promptTexts()
     let model = try model.open()
     if chat.chat { texts = try texts.map { text throws(CommandFailure) in try chat.text(text, for: model) } }
-    let runner = try self.model.computing.makeRunner(model)
+    let runner = try self.model.computing.makeRunner(model, cacheType: cache.type)
     let prompts = try texts.map { text throws(CommandFailure) in try encode(text, with: model) }
     let output = StandardOutput()
     let printer = try GenerationPrinter(
@@ -94,10 +96,7 @@ struct GenerateCommand: ParsableCommand {
       // With depths every token is to be seen.
       request.skipsSpecialTokens = !showDepth && html == nil
       request.stopsAtEndOfSequence = !ignoreEos
-      request.maximumDepth = depth.maxDepth
-      request.targetDepth = depth.targetDepth
-      request.exit = depth.exit
-      request.exitFrom = depth.exitFrom
+      depth.set(&request)
       return request
     }
     let interruption = runner.interruption

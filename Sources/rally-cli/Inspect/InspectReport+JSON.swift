@@ -31,7 +31,7 @@ extension InspectReport {
       ("has_tokenizer", .bool(info.hasTokenizer)),
       ("memory", .object([
         ("dtype", .string("\(info.dataType)")), ("weight_bytes", .integer(info.weightByteCount)),
-        ("kv_bytes_per_token", .integer(info.keyValueByteCountPerToken)),
+        ("kv_bytes_per_token", .integer(info.keyValueByteCountPerToken())),
         ("prompt_tokens", .integer(needs.tokenCount)), ("workspace_bytes", .integer(needs.workspaceByteCount)),
       ])),
     ]

@@ -194,7 +194,7 @@ enum InspectReport {
 
   private static func memory(_ info: ModelInfo, _ needs: MemoryNeeds) -> String {
     var parts = ["\(bytes(info.weightByteCount)) weights (\(info.dataType))"]
-    if info.kind == .languageModel { parts.append("\(bytes(info.keyValueByteCountPerToken)) keys and values per token") }
+    if info.kind == .languageModel { parts.append("\(bytes(info.keyValueByteCountPerToken())) keys and values per token") }
     parts.append("\(bytes(needs.workspaceByteCount)) to run \(counted(needs.tokenCount, "token"))")
     return parts.joined(separator: ", ")
   }

@@ -28,6 +28,8 @@ struct PerplexityCommand: ParsableCommand {
 
   @OptionGroup(title: "Depth") var depth: DepthArguments
 
+  @OptionGroup(title: "Cache") var cache: CacheArguments
+
   @Flag(help: "Write one JSON object.")
   var json = false
 
@@ -62,7 +64,7 @@ struct PerplexityCommand: ParsableCommand {
     if let exitFrom = depth.exitFrom { options.exitFrom = [exitFrom] }
     let start = now()
     var measurement = Measurement(tokens: tokens, windows: windows, greatestDepth: model.info.recursionCount)
-    try measurement.run(try self.model.computing.makeRunner(model), options)
+    try measurement.run(try self.model.computing.makeRunner(model, cacheType: cache.type), options)
     let scoredBytes = try text.count - unscoredByteCount(tokens, model)
     try write(measurement.result(byteCount: scoredBytes), windows, seconds: now() - start)
   }

@@ -151,6 +151,7 @@ class RunnerOptions(Structure):
         ("max_batch_tokens", c_uint32),
         ("progress", ProgressCallback),
         ("progress_user", Address),
+        ("cache_dtype", c_int),
     ]
 
 
@@ -379,6 +380,7 @@ class EngineOptions(Structure):
         ("batching", c_int),
         ("share_prefixes", c_int),
         ("max_queue", c_uint32),
+        ("cache_dtype", c_int),
     ]
 
 

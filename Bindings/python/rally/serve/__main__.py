@@ -50,6 +50,7 @@ def _serve(given: argparse.Namespace, opened: contextlib.ExitStack) -> int:
         ) from None
 
     model = opened.enter_context(Model(given.model, threads=given.threads))
+    _check_cache(given, model)
     rater = opened.enter_context(Model(given.rater, threads=given.threads)) if given.rater else None
     listening = opened.enter_context(_listen(given.host, given.port))
     application = build(model, options.limits(given, Path(given.model).stem), rater)
@@ -71,6 +72,14 @@ def _serve(given: argparse.Namespace, opened: contextlib.ExitStack) -> int:
         signal.signal(number, lambda *_: None)
     Server(config).run([listening])
     return 0
+
+
+def _check_cache(given: argparse.Namespace, model: Model) -> None:
+    keys, values = given.cache_type_k, given.cache_type_v
+    if keys != values:
+        raise _Refusal(f"-ctk, -ctv: expected one type for keys and values, found {keys} and {values}")
+    if keys != "f32" and model.kind != "lm":
+        raise _Refusal(f"-ctk {keys}: expected a language model, found a rater, which keeps no keys and values")
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -61,6 +61,7 @@ class Server:
                 max_queue=limits.max_queue,
                 cache_bytes=limits.cache_bytes,
                 threads=limits.threads,
+                cache_dtype=limits.cache_type,
             )
         try:
             yield

@@ -32,6 +32,8 @@ class Limits:
         The engine's memory for keys and values; 0: the engine's choice.
     threads : int
         Threads that compute; 0: as many as this process may use.
+    cache_type : str
+        What the engine keeps keys and values as.
     parse_special : bool
         Whether the text of special tokens in prompts and messages becomes these tokens.
     """
@@ -46,6 +48,7 @@ class Limits:
     timeout: float = 600.0
     cache_bytes: int = 0
     threads: int = 0
+    cache_type: str = "f32"
     parse_special: bool = False
 
 
@@ -77,6 +80,9 @@ for _check in (_count, _positive, _tokens, _seconds):
     )
 
 
+_CACHE_TYPES = ("f32", "bf16", "int8")
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(
@@ -95,6 +101,8 @@ def parser() -> argparse.ArgumentParser:
     add("--max-queue", type=_positive, default=256, help="answers that may wait (default: %(default)s)")
     add("--max-body", type=_positive, default=4 << 20, metavar="BYTES", help="of a request (default: %(default)s)")
     add("--cache-bytes", type=_count, default=0, metavar="BYTES", help="for keys and values; 0: the engine's choice")
+    for short, long, what in (("-ctk", "--cache-type-k", "keys"), ("-ctv", "--cache-type-v", "values")):
+        add(short, long, choices=_CACHE_TYPES, default="f32", help=f"what {what} are kept as, one type for both")
     add("-to", "--timeout", type=_seconds, default=600.0, help="seconds of one answer; 0: any (default: %(default)g)")
     add("--parse-special", action="store_true", help="special tokens in clients' texts become these tokens")
     return made
@@ -112,5 +120,6 @@ def limits(given: argparse.Namespace, alias: str) -> Limits:
         timeout=given.timeout,
         cache_bytes=given.cache_bytes,
         threads=given.threads,
+        cache_type=given.cache_type_k,
         parse_special=given.parse_special,
     )

@@ -213,7 +213,8 @@ extern "C" {
     pub fn rally_decoder_close(decoder: *mut rally_decoder);
     /// Sets every field of a `rally_runner_options` to its default, as `rally_error_init` does.
     pub fn rally_runner_options_init(options: *mut rally_runner_options, size: usize);
-    /// Starts the worker threads. Errors: RALLY_OUT_OF_MEMORY, RALLY_INVALID_ARGUMENT, RALLY_CLOSED. Any thread.
+    /// Starts the worker threads. Errors: RALLY_OUT_OF_MEMORY, RALLY_INVALID_ARGUMENT, RALLY_UNSUPPORTED for a rater
+    /// with another cache_dtype than F32, RALLY_CLOSED. Any thread.
     pub fn rally_runner_open(
         model: *const rally_model,
         options: *const rally_runner_options,
@@ -654,9 +655,9 @@ extern "C" {
     /// interrupted.
     ///
     /// request: how to go on (sampling, limits); its tokens must be empty, and max_tokens counts what was generated
-    /// before. Events count on from there. Errors: RALLY_CORRUPT_FILE, RALLY_UNSUPPORTED_VERSION, RALLY_WRONG_MODEL,
-    /// RALLY_LIMIT_EXCEEDED when the blocks or the place that it needs are not free now (step, then try again), and
-    /// those of rally_engine_submit. One caller.
+    /// before. Events count on from there. Errors: RALLY_CORRUPT_FILE, RALLY_UNSUPPORTED_VERSION, RALLY_WRONG_MODEL
+    /// (also for another cache_dtype), RALLY_LIMIT_EXCEEDED when the blocks or the place that it needs are not free now
+    /// (step, then try again), and those of rally_engine_submit. One caller.
     pub fn rally_engine_restore(
         engine: *mut rally_engine,
         data: *const c_void,

@@ -104,7 +104,7 @@ pub struct rally_model_info {
     pub effective_parameter_count: u64,
     /// Packed weights, in memory.
     pub weight_bytes: u64,
-    /// greatest: a token of full depth; 0 for raters.
+    /// greatest: a token of full depth, cache_dtype F32; 0 for raters.
     pub kv_bytes_per_token: u64,
     /// How tokens leave a looped model early.
     pub exit: rally_exit,
@@ -171,6 +171,8 @@ pub struct rally_runner_options {
     pub progress: rally_progress_callback,
     /// `progress_user`.
     pub progress_user: *mut c_void,
+    /// Of a language model's keys and values: RALLY_DTYPE_AUTO (default) is F32; a rater has no other.
+    pub cache_dtype: rally_dtype,
 }
 
 /// How rally_run computes.
@@ -522,6 +524,8 @@ pub struct rally_engine_options {
     pub share_prefixes: rally_switch,
     /// Requests that may wait besides max_sequences; 0 (default): any number.
     pub max_queue: u32,
+    /// Of keys and values: RALLY_DTYPE_AUTO (default) is F32.
+    pub cache_dtype: rally_dtype,
 }
 
 /// How models are compared.

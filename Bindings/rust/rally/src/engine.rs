@@ -1,7 +1,7 @@
 use crate::error::{check, initialised, Result};
 use crate::event::{hear, Event, Flow, Listener};
 use crate::rule::Rules;
-use crate::{Code, Model, Request};
+use crate::{Code, Dtype, Model, Request};
 use rally_sys as sys;
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::CStr;
@@ -69,6 +69,8 @@ pub struct EngineOptions {
     pub share_prefixes: Option<bool>,
     /// Requests that may wait besides `max_sequences`; 0: any number.
     pub max_queue: u32,
+    /// What keys and values are kept as; `None`: f32.
+    pub cache_dtype: Option<Dtype>,
 }
 
 impl EngineOptions {
@@ -82,6 +84,7 @@ impl EngineOptions {
             Batching::Depth => sys::RALLY_BATCH_DEPTH,
             Batching::Sequence => sys::RALLY_BATCH_SEQUENCE,
         };
+        raw.cache_dtype = self.cache_dtype.map_or(sys::RALLY_DTYPE_AUTO, Dtype::raw);
         raw.share_prefixes = self.share_prefixes.map_or(sys::RALLY_DEFAULT, i32::from);
         raw.max_queue = self.max_queue;
         raw

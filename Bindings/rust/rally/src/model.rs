@@ -334,7 +334,7 @@ pub enum Dtype {
 }
 
 impl Dtype {
-    fn raw(self) -> sys::rally_dtype {
+    pub(crate) fn raw(self) -> sys::rally_dtype {
         match self {
             Dtype::F32 => sys::RALLY_DTYPE_F32,
             Dtype::Bf16 => sys::RALLY_DTYPE_BF16,

@@ -1,7 +1,7 @@
 use crate::error::{check, initialised, Code, Error, Result};
 use crate::request::KvPolicy;
 use crate::watch::{Progress, Watcher};
-use crate::{Model, Rows};
+use crate::{Dtype, Model, Rows};
 use rally_sys as sys;
 use std::ptr;
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub struct RunnerOptions {
     pub max_batch_tokens: u32,
     /// Hears how many tokens have been run or rated.
     pub progress: Option<Progress>,
+    /// What a language model's keys and values are kept as; `None`: f32, which raters have alone.
+    pub cache_dtype: Option<Dtype>,
 }
 
 /// How an expert-choice model selects the tokens that go on.
@@ -239,6 +241,7 @@ impl Runner {
         let mut raw = initialised(sys::rally_runner_options_init);
         raw.threads = options.threads;
         raw.max_batch_tokens = options.max_batch_tokens;
+        raw.cache_dtype = options.cache_dtype.map_or(sys::RALLY_DTYPE_AUTO, Dtype::raw);
         let watcher = Box::new(Watcher::new(options.progress, None));
         raw.progress = watcher.progress_callback();
         raw.progress_user = watcher.user();

@@ -247,6 +247,39 @@ fn failures_have_codes() {
 }
 
 #[test]
+fn caches_have_types() {
+    let model = language_model();
+    let memory = |cache_dtype| {
+        let options = EngineOptions {
+            max_sequences: 4,
+            cache_dtype,
+            ..Default::default()
+        };
+        let mut engine = Engine::with(&model, &options).unwrap();
+        engine.submit(&requests(&model)[0]).unwrap();
+        let mut count = 0;
+        engine
+            .run(|_| {
+                count += 1;
+                Flow::Continue
+            })
+            .unwrap();
+        assert!(count > 0);
+        engine.counters().unwrap()["cache_bytes"]
+    };
+    let f32 = memory(None);
+    assert_eq!(memory(Some(Dtype::F32)), f32);
+    assert_eq!(memory(Some(Dtype::Bf16)), f32 / 2.0);
+    assert!(memory(Some(Dtype::Int8)) < 0.35 * f32);
+    let options = RunnerOptions {
+        cache_dtype: Some(Dtype::Int8),
+        ..Default::default()
+    };
+    assert!(Runner::with(&model, options.clone()).is_ok());
+    assert_eq!(Runner::with(&rater(), options).unwrap_err().code(), Code::Unsupported);
+}
+
+#[test]
 fn sequence_wise_batching_tells_the_same_texts() {
     let model = language_model();
     let options = EngineOptions {

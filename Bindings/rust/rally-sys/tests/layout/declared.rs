@@ -75,6 +75,7 @@ layout! {
         max_batch_tokens,
         progress,
         progress_user,
+        cache_dtype,
     }
     rally_run_options {
         struct_size,
@@ -232,6 +233,7 @@ layout! {
         batching,
         share_prefixes,
         max_queue,
+        cache_dtype,
     }
     rally_lineage_options {
         struct_size,
