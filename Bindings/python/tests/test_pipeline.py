@@ -188,12 +188,53 @@ def test_long_runs(case: str, tmp_path: Path) -> None:
 
 
 def test_hostile_expression(tmp_path: Path) -> None:
-    """Oniguruma would take time without end; the matcher remembers what led nowhere."""
-    for pattern in (r"(?:a+b?)+c", r"(?:a|ab|b)*c", r"a+$b", r"\s+$", r"(?:(?:a*b)*c)*d"):
+    """Oniguruma would take time without end; the matcher remembers what led nowhere, and what a look-ahead found."""
+    patterns = [r"(?:a+b?)+c", r"(?:a|ab|b)*c", r"a+$b", r"\s+$", r"(?:(?:a*b)*c)*d", "a++c", r"aa++[^a]c|a*?c"]
+    patterns += [
+        r"a(?=a*b)",
+        r"a(?=(?:aa?)+b)|b(?!(?:ab)+c)",
+        r"[ab](?=[ab]*?$)",
+        r"a(?=a++b)|a(?!(?=a+)b)",
+        r"a(?=(?:a{3})+b)",
+    ]
+    for pattern in patterns:
         values = changed("llama3", SPLIT, {"Regex": pattern})
         with kinds.opened(values, tmp_path / "model.onnx") as model:
-            for text in ("a" * 40_000, "ab" * 20_000, " " * 40_000 + "x"):
-                assert model.decode(model.encode(text)[1:]) == text
+            for text in ("a" * 100_000 + "b", "ab" * 50_000, " " * 100_000 + "x"):
+                assert model.decode(model.encode(text)[1:]) == text, (pattern, text[:2])
+
+
+def test_what_a_look_ahead_finds(tmp_path: Path) -> None:
+    """The memory of what it found changes no piece; the text is long enough that the matcher begins to remember."""
+    patterns = [
+        r"\d{1,3}(?=(?:\d{3})+(?!\d))",
+        "a(?=a*b)|ba?",
+        "[ab](?!(?:a|b)*?c)|a",
+        "a+?(?=ab*a)|b++(?=a)",
+        "a{2,}(?=aaa++b)",
+    ]
+    texts = ["1234567 " * 3, "9" * 900 + "a" + "8" * 901, "a" * 400 + "b" + "a" * 300, "aab" * 200 + "c" + "abb" * 150]
+    for pattern in patterns:
+        values = changed("llama3", SPLIT, {"Regex": pattern})
+        reference = Tokenizer.from_str(json.dumps(values))
+        with kinds.opened(values, tmp_path / "model.onnx") as model:
+            for text in texts:
+                expected = reference.encode(text, add_special_tokens=False).ids
+                assert model.encode(text, add_bos=False, add_eos=False) == expected, (pattern, text[:9])
+
+
+def test_white_space_that_takes_white_space(tmp_path: Path) -> None:
+    """Each of many tokens would read all the white space after it again."""
+    values = content("llama3")
+    token = {"id": len(values["added_tokens"]) + len(values["model"]["vocab"]), "content": "  ", "special": False}
+    flags = {"single_word": False, "lstrip": True, "rstrip": True, "normalized": False}
+    values["added_tokens"].append(token | flags)
+    reference = Tokenizer.from_str(json.dumps(values))
+    with kinds.opened(values, tmp_path / "model.onnx") as model:
+        for text in ("a  \n   b    c ", " " * 9 + "\n" * 3 + "  x"):
+            expected = reference.encode(text, add_special_tokens=False).ids
+            assert model.encode(text, add_bos=False, add_eos=False) == expected
+        model.encode(" " * 1_000_000)
 
 
 # Special tokens as letters.

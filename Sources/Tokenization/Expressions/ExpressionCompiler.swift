@@ -151,9 +151,6 @@ extension ExpressionCompiler {
       let slot = slot()
       return try add(.run(mask(set), minimum: minimum, maximum: maximum ?? .max, greed, slot: slot))
     }
-    if greed == .possessive {
-      return try append(.atomic(.repetition(node, minimum: minimum, maximum: maximum, .greedy)))
-    }
     for _ in 0..<minimum { try append(node) }
     guard let maximum else { return try appendLoop(node, greed) }
     // (a(a(a)?)?)?: each one only after the one before.

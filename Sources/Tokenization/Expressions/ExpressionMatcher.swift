@@ -1,13 +1,15 @@
 /// Finds the matches of an expression in one text after the other; scratch memory of one call at a time.
 struct ExpressionMatcher {
   private var frames: [Frame] = []
-  private var places = PlaceMemory()
+  private var failures = PlaceMemory()
+  /// Of look-aheads: places from which what they look for follows.
+  private var successes = PlaceMemory()
   /// Steps taken in this text: going back, and walking along runs.
   private var work = 0
 
   /// Where to go on when what follows does not match.
   private struct Frame {
-    enum Kind: UInt8 { case resume, greedyRun, lazyRun, branch, failed }
+    enum Kind: UInt8 { case resume, greedyRun, lazyRun, possessiveRun, branch, entered }
     var kind: Kind
     var instruction: Int
     var position: Int
@@ -19,7 +21,8 @@ struct ExpressionMatcher {
   /// Forgets what is known of the text before.
   mutating func begin() {
     work = 0
-    places.forget()
+    failures.forget()
+    successes.forget()
   }
 
   /// The first match that starts at `start` or later. Call `begin` before the first search in a text.
@@ -56,59 +59,66 @@ struct ExpressionMatcher {
 
 extension ExpressionMatcher {
   /// The end of the match from `instruction` on at `position`.
+  ///
+  /// - Parameter looks: it matters alone whether there is one, so that what is known to succeed ends the search.
   private mutating func match(
-    _ expression: Expression, _ text: Span<UInt8>, _ instruction: Int, _ position: Int
+    _ expression: Expression, _ text: Span<UInt8>, _ instruction: Int, _ position: Int, looks: Bool = false
   ) -> Int? {
     let floor = frames.count
     var instruction = instruction
     var position = position
     while true {
-      var matches = true
+      var entry = Entry.taken
       switch expression.program[instruction] {
       case .one(let mask):
         if position < text.count, case let (kind, byteCount) = expression.kind(in: text, at: position), mask >> kind & 1 != 0 {
           position += byteCount
           instruction += 1
         } else {
-          matches = false
+          entry = .failed
         }
       case .run(let mask, let minimum, let maximum, let greed, let slot):
         let run = Run(mask: mask, minimum: minimum, maximum: maximum, greed: greed, slot: slot)
-        matches = enter(run, expression, text, instruction, &position)
+        entry = enter(run, expression, text, instruction, &position, looks)
         instruction += 1
       case .split(let other, let prefersOther, let slot):
-        matches = enter(slot, expression, text, position)
-        if matches {
+        entry = enter(slot, expression, text, position, looks)
+        if entry == .taken {
           let next = instruction + 1
           frames.append(Frame(kind: .resume, instruction: prefersOther ? next : other, position: position))
           instruction = prefersOther ? other : next
         }
       case .jump(let target): instruction = target
       case .branches(let branches, let slot):
-        matches = enter(slot, expression, text, position)
-        if matches { matches = take(branches, from: 0, expression, text, &instruction, position) }
+        entry = enter(slot, expression, text, position, looks)
+        if entry == .taken, !take(branches, from: 0, expression, text, &instruction, position) { entry = .failed }
       case .look(let isNegative, let end):
-        matches = (match(expression, text, instruction + 1, position) != nil) != isNegative
+        if (match(expression, text, instruction + 1, position, looks: true) != nil) == isNegative { entry = .failed }
         instruction = end
       case .atomic(let end):
         if let found = match(expression, text, instruction + 1, position) {
           position = found
           instruction = end
         } else {
-          matches = false
+          entry = .failed
         }
       case .lookbehind(let mask, let isNegative):
         let isMember = position > 0 && mask >> expression.kind(in: text, at: expression.start(before: position, in: text)).kind & 1 != 0
-        matches = isMember != isNegative
+        if isMember == isNegative { entry = .failed }
         instruction += 1
       case .anchor(let anchor):
-        matches = anchor.holds(in: text, at: position)
+        if !anchor.holds(in: text, at: position) { entry = .failed }
         instruction += 1
-      case .accept:
+      case .accept: entry = .succeeded
+      }
+      switch entry {
+      case .taken: break
+      case .failed: if !goBack(to: floor, expression, text, &instruction, &position) { return nil }
+      case .succeeded:
+        if looks { rememberSuccess(from: floor, expression, text) }
         frames.removeSubrange(floor...)
         return position
       }
-      if !matches, !goBack(to: floor, expression, text, &instruction, &position) { return nil }
     }
   }
 
@@ -125,9 +135,10 @@ extension ExpressionMatcher {
         frames.removeLast()
         (instruction, position) = (frame.instruction, frame.position)
         return true
-      case .failed:
+      case .entered:
         frames.removeLast()
-        places.remember(frame.instruction, frame.position, in: text)
+        failures.remember(frame.instruction, frame.position, in: text)
+      case .possessiveRun: leave(frame, expression, text)
       case .branch:
         frames.removeLast()
         guard case .branches(let branches, _) = expression.program[frame.instruction] else { continue }
@@ -163,18 +174,24 @@ extension ExpressionMatcher {
 // MARK: Branches and runs
 
 extension ExpressionMatcher {
-  /// - Returns: false where this place led nowhere before.
-  private mutating func enter(_ slot: Int, _ expression: Expression, _ text: Span<UInt8>, _ position: Int) -> Bool {
-    guard isRemembering(expression, text) else { return true }
-    if places.knows(slot, position, in: text) { return false }
-    frames.append(Frame(kind: .failed, instruction: slot, position: position))
-    return true
+  private enum Entry { case taken, failed, succeeded }
+
+  /// Takes a place, unless it is known where it leads.
+  private mutating func enter(
+    _ slot: Int, _ expression: Expression, _ text: Span<UInt8>, _ position: Int, _ looks: Bool
+  ) -> Entry {
+    work += 1
+    guard isRemembering(expression, text) else { return .taken }
+    if looks, successes.knows(slot, position, in: text) { return .succeeded }
+    if failures.knows(slot, position, in: text) { return .failed }
+    frames.append(Frame(kind: .entered, instruction: slot, position: position))
+    return .taken
   }
 
   private mutating func isRemembering(_ expression: Expression, _ text: Span<UInt8>) -> Bool {
     // Published expressions take a few steps for each byte of any ordinary text.
-    if !places.isOn, work > 64 * text.count + 4096 { places.begin(slotCount: expression.slotCount, text) }
-    return places.isOn
+    if !failures.isOn, work > 64 * text.count + 4096 { failures.begin(slotCount: expression.slotCount, text) }
+    return failures.isOn
   }
 
   private mutating func take(
@@ -206,8 +223,8 @@ extension ExpressionMatcher {
 
   /// Walks along a run and goes to its end, or to its first place.
   private mutating func enter(
-    _ run: Run, _ expression: Expression, _ text: Span<UInt8>, _ instruction: Int, _ position: inout Int
-  ) -> Bool {
+    _ run: Run, _ expression: Expression, _ text: Span<UInt8>, _ instruction: Int, _ position: inout Int, _ looks: Bool
+  ) -> Entry {
     var count = 0
     var end = position
     var low = position
@@ -215,10 +232,14 @@ extension ExpressionMatcher {
     let remembers = run.maximum == .max && isRemembering(expression, text)
     while true {
       if count == run.minimum { low = end }
-      if remembers, count >= run.minimum, places.knows(run.slot, end, in: text) {
-        guard end > low else { return false }
-        end = expression.start(before: end, in: text)
-        break
+      if remembers, count >= run.minimum {
+        if looks, successes.knows(run.slot, end, in: text) { return .succeeded }
+        if failures.knows(run.slot, end, in: text) {
+          // A possessive run ends where the one did that failed.
+          guard end > low, run.greed != .possessive else { return .failed }
+          end = expression.start(before: end, in: text)
+          break
+        }
       }
       guard count < run.maximum, end < text.count else { break }
       let (kind, byteCount) = expression.kind(in: text, at: end)
@@ -226,10 +247,14 @@ extension ExpressionMatcher {
       end += byteCount
       count += 1
     }
-    guard count >= run.minimum else { return false }
     work += count
+    guard count >= run.minimum else { return .failed }
     switch run.greed {
-    case .possessive: position = end
+    case .possessive:
+      if remembers {
+        frames.append(Frame(kind: .possessiveRun, instruction: instruction, position: end, low: low, high: end))
+      }
+      position = end
     case .greedy:
       if end > low || remembers {
         frames.append(Frame(kind: .greedyRun, instruction: instruction, position: end, low: low, high: end))
@@ -241,24 +266,50 @@ extension ExpressionMatcher {
       }
       position = low
     }
-    return true
+    return .taken
   }
 
   /// No end of this run led to a match.
   private mutating func leave(_ frame: Frame, _ expression: Expression, _ text: Span<UInt8>) {
     frames.removeLast()
-    guard places.isOn, case .run(_, _, let maximum, _, let slot) = expression.program[frame.instruction], maximum == .max
-    else { return }
-    var position = frame.low
-    while position < frame.high {
-      places.remember(slot, position, in: text)
-      position += expression.kind(in: text, at: position).byteCount
+    guard failures.isOn, let slot = expression.endlessSlot(of: frame.instruction) else { return }
+    expression.forEachPlace(in: text, from: frame.low, through: frame.high) { failures.remember(slot, $0, in: text) }
+  }
+
+  /// Every place that was entered on the way to a success leads to it.
+  private mutating func rememberSuccess(from floor: Int, _ expression: Expression, _ text: Span<UInt8>) {
+    guard failures.isOn else { return }
+    if !successes.isOn { successes.begin(slotCount: expression.slotCount, text) }
+    for frame in frames[floor...] {
+      switch frame.kind {
+      case .entered: successes.remember(frame.instruction, frame.position, in: text)
+      case .greedyRun, .lazyRun, .possessiveRun:
+        guard let slot = expression.endlessSlot(of: frame.instruction) else { continue }
+        // From each of them the run can go on to its end.
+        expression.forEachPlace(in: text, from: frame.low, through: frame.position) { successes.remember(slot, $0, in: text) }
+      case .resume, .branch: break
+      }
     }
-    places.remember(slot, frame.high, in: text)
   }
 }
 
 extension Expression {
+  /// The slot of a run without a maximum: where it may end does not depend on where it began.
+  fileprivate func endlessSlot(of instruction: Int) -> Int? {
+    guard case .run(_, _, let maximum, _, let slot) = program[instruction], maximum == .max else { return nil }
+    return slot
+  }
+
+  /// The places between symbols, both ends included.
+  fileprivate func forEachPlace(in text: Span<UInt8>, from start: Int, through end: Int, _ body: (Int) -> Void) {
+    var position = start
+    while position < end {
+      body(position)
+      position += kind(in: text, at: position).byteCount
+    }
+    body(end)
+  }
+
   /// - Parameter position: before the end.
   func kind(in text: Span<UInt8>, at position: Int) -> (kind: UInt64, byteCount: Int) {
     let byte = text[position]
@@ -289,7 +340,7 @@ extension ExpressionNode.Anchor {
   }
 }
 
-/// Places of a program and a text from which nothing matches: a bit for each.
+/// Places of a program and a text: a bit for each.
 private struct PlaceMemory {
   private(set) var isOn = false
   private var bits: [UInt64] = []
@@ -312,6 +363,7 @@ private struct PlaceMemory {
   }
 
   func knows(_ slot: Int, _ position: Int, in text: Span<UInt8>) -> Bool {
+    guard isOn else { return false }
     let bit = slot * (text.count + 1) + position
     return bits[bit >> 6] >> UInt64(bit & 63) & 1 != 0
   }

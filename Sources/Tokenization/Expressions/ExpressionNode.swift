@@ -33,4 +33,15 @@ indirect enum ExpressionNode: Equatable {
     case .atomic(let node): node.isNullable
     }
   }
+
+  var isSet: Bool { if case .set = self { true } else { false } }
+
+  var hasEndlessRepetition: Bool {
+    switch self {
+    case .empty, .set, .lookahead, .lookbehind, .anchor: false
+    case .sequence(let nodes), .alternatives(let nodes): nodes.contains(where: \.hasEndlessRepetition)
+    case .repetition(let node, _, let maximum, _): maximum == nil || node.hasEndlessRepetition
+    case .atomic(let node): node.hasEndlessRepetition
+    }
+  }
 }

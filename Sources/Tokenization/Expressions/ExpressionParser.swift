@@ -117,7 +117,7 @@ extension ExpressionParser {
     }
     if take("(?=") { return .lookahead(try closed(), isNegative: false) }
     if take("(?!") { return .lookahead(try closed(), isNegative: true) }
-    if take("(?>") { return .atomic(try closed()) }
+    if take("(?>") { return try atomic(try closed()) }
     for (opening, isNegative) in [("(?<=", false), ("(?<!", true)] where take(opening) {
       guard case .set(let set) = try closed() else { throw unsupported("a look-behind of more than one character") }
       return .lookbehind(set, isNegative: isNegative)
@@ -125,6 +125,12 @@ extension ExpressionParser {
     if follows("(?") { throw unsupported(String(String.UnicodeScalarView(scalars[position...].prefix(4)))) }
     position += 1
     return try closed()
+  }
+
+  /// What is in the group is found again from each place of the text, and it is not known before whether that leads on.
+  private func atomic(_ node: ExpressionNode) throws(RallyError) -> ExpressionNode {
+    guard !node.hasEndlessRepetition else { throw unsupported("an endless repetition in (?>…), or of a group with +") }
+    return .atomic(node)
   }
 
   private mutating func closed() throws(RallyError) -> ExpressionNode {
@@ -150,6 +156,9 @@ extension ExpressionParser {
     if case .lookahead = atom { throw unsupported("a quantifier of a look-ahead") }
     if case .anchor = atom { throw unsupported("a quantifier of an anchor") }
     if atom.isNullable, maximum == nil { throw unsupported("an endless repetition of what may be empty") }
+    if greed == .possessive, !atom.isSet {
+      return try atomic(.repetition(atom, minimum: minimum, maximum: maximum, .greedy))
+    }
     return .repetition(atom, minimum: minimum, maximum: maximum, greed)
   }
 

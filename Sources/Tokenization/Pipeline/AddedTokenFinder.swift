@@ -24,6 +24,7 @@ struct AddedTokenFinder: Sendable {
   ) {
     var start = 0  // of what is not taken yet
     var position = 0
+    var spaceEnd = 0  // of the white space read last: a token may itself be white space, and is not to read it all again
     while let match = matcher.firstMatch(in: text, from: position) {
       position = match.end
       let entry = entries[Int(match.token)]
@@ -32,10 +33,15 @@ struct AddedTokenFinder: Sendable {
       var first = match.start
       var end = match.end
       // The token before may have taken this space, or the token itself, which then counts all the same.
-      if entry.flags.contains(.stripsLeft) { first = max(WhiteSpace.start(in: text, before: first, downTo: 0), start) }
-      if entry.flags.contains(.stripsRight) { end = WhiteSpace.end(in: text, from: end) }
+      if entry.flags.contains(.stripsLeft) { first = max(WhiteSpace.start(in: text, before: first, downTo: start), start) }
+      if entry.flags.contains(.stripsRight) {
+        // Matches go on after the token, within the white space that it took.
+        if end >= spaceEnd { spaceEnd = WhiteSpace.end(in: text, from: end) }
+        end = spaceEnd
+      }
       if start < first { body(start..<first, nil) }
-      body(min(first, end)..<end, entry.token)
+      // As there: a token is left out whose place the white space of the one before has taken, where it strips to the left.
+      if first < end { body(first..<end, entry.token) }
       start = end
     }
     if start < text.count { body(start..<text.count, nil) }
