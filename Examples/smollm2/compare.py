@@ -14,7 +14,7 @@ import rally
 import torch
 import transformers
 
-from fetch import FOLDER, GGUF, fetch, model_file
+from fetch import FOLDER, GGUF, model_file, reference_model
 
 PROMPTS = Path(__file__).with_name("prompts.txt")
 TOLERANCE = 1e-5
@@ -29,34 +29,48 @@ def greedy(reference: torch.nn.Module, prompt: list[int], count: int, ends: list
     return found[0, len(prompt) :].tolist()
 
 
+def margin(reference: torch.nn.Module, prompt: list[int], text: list[int], other: list[int]) -> str:
+    """Say where two texts part, and by how much transformers preferred its token there."""
+    place = next((i for i, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), min(len(text), len(other)))
+    with torch.no_grad():
+        logits = reference(torch.tensor([prompt + other[:place]])).logits[0, -1]
+    best = logits.topk(2).values
+    return f"parts at token {place}, where transformers' two best logits differ by {float(best[0] - best[1]):.2g}"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Compare SmolLM2 in Rally with transformers.")
     parser.add_argument("--prompts", type=int, default=20, help="how many of prompts.txt (default: all, 20)")
     parser.add_argument("--tokens", type=int, default=64, help="tokens of each text (default: 64)")
     options = parser.parse_args()
-    transformers.logging.set_verbosity_error()
-    fetch()
-    reference = transformers.AutoModelForCausalLM.from_pretrained(FOLDER, gguf_file=GGUF, dtype=torch.float32).eval()
+    reference = reference_model()
     tokenizer = transformers.AutoTokenizer.from_pretrained(FOLDER, gguf_file=GGUF)
     questions = PROMPTS.read_text(encoding="utf-8").splitlines()[: options.prompts]
-    chats = [[{"role": "user", "content": question}] for question in questions]
+    same = same_prompts = 0
+    row: list[int] = []
     with rally.Model(model_file(), dtype="f32") as model:
-        prompts = [model.apply_chat_template(chat, add_generation_prompt=True) for chat in chats]
-        theirs = [tokenizer.apply_chat_template(chat, add_generation_prompt=True)["input_ids"] for chat in chats]
-        same_prompts = sum(a == b for a, b in zip(prompts, theirs, strict=True))
-        row = [token for prompt in prompts[:3] for token in prompt]
+        ends = [int(model.metadata["rally.eos_token_id"])]
+        for number, question in enumerate(questions, 1):
+            chat = [{"role": "user", "content": question}]
+            prompt = model.apply_chat_template(chat, add_generation_prompt=True)
+            same_prompts += prompt == tokenizer.apply_chat_template(chat, add_generation_prompt=True)["input_ids"]
+            row += prompt if number <= 3 else []
+            text = list(model.generate(prompt, max_tokens=options.tokens).tokens)
+            wanted = greedy(reference, prompt, options.tokens, ends)
+            same += text == wanted
+            print(
+                f"{number}: {len(wanted)} tokens,",
+                "equal" if text == wanted else margin(reference, prompt, text, wanted),
+                flush=True,
+            )
         (forward,) = model.forward([row])
         with torch.no_grad():
             expected = reference(torch.tensor([row])).logits[0].numpy()
-        error = float(np.linalg.norm(forward.logits - expected) / np.linalg.norm(expected))
-        ends = [int(model.metadata["rally.eos_token_id"])]
-        texts = [model.generate(prompt, max_tokens=options.tokens).tokens for prompt in prompts]
-        wanted = [greedy(reference, prompt, options.tokens, ends) for prompt in prompts]
-    same = sum(list(a) == b for a, b in zip(texts, wanted, strict=True))
-    print(f"chat templates: {same_prompts} of {len(prompts)} give transformers' tokens")
+    error = float(np.linalg.norm(forward.logits - expected) / np.linalg.norm(expected))
+    print(f"chat templates: {same_prompts} of {len(questions)} give transformers' tokens")
     print(f"logits of {len(row)} tokens: relative difference {error:.2g} (at most {TOLERANCE:g})")
-    print(f"greedy texts of {options.tokens} tokens: {same} of {len(prompts)} equal transformers'")
-    return 0 if same_prompts == same == len(prompts) and error <= TOLERANCE else 1
+    print(f"greedy texts of at most {options.tokens} tokens: {same} of {len(questions)} equal transformers'")
+    return 0 if same_prompts == same == len(questions) and error <= TOLERANCE else 1
 
 
 if __name__ == "__main__":
