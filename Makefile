@@ -4,7 +4,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help deps adapters pages install uninstall wheel deb build generate demo demo-smollm2 lint check test acceptance fuzz bench bench-quick soak sanitize clean
+.PHONY: format docs help deps adapters pages install uninstall wheel deb build generate demo demo-smollm2 lint check test acceptance fuzz bench bench-quick soak sanitize clean
 
 RELEASE := .build/release
 PREFIX  ?= /usr/local
@@ -162,6 +162,19 @@ $(STAMPS)/lint: Bindings/python/pyproject.toml $(STAMPS)/python
 ## lint    what reads the sources without running them: ruff, mypy, clippy, rustfmt, shellcheck, and the derived files
 lint: $(STAMPS)/lint
 	@Tools/lint
+
+## format  all sources as their settings say: swift-format, clang-format, ruff, rustfmt
+format: $(STAMPS)/lint
+	@Tools/format
+
+$(STAMPS)/docs: Bindings/python/pyproject.toml $(STAMPS)/python
+	$(call say,Python: what makes pages of its docstrings)
+	@.venv/bin/python -m pip install --disable-pip-version-check -q --progress-bar off -e "Bindings/python[docs]"
+	@touch $@
+
+## docs    pages of every host's symbols in .build/docs: Swift (DocC), Rust, Python and the C header; a warning fails
+docs: build $(STAMPS)/docs
+	@Tools/docs
 
 ## check   lint, build and the fast suites: before every commit
 check: build lint

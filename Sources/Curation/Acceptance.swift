@@ -53,7 +53,8 @@ public enum Acceptance {
   /// - Parameters:
   ///   - ids: [n], any bytes.
   ///   - probabilities: [n], in [0, 1].
-  ///   - fingerprint: of the rater; other raters decide anew.
+  ///   - fingerprint: of the rater; another rater decides independently.
+  ///   - seed: another one decides independently.
   /// - Throws: `invalidArgument`, for a NaN and for counts that differ.
   public static func decide(
     ids: [ArraySlice<UInt8>], probabilities: [Double], fingerprint: String, seed: UInt64

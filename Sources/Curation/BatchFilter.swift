@@ -26,7 +26,9 @@ public enum BatchFilter {
   }
 
   /// How many of `count` points the share `keep` is: ⌊count · keep⌋, exact in decimal, and at least one of any.
-  /// - Parameter keep: in (0, 1].
+  /// - Parameters:
+  ///   - count: of the points, 0 or more.
+  ///   - keep: in (0, 1].
   /// - Throws: `invalidArgument`.
   public static func keepCount(of count: Int, keeping keep: Double) throws(RallyError) -> Int {
     try check(count, "count", in: 0...Int.max)

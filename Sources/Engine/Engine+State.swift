@@ -13,7 +13,9 @@ extension Engine {
   }
 
   /// Writes the tokens, depths, keys and values of an unfinished request, which goes on.
-  /// - Parameter bytes: `savedByteCount` of them.
+  /// - Parameters:
+  ///   - request: its number.
+  ///   - bytes: `savedByteCount` of them.
   public func save(_ request: Int, into bytes: UnsafeMutableRawBufferPointer) throws(RallyError) {
     let sequence = try unfinished(request)
     let saved = saved(sequence)

@@ -11,7 +11,12 @@ public struct UnitRows {
   public let rowCount: Int
   public let columnCount: Int
 
-  /// - Parameter data: rowCount · columnCount numbers, read until the comparison has ended.
+  /// - Parameters:
+  ///   - name: the same for the partner in the other model.
+  ///   - setName: the same for matrices with the same hidden units; nil: it has its own.
+  ///   - data: rowCount · columnCount numbers, read until the comparison has ended.
+  ///   - rowCount: hidden units.
+  ///   - columnCount: numbers of each.
   @unsafe
   public init(name: String, setName: String?, data: UnsafeBufferPointer<Float>, rowCount: Int, columnCount: Int) {
     (self.name, self.setName, self.rowCount, self.columnCount) = (name, setName, rowCount, columnCount)

@@ -16,6 +16,7 @@ public enum Exposure {
   ///   - teacher: of a language model. Its progress callback hears of the tokens of all rows, and cancelling its call
   ///     cancels this one.
   ///   - base: another runner, of a language model with the same tokenizer.
+  ///   - rows: token ids of both models' tokenizer.
   ///   - givenCounts: tokens at the beginning of each row that were not sampled, such as a prompt: at least 1, for no
   ///     model predicts a first token. nil: 1 each. A row that has no more tokens counts none.
   /// - Throws: `mismatch` for another tokenizer; `invalidArgument` for the counts; what `Runner.run` throws.

@@ -11,6 +11,9 @@ extension Model {
   /// or untouched where this throws. The same file gives the same bytes.
   ///
   /// - Parameters:
+  ///   - path: of a model file.
+  ///   - outputPath: of the new one.
+  ///   - dataType: what matrices are stored as.
   ///   - calibrationText: UTF-8, for int8: the model reads some 16 000 tokens of it, and channels are balanced and weights
   ///     rounded for what it was given. Takes the model's memory in f32 and some 2 KiB for each input of each matrix.
   ///   - progress: gets bytes of weights that were checked or stored, and those in all; false cancels.

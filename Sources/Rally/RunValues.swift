@@ -28,9 +28,11 @@ extension Runner {
   /// Runs a language model over rows and returns what it computed.
   ///
   /// - Parameters:
+  ///   - rows: token ids.
   ///   - parts: what is wanted; logits of long texts are large.
   ///   - positions: tokens whose logits and hidden states are wanted, by their place among all; nil for all.
   ///   - targets: ids whose log-probability after each token is wanted, −1 for none, [N]; nil for the next token of the row.
+  ///   - options: how tokens go on, and until when.
   /// - Throws: as `run(_:options:outputs:)`; `limitExceeded` for more numbers than an array of one call may hold, 2³¹.
   public func run(
     _ rows: RowBatch, _ parts: RunValues.Parts = [.logProbabilities, .depths], positions: [Int]? = nil,

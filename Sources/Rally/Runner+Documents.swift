@@ -5,7 +5,9 @@ public import Models
 extension Model {
   /// Plans the windows of documents, for `Runner.rate(_:squash:timeout:)`.
   ///
-  /// - Parameter documents: of any lengths, as the tokenizer encodes them.
+  /// - Parameters:
+  ///   - documents: of any lengths, as the tokenizer encodes them.
+  ///   - options: which parts of them are read.
   /// - Throws: `wrongKind`; `emptyInput`, `invalidToken`; `invalidArgument`, `limitExceeded`.
   public func plan(
     _ documents: RowBatch, options: DocumentOptions = DocumentOptions()

@@ -7,6 +7,7 @@ extension Runner {
   /// Continues a batch of prompts together until each has finished: an `Engine` for one call. Selection is by threshold.
   ///
   /// - Parameters:
+  ///   - requests: one or more; their events have their places as numbers.
   ///   - timeout: seconds after which what is unfinished counts as cancelled; 0 for never.
   ///   - onPromptToken: called with each prompt token's request, index and depth.
   ///   - onToken: called with each generated token, and the end of each request.

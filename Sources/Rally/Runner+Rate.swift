@@ -13,6 +13,7 @@ extension Runner {
   /// steps are short; nothing is padded.
   ///
   /// - Parameters:
+  ///   - batch: token ids, each row as the rater reads it.
   ///   - squash: applies the file's squash; without it the score ranks without ties.
   ///   - timeout: seconds after which the call gives up; 0 for never.
   /// - Returns: one score per row.
@@ -36,6 +37,7 @@ extension Runner {
   /// All outputs of a rater.
   ///
   /// - Parameters:
+  ///   - batch: token ids, each row as the rater reads it.
   ///   - probabilities: the outputs as the file's score rule makes probabilities of them; false: as they are.
   ///   - timeout: seconds after which the call gives up; 0 for never.
   /// - Returns: [rows, n], row-major, in the order of `ModelInfo.labels`.
@@ -60,7 +62,10 @@ extension Runner {
 
   /// What a rater's head sees of each row: the state after pooling and the final norm, as an embedding of the row.
   ///
-  /// - Parameter normalize: divides each row by its length, √Σx²; a row of zeros stays.
+  /// - Parameters:
+  ///   - batch: token ids, each row as the rater reads it.
+  ///   - normalize: divides each row by its length, √Σx²; a row of zeros stays.
+  ///   - timeout: seconds after which the call gives up; 0 for never.
   /// - Returns: [rows, D], row-major.
   /// - Throws: as `rate`.
   public func pooled(

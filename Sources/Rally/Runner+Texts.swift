@@ -6,6 +6,8 @@ extension Runner {
   /// Scores texts with a rater as documents: read as its file says, window by window; higher is better.
   ///
   /// - Parameters:
+  ///   - texts: documents of any lengths.
+  ///   - options: which parts of them are read.
   ///   - squash: applies the file's squash; without it the score ranks without ties.
   ///   - timeout: seconds after which the call gives up; 0 for never.
   /// - Returns: one score per text.
@@ -22,7 +24,9 @@ extension Runner {
 
   /// Continues prompts together until each has finished, and returns what was generated, in their order.
   ///
-  /// - Parameter timeout: seconds after which what is unfinished counts as cancelled; 0 for never.
+  /// - Parameters:
+  ///   - requests: any number.
+  ///   - timeout: seconds after which what is unfinished counts as cancelled; 0 for never.
   /// - Throws: as `generate(_:timeout:onPromptToken:onToken:)`.
   public func generate(_ requests: [GenerationRequest], timeout: Double = 0) throws(RallyError) -> [Generation] {
     guard !requests.isEmpty else { return [] }

@@ -39,6 +39,7 @@ public final class Runner {
   public static let defaultBatchTokenCount = 2048
 
   /// - Parameters:
+  ///   - model: which any number of runners share.
   ///   - threads: worker threads; 0 for as many as this process may use.
   ///   - batchTokens: tokens that are computed together, at least 1.
   ///   - cacheType: what keys and values are kept as.

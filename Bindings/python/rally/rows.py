@@ -13,7 +13,7 @@ from .errors import RallyError, Status
 
 Tokens: TypeAlias = npt.NDArray[np.int32]
 Offsets: TypeAlias = npt.NDArray[np.uintp]
-Row: TypeAlias = "Sequence[int] | npt.NDArray[np.integer[Any]]"
+Row: TypeAlias = Sequence[int] | npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

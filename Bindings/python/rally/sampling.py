@@ -16,7 +16,7 @@ from .logits import OnLogits, Rule, Rules
 from .rows import Rows, check_names, choice, integer
 from .tokenizer import to_bytes
 
-Prompt: TypeAlias = "str | bytes | Sequence[int] | npt.NDArray[np.integer[Any]]"
+Prompt: TypeAlias = str | bytes | Sequence[int] | npt.NDArray[np.integer[Any]]
 Stop: TypeAlias = "int | str | Sequence[int | str] | npt.NDArray[np.integer[Any]]"
 
 

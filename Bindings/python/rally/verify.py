@@ -172,7 +172,7 @@ def _run_by_onnxruntime(session: Any, rows: Rows, options: dict[str, Any]) -> Ou
     given = {name: value for name, value in options.items() if name != "kv_policy"}
     if "kv_policy" in options:
         given["full_kv"] = options["kv_policy"] == "full"
-    inputs = {f"graph.{name}": np.array(value, types.get(name, np.int64)) for name, value in given.items()}
+    inputs: Outputs = {f"graph.{name}": np.array(value, types.get(name, np.int64)) for name, value in given.items()}
     results = [session.run(["logits", "depth"], {"input_ids": row[None], **inputs}) for row in rows]
     return {
         name: np.concatenate([result[place][0] for result in results]) for place, name in enumerate(("logits", "depth"))

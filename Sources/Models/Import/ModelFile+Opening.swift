@@ -28,7 +28,11 @@ extension ModelFile {
 
   /// Opens a model that lies in memory; it may have no external data.
   ///
-  /// - Parameter bytes: read as long as the result and its tensors are in use.
+  /// - Parameters:
+  ///   - bytes: read as long as the result and its tensors are in use.
+  ///   - limits: what a file may be at most.
+  ///   - log: gets what is odd and no error.
+  ///   - progress: gets bytes of weights that were checked, and those in all; false cancels.
   @unsafe
   public static func open(
     bytes: UnsafeRawBufferPointer, limits: ModelLimits = ModelLimits(), log: Log? = nil,

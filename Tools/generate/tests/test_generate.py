@@ -9,6 +9,7 @@ import pytest
 
 from generate.derived import ROOT, derived, outdated
 from generate.header import CType, HeaderError, parse
+from generate.page import names, page
 
 HEADER = (ROOT / "include" / "rally.h").read_text(encoding="utf-8")
 
@@ -146,3 +147,13 @@ def test_all_that_hosts_see_has_a_comment() -> None:
     named = [*header.handles, *header.choices, *header.structs, *header.callbacks]
     functions = [function for function in header.functions if not function.name.endswith("_init")]
     assert [each.name for each in [*named, *functions] if not each.doc] == []
+
+
+def test_the_page_has_a_place_for_every_name() -> None:
+    text = page(HEADER)
+    known = names(parse(HEADER))
+    assert len(known) > 50
+    for name in known:
+        assert text.count(f'<b id="{name}">') == 1, name
+        assert f'<li><a href="#{name}">' in text
+    assert "<stdint.h>" not in text, "what HTML would take for a tag is escaped"

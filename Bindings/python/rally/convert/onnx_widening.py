@@ -48,7 +48,8 @@ def widened(checkpoint: OnnxCheckpoint) -> bytes:
             kept.append(node)
     del graph.node[:]
     graph.node.extend(kept)
-    return model.SerializeToString()
+    widened: bytes = model.SerializeToString()
+    return widened
 
 
 def _chain(node: NodeProto, users: dict[str, list[NodeProto]]) -> list[NodeProto] | None:

@@ -55,7 +55,8 @@ def _parse(path: Path) -> Any:
         raise ModelFileError(
             f"{path.name}: needs the sentencepiece package ({error}); pip install sentencepiece"
         ) from None
-    proto = messages.ModelProto()
+    module: Any = messages  # its classes are made when it is imported
+    proto = module.ModelProto()
     try:
         proto.ParseFromString(path.read_bytes())
     except Exception as error:  # protobuf's own DecodeError has no common base

@@ -121,7 +121,7 @@ pub struct DocumentOptions {
     /// [`Model::encode_document`]: Unicode scalars that are read of the beginning, to both sides of the middle, or of each
     /// end; 0: as the model file says, or all.
     pub characters: usize,
-    /// [`Model::encode_document`]: "[SEP]" in a text becomes its one token; else it is these five characters.
+    /// [`Model::encode_document`]: `"[SEP]"` in a text becomes its one token; else it is these five characters.
     pub parse_special: bool,
     /// Tokens of a window; 0: as the model file says, or the rater's longest row.
     pub window_tokens: usize,
@@ -206,9 +206,9 @@ pub struct Outputs {
     pub logits: Vec<f32>,
     /// [P, D]
     pub hidden: Vec<f32>,
-    /// [N - rows]: T - 1 per row, natural logarithm; of targets [N], a NaN where there is none.
+    /// `[N - rows]`: T - 1 per row, natural logarithm; of targets `[N]`, a NaN where there is none.
     pub logprobs: Vec<f32>,
-    /// [N]
+    /// `[N]`
     pub depths: Vec<i32>,
 }
 

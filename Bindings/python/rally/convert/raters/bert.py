@@ -118,7 +118,7 @@ def embedding_entries(checkpoint: Checkpoint, model: Rater, prefix: str, positio
     """Return the tables before the layers; ``positions``: rows of theirs, and how many at the front are none."""
     (rows, skipped), width = positions, model.hidden_size
     stored = (rows, width)
-    cut = {"source_dims": stored, "rows": (skipped, rows)} if skipped else {}
+    cut: dict[str, Any] = {"source_dims": stored, "rows": (skipped, rows)} if skipped else {}
     return [
         Entry("embed_tokens.weight", (model.vocab_size, width), (prefix + TABLE,)),
         Entry("embed_positions.weight", (rows - skipped, width), (prefix + _POSITIONS,), **cut),
