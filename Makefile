@@ -171,15 +171,17 @@ check: build lint
 test: build
 	@Tests/run $(SUITES)
 
-## acceptance  what takes an hour: every suite, 50 000 mutants, soak and sanitizers; before a release
+## acceptance  what takes two hours: every suite, 50 000 mutants, coverage, a bare root, soak and sanitizers; before a release
 acceptance: test
 	@Tests/Fuzz/run --count 50000 --seed 2
+	@Tests/Fuzz/guided 20
+	@Tests/Install/clean_root
 	@$(MAKE) -s soak
 	@$(MAKE) -s sanitize
 
-## fuzz    thousands of broken model files; the host must live
+## fuzz    thousands of broken model files; the host must live. With MINUTES=10: as long, guided by coverage
 fuzz: build
-	@Tests/Fuzz/run
+	@$(if $(MINUTES),Tests/Fuzz/guided $(MINUTES),Tests/Fuzz/run)
 
 ## bench   Rally beside llama.cpp, onnxruntime and PyTorch, in turns; 40 minutes
 bench: build $(STAMPS)/bench
