@@ -184,15 +184,17 @@ check: build lint
 test: build
 	@Tests/run $(SUITES)
 
-## acceptance  what takes an hour: every suite, 50 000 mutants, soak and sanitizers; before a release
+## acceptance  what takes two hours: every suite, 50 000 mutants, coverage, a bare root, soak and sanitizers; before a release
 acceptance: test
 	@Tests/Fuzz/run --count 50000 --seed 2
+	@Tests/Fuzz/guided 20
+	@Tests/Install/clean_root
 	@$(MAKE) -s soak
 	@$(MAKE) -s sanitize
 
-## fuzz    thousands of broken model files; the host must live
+## fuzz    thousands of broken model files; the host must live. With MINUTES=10: as long, guided by coverage
 fuzz: build
-	@Tests/Fuzz/run
+	@$(if $(MINUTES),Tests/Fuzz/guided $(MINUTES),Tests/Fuzz/run)
 
 ## bench   Rally beside llama.cpp, onnxruntime and PyTorch, in turns; 40 minutes
 bench: build $(STAMPS)/bench
@@ -227,6 +229,14 @@ wheel: $(STAMPS)/packaging
 deb:
 	@test -e $(RELEASE)/librally.so.0 || $(MAKE) build
 	@Packaging/deb
+
+# libabigail, which compares interfaces of versions.
+$(STAMPS)/abigail: $(STAMPS)/python
+	@command -v abidiff >/dev/null && command -v xz >/dev/null || { \
+	  sudo=; (( $$(id -u) == 0 )) || sudo=sudo; \
+	  $$sudo apt-get update -qq; \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends abigail-tools xz-utils; }
+	@mkdir -p $(@D) && touch $@
 
 # auditwheel says which machines a wheel runs on, and needs patchelf; pkg-config, groff and cmake are for the tests.
 $(STAMPS)/packaging: Makefile
