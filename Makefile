@@ -184,9 +184,10 @@ check: build lint
 test: build
 	@Tests/run $(SUITES)
 
-## acceptance  what takes an hour: every suite, 50 000 mutants, soak and sanitizers; before a release
+## acceptance  what takes an hour: every suite, 50 000 mutants, 200 kills of corpus runs, soak and sanitizers; before a release
 acceptance: test
 	@Tests/Fuzz/run --count 50000 --seed 2
+	@.venv/bin/python Bindings/python/tests/score_kills.py --kills 200
 	@$(MAKE) -s soak
 	@$(MAKE) -s sanitize
 

@@ -764,6 +764,51 @@ rally_status rally_rating_cost(double rater_parameters, double model_parameters,
                                rally_error *error);
 
 /*
+ * Two raters for one cut: a cheap one reads every point and decides what is clear, an expensive one reads only the band around the
+ * cut. rally_cascade_choose finds the band on a sample that both have read, so that a cut at `discard` decides on at least the share
+ * `agreement` of all points as the expensive rater alone would, with the stated confidence. rally_cascade_scores then makes one
+ * score of both; the cut is rally_select_top of these.
+ */
+typedef struct rally_cascade {
+  size_t struct_size;
+  float lower;         /* points that the cheap rater scores below are dropped, and the expensive one need not read them; -inf: none */
+  float upper;         /* points that it scores at least so stay; inf: none. What lies between is the band */
+  float middle;        /* the expensive rater's score at the cut, in the sample */
+  float spread;        /* the range of the middle half of its scores there */
+  double agreement;    /* of the decisions, at least: the bound at `confidence`, from the three quarters of the sample that choose */
+  double observed;     /* the same as the last quarter has it, which chooses nothing */
+  double band;         /* share of that quarter that lies in the band */
+  double discard;      /* what it was chosen for */
+  double confidence;
+  size_t sample_count; /* points of the sample */
+} rally_cascade;
+
+void rally_cascade_init(rally_cascade *cascade, size_t size);
+
+/*
+ * cheap, expensive: [count] scores of a uniform random sample of the points, in the order in which they were drawn: the first three
+ * quarters choose, the last one checks. `discard` in (0, 1), `agreement` in [0.5, 1) such as 0.99, `confidence` in [0.5, 1) such as
+ * 0.95.
+ *
+ * The bound holds with the confidence for the corpus that the sample was drawn from and for the cut that keeps the share 1 - discard
+ * of it by rally_cascade_scores. Wrongly dropped and wrongly kept points are bounded by Clopper and Pearson, for whatever the place of the
+ * corpus' own cut in the sample may be; twice the greater of the two is what decisions can differ by. Of a sample of some hundreds
+ * no band can be trusted so far, and its ends are infinite.
+ * Errors: RALLY_EMPTY_INPUT for fewer than 4 points, RALLY_NOT_FINITE, RALLY_INVALID_ARGUMENT; RALLY_MISMATCH where the last quarter
+ * contradicts, so that the order was none of chance.
+ */
+rally_status rally_cascade_choose(const float *cheap, const float *expensive, size_t count, double discard, double agreement,
+                                  double confidence, rally_cascade *cascade, rally_error *error);
+
+/*
+ * scores: [count] the cheap rater's, and in the band a place between its ends by the expensive rater's score: higher there is
+ * higher here. expensive: [count]; read in the band only, anything else. The same bits everywhere.
+ * Errors: RALLY_NOT_FINITE for a NaN among the scores that are read, RALLY_INVALID_ARGUMENT.
+ */
+rally_status rally_cascade_scores(const rally_cascade *cascade, const float *cheap, const float *expensive, size_t count,
+                                  float *scores, rally_error *error);
+
+/*
  * The distribution of any number of scores in little memory: exact while there are at most `capacity`, and within rank_error
  * of a rank beyond. It can be saved, and merged with others. Reads may run together; writes to one distribution take turns.
  */

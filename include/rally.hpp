@@ -1192,6 +1192,37 @@ inline double rating_cost(double rater_parameters, double model_parameters, doub
   return cost;
 }
 
+/* Two raters for one cut: the cheap one decides what is clear, the expensive one reads the band around the cut. */
+class Cascade {
+ public:
+  /* Finds the band on a uniform random sample that both have read, in the order in which it was drawn. */
+  Cascade(View<float> cheap, View<float> expensive, double discard, double agreement = 0.99, double confidence = 0.95) {
+    if (cheap.size() != expensive.size()) throw Error(RALLY_INVALID_ARGUMENT, "expensive: expected a score of each point");
+    rally_cascade_init(&band_, sizeof(band_));
+    detail::check([&](rally_error *error) {
+      return rally_cascade_choose(cheap.data(), expensive.data(), cheap.size(), discard, agreement, confidence, &band_, error);
+    });
+  }
+
+  const rally_cascade &band() const { return band_; }
+
+  /* Whether the expensive rater has to read a point. */
+  bool reads(float cheap) const { return !(cheap < band_.lower || cheap >= band_.upper); }
+
+  /* One score of both for select_top; of `expensive` only what reads() says is looked at. */
+  std::vector<float> scores(View<float> cheap, View<float> expensive) const {
+    if (cheap.size() != expensive.size()) throw Error(RALLY_INVALID_ARGUMENT, "expensive: expected a score of each point");
+    std::vector<float> found(cheap.size());
+    detail::check([&](rally_error *error) {
+      return rally_cascade_scores(&band_, cheap.data(), expensive.data(), cheap.size(), found.data(), error);
+    });
+    return found;
+  }
+
+ private:
+  rally_cascade band_;
+};
+
 /* The distribution of any number of scores, in little memory. */
 class Distribution {
  public:

@@ -67,6 +67,7 @@ void test_text(void);
 void test_results(void);
 void test_documents(void);
 void test_select(void);
+void test_cascade(void);
 void test_identity(void);
 void test_stop_strings(void);
 void test_distributions(void);

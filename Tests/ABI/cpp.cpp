@@ -348,6 +348,16 @@ static void test_selection() {
   CHECK((rally::acceptance({0, 0.25, 1}, 2, 1) == std::vector<double>{0, 0.25, 1}));
   CHECK((rally::decide({"a", "", "b"}, {0, 1, 0}, "rater") == std::vector<bool>{false, true, false}));
   CHECK(code_of([] { rally::decide({"a"}, {}, "rater"); }) == RALLY_INVALID_ARGUMENT);
+  std::vector<float> cheap, expensive;
+  for (int i = 0; i < 2000; i++) {
+    expensive.push_back(static_cast<float>(i * 7919 % 2000) / 2000);
+    cheap.push_back(expensive.back() + static_cast<float>(i % 11 - 5) / 500);
+  }
+  const rally::Cascade cascade(cheap, expensive, 0.5, 0.98, 0.9);
+  CHECK(cascade.band().lower < 0.5f && cascade.band().upper > 0.5f && !cascade.reads(0) && cascade.reads(0.5f));
+  const std::vector<float> both = cascade.scores(cheap, expensive);
+  CHECK(both.size() == cheap.size() && both[0] == cheap[0]);
+  CHECK(code_of([&] { (void)cascade.scores(cheap, {1.0f}); }) == RALLY_INVALID_ARGUMENT);
   CHECK(std::abs(rally::rating_cost(50e6, 50e6, 0.75) - 4.0 / 3) < 1e-15);
 
   rally::Distribution one("rater:document"), other("rater:packed", 8);

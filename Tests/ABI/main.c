@@ -35,7 +35,7 @@ int main(int argc, char **argv) {
       {"layout", test_layout},   {"struct sizes", test_struct_sizes}, {"null", test_null},       {"arguments", test_arguments},
       {"handles", test_handles}, {"fork", test_fork},                 {"threads", test_threads}, {"files", test_files},
       {"text", test_text},       {"results", test_results},         {"quantize", test_quantize},
-      {"documents", test_documents}, {"stops", test_stop_strings}, {"identity", test_identity}, {"select", test_select}, {"distributions", test_distributions},
+      {"documents", test_documents}, {"stops", test_stop_strings}, {"identity", test_identity}, {"select", test_select}, {"cascade", test_cascade}, {"distributions", test_distributions},
       {"lineage", test_lineage}, {"exposure", test_exposure},
       {"engine", test_engine},   {"engine args", test_engine_arguments}, {"engine states", test_engine_states},
       {"engine threads", test_engine_threads}, {"engine server", test_engine_server}, {"floating point", test_floating_point},

@@ -9,6 +9,7 @@
 from . import select
 from ._library import build_info, instruction_set, version
 from .async_engine import AsyncEngine, AsyncEvents
+from .cascade import Band, Cascade, CascadeScores
 from .distribution import Distribution
 from .documents import DocumentScores, Reading
 from .engine import Engine
@@ -34,6 +35,9 @@ __version__ = "0.1.0"
 __all__ = [
     "AsyncEngine",
     "AsyncEvents",
+    "Band",
+    "Cascade",
+    "CascadeScores",
     "Distribution",
     "DocumentScores",
     "Engine",

@@ -143,7 +143,11 @@ def read(paths: Sequence[str], id: str = "id", score: str = "score", tokens: str
     counts: list[int] = []
     left_out, told = 0, False
     for path in scored_files(paths):
-        for number, row in scored_rows(path, (id, score, *([tokens] if tokens else ["token_count", "tokens"]))):
+        names = (id, score, "decided_by", *([tokens] if tokens else ["token_count", "tokens"]))
+        for number, row in scored_rows(path, names):
+            if row.get("decided_by") is not None:
+                message = f"{path}: scores of a cascade decide one cut, not several; rate by one rater, or cut once"
+                raise RallyError(Status.UNSUPPORTED, message)
             where = f"{path}:{number}"
             if score in row and row[score] is None:
                 left_out += 1

@@ -55,6 +55,20 @@ def scored(corpus: corpora.Corpus, rater_path: Path, tmp_path_factory: pytest.Te
     return out
 
 
+@pytest.fixture(scope="module")
+def few(rater_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two shards of two sources, for what is done once for each step: lines with one that is rejected, and a table."""
+    folder = tmp_path_factory.mktemp("few")
+    (folder / "in").mkdir()
+    rows = [{"id": f"a{place}", "text": text, "n": place % 2} for place, text in enumerate(corpora.texts(5, 3, 12))]
+    corpora.write_lines(folder / "in" / "a.jsonl", [*(json.dumps(row).encode() for row in rows), b"{"])
+    texts = [*corpora.texts(4, 4, 12), rows[0]["text"]]
+    ids = [f"b{place}" for place in range(5)]
+    corpora.write_parquet(folder / "in" / "b.parquet", {"id": ids, "text": texts, "n": [1] * 5}, group=2)
+    score_corpus(settings(rater_path, folder / "in", folder / "out", shard_rows=5, commit_tokens=40))
+    return folder / "out"
+
+
 def copy(folder: Path, to: Path) -> Path:
     import shutil
 
@@ -79,7 +93,7 @@ def crashes(action: Callable[[], object], check: Callable[[], None]) -> int:
 
         with pytest.MonkeyPatch.context() as patch:
             for module in (files, journals, state):
-                patch.setattr(module, "sync", guarded(module.sync))
+                patch.setattr(module, "sync", guarded(lambda *_: None))  # an exception loses no page that was written
             patch.setattr(os, "replace", guarded(os.replace))
             try:
                 action()
@@ -134,13 +148,13 @@ def test_again_by_another_source(corpus: corpora.Corpus, scored: Path, rater_pat
 
 
 @pytest.mark.parametrize("how", [{"discard": 0.3}, {"form": "jsonl"}, {"source": "n"}])
-def test_again_after_a_crash_at_every_step(scored: Path, tmp_path: Path, how: dict[str, Any]) -> None:
-    expected = copy(scored, tmp_path / "whole")
+def test_again_after_a_crash_at_every_step(few: Path, tmp_path: Path, how: dict[str, Any]) -> None:
+    expected = copy(few, tmp_path / "whole")
     again(expected, **how)
     place = 0
 
     def fresh() -> Path:
-        return copy(scored, tmp_path / f"out {place}")
+        return copy(few, tmp_path / f"out {place}")
 
     out = fresh()
 
@@ -401,21 +415,21 @@ def test_other_ways_to_choose(corpus: corpora.Corpus, scored: Path, tmp_path: Pa
     assert found["duplicates"] == len(rows) - len(texts) >= 2
 
 
-def test_writing_after_a_crash_at_every_step(scored: Path, tmp_path: Path) -> None:
+def test_writing_after_a_crash_at_every_step(few: Path, tmp_path: Path) -> None:
     how = Selection(discard=0.5, drop_duplicates=True)
     expected = tmp_path / "whole"
-    whole = write_kept(scored, expected, how)
+    whole = write_kept(few, expected, how)
     place = 0
     out = tmp_path / "kept 0"
 
     def check() -> None:
         nonlocal out, place
         assert corpora.results(out) == corpora.results(expected)
-        assert write_kept(scored, out, how) == whole
+        assert write_kept(few, out, how) == whole
         place += 1
         out = tmp_path / f"kept {place}"
 
-    assert crashes(lambda: write_kept(scored, out, how), check) > 15
+    assert crashes(lambda: write_kept(few, out, how), check) > 8
 
 
 def test_what_cannot_be_written(corpus: corpora.Corpus, scored: Path, rater_path: Path, tmp_path: Path) -> None:

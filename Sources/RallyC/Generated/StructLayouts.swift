@@ -143,6 +143,19 @@ func layoutLines() -> [String] {
     ("max_windows", \rally_label_options.max_windows),
     ("more", \rally_label_options.more),
   ] as [(String, PartialKeyPath<rally_label_options>)])
+  lines += layout("rally_cascade", [
+    ("struct_size", \rally_cascade.struct_size),
+    ("lower", \rally_cascade.lower),
+    ("upper", \rally_cascade.upper),
+    ("middle", \rally_cascade.middle),
+    ("spread", \rally_cascade.spread),
+    ("agreement", \rally_cascade.agreement),
+    ("observed", \rally_cascade.observed),
+    ("band", \rally_cascade.band),
+    ("discard", \rally_cascade.discard),
+    ("confidence", \rally_cascade.confidence),
+    ("sample_count", \rally_cascade.sample_count),
+  ] as [(String, PartialKeyPath<rally_cascade>)])
   unsafe lines += layout("rally_distribution_info", [
     ("struct_size", \rally_distribution_info.struct_size),
     ("label", \rally_distribution_info.label),

@@ -102,6 +102,11 @@ extension rally_label_options: SizedStruct {
   static var structName: String { "rally_label_options" }
 }
 
+extension rally_cascade: SizedStruct {
+  static var defaults: Self { Self() }
+  static var structName: String { "rally_cascade" }
+}
+
 extension rally_distribution_info: SizedStruct {
   static var defaults: Self { unsafe Self() }
   static var structName: String { "rally_distribution_info" }
@@ -244,6 +249,11 @@ public func rally_document_scores_init(_ scores: UnsafeMutablePointer<rally_docu
 @c @implementation
 public func rally_label_options_init(_ options: UnsafeMutablePointer<rally_label_options>?, _ size: Int) {
   unsafe rally_label_options.initialize(options, size)
+}
+
+@c @implementation
+public func rally_cascade_init(_ cascade: UnsafeMutablePointer<rally_cascade>?, _ size: Int) {
+  unsafe rally_cascade.initialize(cascade, size)
 }
 
 @c @implementation

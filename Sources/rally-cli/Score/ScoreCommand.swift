@@ -28,6 +28,10 @@ struct ScoreCommand: ParsableCommand {
 
       --keep, --accept and --weights select by the first rater's scores, --cdf says which share of a corpus lies below each. \
       With --scored, lines that were scored before are cut again, without rating.
+
+      --cascade CHEAP.onnx reads everything by a cheap rater, and by --model only what lies around the cut of --keep: the band \
+      is chosen on a sample that both read, so that the lines that stay are those of --model alone but for 1 in 100. "score" \
+      ranks all; "decided_by", "score_cheap" and "score_expensive" say whose it is.
       """)
 
   @Option(name: [.short, .long], help: "Model file (.onnx); with --scored not needed.")
@@ -37,6 +41,8 @@ struct ScoreCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("Another rater with the same tokenizer; may be repeated.", valueName: "model"))
   var also: [String] = []
+
+  @OptionGroup var cascading: CascadeArguments
 
   @Argument(help: "Files of lines; - is standard input. (default: -)")
   var files: [String] = []
@@ -89,6 +95,7 @@ struct ScoreCommand: ParsableCommand {
 
   func run() throws {
     if let corpus = CorpusHandover.first(of: files, isWanted: out != nil) { try handOver(corpus) }
+    if let cheap = cascading.cascade { return try runCascade(cheap: cheap) }
     let models = try raters()
     try checkScore(models.first)
     let template = try template(models)
@@ -123,14 +130,14 @@ struct ScoreCommand: ParsableCommand {
     do throws(RallyError) { try model.requireScore("score") } catch { throw CommandFailure(error) }
   }
 
-  private func kind(of path: String) -> LineKind {
+  func kind(of path: String) -> LineKind {
     if selection.scored { return .scored(field) }
     let names = [".txt", ".txt.gz", ".txt.zst"]
     return plain || names.contains { path.hasSuffix($0) } ? .text : .object
   }
 
   /// What a distribution of the first rater's scores is labelled with; nil where it is not needed, for it reads the whole file.
-  private func label(_ model: Model?, _ template: TextTemplate?) throws -> ScoreLabel? {
+  func label(_ model: Model?, _ template: TextTemplate?) throws -> ScoreLabel? {
     guard let model, selection.cdf != nil || selection.saveCdf != nil || selection.accept != nil else { return nil }
     var reading = ScoreReading()
     reading.windowTokenCount = windows.window
@@ -161,7 +168,7 @@ struct ScoreCommand: ParsableCommand {
   }
 
   /// What is read of a line besides its text, by all raters alike.
-  private func template(_ models: [Model]) throws(CommandFailure) -> TextTemplate? {
+  func template(_ models: [Model]) throws(CommandFailure) -> TextTemplate? {
     guard let first = models.first, !selection.scored else { return nil }
     let found = try TextTemplate.of(first, asked: windows.template)
     for model in models.dropFirst() {
@@ -193,6 +200,7 @@ struct ScoreCommand: ParsableCommand {
     if text != "text" { options += ["--text", text] }
     if tokens != "tokens" { options += ["--tokens", tokens] }
     for path in also { options += ["--also", path] }
+    options += cascading.arguments
     try corpus.handOver([model ?? ""] + files, out: out, options)
   }
 
@@ -209,7 +217,7 @@ struct ScoreCommand: ParsableCommand {
   private var fields: [String] { names.map { field + $0 } }
 
   /// - Returns: the number of lines that were left out.
-  private func score(
+  func score(
     _ reader: inout DocumentReader, _ scorer: DocumentScorer, emit: ([Document]) throws(CommandFailure) -> Void
   ) throws(CommandFailure) -> Int {
     var leftOutCount = 0
@@ -233,13 +241,13 @@ struct ScoreCommand: ParsableCommand {
     return leftOutCount
   }
 
-  private func write(_ documents: [Document], to output: StandardOutput) throws(CommandFailure) {
+  func write(_ documents: [Document], to output: StandardOutput) throws(CommandFailure) {
     for document in documents { try output.write(document.json(fields: fields).text + [0x0A]) }
     try output.flush()
   }
 
   /// Best first; equal ones in the order of the input.
-  private func writeSorted(_ documents: [Document], to output: StandardOutput) throws(CommandFailure) {
+  func writeSorted(_ documents: [Document], to output: StandardOutput) throws(CommandFailure) {
     let sorted = documents.enumerated().sorted {
       $0.element.score != $1.element.score ? $0.element.score > $1.element.score : $0.offset < $1.offset
     }.map(\.element)

@@ -19,6 +19,7 @@ from typing import Any
 
 from .structs import (
     Address,
+    Cascade,
     DistributionInfo,
     DocumentOptions,
     DocumentScores,
@@ -79,6 +80,8 @@ FALLIBLE: dict[str, tuple[Any, ...]] = {
     "rally_acceptance": (Address, c_size_t, c_size_t, c_size_t, Address),
     "rally_decide": (c_char_p, Address, Address, c_size_t, c_char_p, c_uint64, Address),
     "rally_rating_cost": (c_double, c_double, c_double, Address),
+    "rally_cascade_choose": (Address, Address, c_size_t, c_double, c_double, c_double, POINTER(Cascade)),
+    "rally_cascade_scores": (POINTER(Cascade), Address, Address, c_size_t, Address),
     "rally_distribution_open": (c_char_p, c_size_t, POINTER(Handle)),
     "rally_distribution_add": (Handle, Address, c_size_t),
     "rally_distribution_merge": (Handle, Handle),
@@ -139,6 +142,7 @@ PLAIN: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "rally_document_options_init": (None, (POINTER(DocumentOptions), c_size_t)),
     "rally_document_scores_init": (None, (POINTER(DocumentScores), c_size_t)),
     "rally_label_options_init": (None, (POINTER(LabelOptions), c_size_t)),
+    "rally_cascade_init": (None, (POINTER(Cascade), c_size_t)),
     "rally_distribution_info_init": (None, (POINTER(DistributionInfo), c_size_t)),
     "rally_distribution_close": (None, (Handle,)),
     "rally_request_init": (None, (POINTER(Request), c_size_t)),

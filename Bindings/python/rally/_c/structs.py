@@ -250,6 +250,28 @@ class LabelOptions(Structure):
     ]
 
 
+class Cascade(Structure):
+    """Two raters for one cut: a cheap one reads every point and decides what is clear, an expensive one reads only
+    the band around the cut. rally_cascade_choose finds the band on a sample that both have read, so that a cut at
+    `discard` decides on at least the share `agreement` of all points as the expensive rater alone would, with the
+    stated confidence. rally_cascade_scores then makes one score of both; the cut is rally_select_top of these.
+    """
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("lower", c_float),
+        ("upper", c_float),
+        ("middle", c_float),
+        ("spread", c_float),
+        ("agreement", c_double),
+        ("observed", c_double),
+        ("band", c_double),
+        ("discard", c_double),
+        ("confidence", c_double),
+        ("sample_count", c_size_t),
+    ]
+
+
 class DistributionInfo(Structure):
     """What a distribution is of, and how exact."""
 
@@ -467,6 +489,7 @@ STRUCTS: dict[str, type[Structure]] = {
     "rally_document_options": DocumentOptions,
     "rally_document_scores": DocumentScores,
     "rally_label_options": LabelOptions,
+    "rally_cascade": Cascade,
     "rally_distribution_info": DistributionInfo,
     "rally_logits": Logits,
     "rally_request": Request,

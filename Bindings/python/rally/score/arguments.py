@@ -81,6 +81,14 @@ def _rating(found: argparse.ArgumentParser) -> None:
     rating.add_argument("--packed", type=int, metavar="N", help="rate documents packed end to end, N tokens each")
     rating.add_argument("--also", action="append", default=[], metavar="RATER", help="a further rater; repeatable")
     rating.add_argument("--perplexity", metavar="LM.onnx", help="also the perplexity under a language model")
+    rating.add_argument(
+        "--cascade", metavar="CHEAP.onnx", help="a cheap rater, which decides what is clear at --discard; see the docs"
+    )
+    rating.add_argument(
+        "--agreement", type=float, metavar="SHARE", help="decisions that are RATER.onnx' own (default: 0.99)"
+    )
+    rating.add_argument("--confidence", type=float, metavar="SHARE", help="of that (default: 0.95)")
+    rating.add_argument("--sample", type=int, metavar="N", help="rows that both raters read first (default: 8192)")
     rating.add_argument("--dtype", choices=("auto", "f32", "bf16", "int8"), default="auto")
     rating.add_argument("--threads", type=int, default=0, metavar="N", help="default: as many as the process may use")
     rating.add_argument("--workers", type=int, default=1, metavar="N", help="processes that rate (default: 1)")

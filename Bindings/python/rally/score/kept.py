@@ -50,11 +50,12 @@ def write_kept(folder: Path, out: Path, how: Selection, watch: Watcher = lambda 
     ------
     RallyError
         FILE_NOT_FOUND, MISMATCH: there is no finished run, an input has changed since, or the folder has another
-        selection. UNSUPPORTED: packed sequences are no documents.
+        selection. UNSUPPORTED: packed sequences are no documents; a cascade's scores decide its own cut only.
     """
     state = states.finished(folder)
     if state["options"]["packed"] is not None:
         raise RallyError(Status.UNSUPPORTED, f"{folder}: rated packed sequences, which are no documents to keep")
+    states.check_cut(folder, state, how.discard, how.beyond_a_share)
     files, columns = states.files_of(state), states.columns_of(state)
     asked = {"selection": how.written(), "label": columns[0].label, "inputs": state["inputs"]}
     with states.written_once(out, asked) as journal:

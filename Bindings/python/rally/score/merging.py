@@ -69,6 +69,7 @@ def _check(found: Sequence[tuple[states.State, Path]]) -> None:
     first, where = found[0]
     inputs: dict[str, Path] = {}
     for state, folder in found:
+        states.check_cut(folder, state, None, "runs to merge" if state.get("cascade") else None)
         own, expected = state["options"] | {"shard": None}, first["options"] | {"shard": None}
         for name, value in expected.items():
             if own.get(name) != value:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .page_style import STYLE
-from .report import Report
+from .report import Report, cascade_note
 from .samples import Sample
 from .statistics import Tallies, Tally
 
@@ -30,6 +30,7 @@ def page(found: Report, tallies: Tallies, samples: Sequence[Sample]) -> str:
     parts = [
         f"<h1>{title}</h1><p>{escape(_summary(found))}</p>",
         _totals(found),
+        _cascade(found),
         _whole(found, tallies),
         _sources(found, tallies),
         _texts(found, samples),
@@ -72,6 +73,14 @@ def _totals(found: Report) -> str:
 def _correlation(scores: dict[str, Any]) -> str:
     value = scores["length_correlation"]
     return "none" if value is None else f"{value:+.2f}"
+
+
+def _cascade(found: Report) -> str:
+    if found["cascade"] is None:
+        return ""
+    note = cascade_note(found["cascade"], found["all"]["documents"]).removeprefix("cascade: ")
+    more = "Scores lie on the scale of the first; in the band they are places between its ends, by the second."
+    return f"<h2>Two raters</h2><p>{escape(note)}. {more}</p>"
 
 
 def _whole(found: Report, tallies: Tallies) -> str:

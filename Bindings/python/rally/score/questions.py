@@ -54,16 +54,21 @@ def again(folder: Path, *, discard: float | None = None, form: str | None = None
             if path.name not in old:  # of an earlier question that came to no end
                 path.unlink()
         form = form or state["options"]["format"]
+        cascade = state.get("cascade")
+        states.check_cut(folder, state, discard)
         discard = state["discard"] if discard is None else discard
         columns, rejected = states.columns_of(state), partial(read_rejected, folder / "rejected.jsonl")
         is_rewritten = source is not None or form != state["options"]["format"]
         names = None if is_rewritten else ["source", "token_count", "windows", "file", *(one.name for one in columns)]
+        if cascade is not None and names is not None:
+            names.append("decided_by")
         parts: Parts = {
             Path(name).stem.removeprefix("scores-"): partial(read_shard, folder / name, columns, names) for name in old
         }
         if source is not None:
             parts = _parted(parts, states.files_of(state), source)
-        about = About(columns, state["mode"], discard, state["date"], states.passed_over_of(state))
+        passed_over = states.passed_over_of(state)
+        about = About(columns, state["mode"], discard, state["date"], passed_over, cascade=cascade)
         if is_rewritten:
             samples = load(folder / "_samples.jsonl")
             found = write_results(folder, about, parts, form, rejected, samples)

@@ -38,6 +38,8 @@ class Column:
         Of the distribution of these scores.
     details : sequence of str
         Columns with what the rater says besides: ``int_score``, and of several outputs ``label`` and one of each.
+    cheap : str
+        Of a cascade the fingerprint of the cheap rater; else empty.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Column:
     fingerprint: str
     label: str
     details: Sequence[str] = ()
+    cheap: str = ""
 
 
 def _detail_names(info: ModelInfo, end: str) -> list[str]:
@@ -106,7 +109,7 @@ class Raters:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         how: dict[str, Any] = {"dtype": settings.dtype, "threads": settings.threads}
-        self._scorers = [Scorer(path, **how) for path in (settings.rater, *settings.also)]
+        self._scorers = [Scorer(path, **how) for path in self._paths()]
         self.model = self._scorers[0].model
         self._lm = None if settings.perplexity is None else Model(settings.perplexity, **how)
         if self._lm is not None and self._lm.kind != "lm":
@@ -119,6 +122,15 @@ class Raters:
         self.template = self._common_template()
         self._shares = self._shared_tokens()
         self.columns = self._columns()
+
+    def _paths(self) -> Sequence[str]:
+        """Of the raters; the first one's tokens are read."""
+        return self._settings.rater, *self._settings.also
+
+    @property
+    def main(self) -> Scorer:
+        """The rater that the run is about."""
+        return self._scorers[0]
 
     def close(self) -> None:
         for model in self._models:
@@ -192,7 +204,7 @@ class Raters:
     def _shared_tokens(self) -> list[bool]:
         """Of each model, whether it reads the first one's tokens. Others get the text."""
         settings = self._settings
-        paths = [settings.rater, *settings.also, *([] if settings.perplexity is None else [settings.perplexity])]
+        paths = [*self._paths(), *([] if settings.perplexity is None else [settings.perplexity])]
         shares = [self._reads_alike(model) for model in self._models]
         for path, same in zip(paths, shares, strict=True):
             if not same and (settings.tokens is not None or settings.packed is not None):
@@ -207,11 +219,6 @@ class Raters:
         return shares
 
     @property
-    def needs_text(self) -> bool:
-        """Whether one of the models reads the text, and not the first one's tokens."""
-        return not all(self._shares)
-
-    @property
     def vocabulary(self) -> int:
         """Ids that all models know."""
         return min(model.info.vocab_size for model in self._models)
@@ -219,7 +226,7 @@ class Raters:
     def _columns(self) -> list[Column]:
         settings = self._settings
         columns = []
-        how: Any = {name: getattr(settings, name) for name in ("window", "stride", "max_windows", "packed")}
+        how = self._windows()
         for index, scorer in enumerate(self._scorers):
             end = "" if index == 0 else f"_{Path(scorer.path).stem}"
             self._check_score(scorer)
@@ -240,15 +247,18 @@ class Raters:
             )
         return columns
 
+    def _windows(self) -> dict[str, Any]:
+        return {name: getattr(self._settings, name) for name in ("window", "stride", "max_windows", "packed")}
+
     def _label(self, scorer: Scorer, how: dict[str, Any]) -> str:
         """Of a rater's scores, with what is read otherwise than by `Model.rate_documents` without arguments."""
         return scorer.label(**how, more=self.reading_label(scorer))
 
     def reading_label(self, scorer: Scorer | None = None) -> str:
         """Pairs for the label, of the first rater where none is given."""
-        metadata, asked = (scorer or self._scorers[0]).model.metadata, self._settings.how_read
+        metadata, asked = (scorer or self.main).model.metadata, self._settings.how_read
         pairs = [] if asked is None else [asked.label(metadata)]
-        pairs.append(self._template_label((scorer or self._scorers[0]).model))
+        pairs.append(self._template_label((scorer or self.main).model))
         return " ".join(pair for pair in pairs if pair)
 
     def _template_label(self, model: Model) -> str:
@@ -268,7 +278,7 @@ class Raters:
 
     def rate(self, documents: Sequence[Document]) -> Rated:
         """Scores documents, at least one, by all models in turn."""
-        tokens = Rows.pack([document.tokens for document in documents])
+        tokens = self._tokens(documents)
         rated: Rated | None = None
         for scorer, column, shares in zip(self._scorers, self.columns, self._shares, strict=False):
             found = self._documents(scorer, tokens if shares else self._encoded(scorer.model, documents))
@@ -285,6 +295,10 @@ class Raters:
     def _perplexity(self, rows: Rows) -> npt.NDArray[np.float32]:
         assert self._lm is not None
         return perplexity(self._lm, rows, self._settings.window, max_windows=self._settings.max_windows)
+
+    @staticmethod
+    def _tokens(documents: Sequence[Document]) -> Rows:
+        return Rows.pack([document.tokens for document in documents])
 
     def _documents(self, scorer: Scorer, rows: Rows) -> DocumentScores:
         settings = self._settings

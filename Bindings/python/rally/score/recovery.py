@@ -38,7 +38,8 @@ def recover(folder: Path) -> Report:
         with replacing(path) as out:
             out.write(before)
             out.writelines(rejected_lines([] if before else passed_over, rejected()))
-        about = About(columns, state["mode"], state["discard"], state["date"], passed_over, is_partial=True)
+        told = state["mode"], state["discard"], state["date"], passed_over
+        about = About(columns, *told, is_partial=True, cascade=state.get("cascade"))
         samples = stored_samples(folder, state, journal.paths, passes_damage=True)
         found = write_results(folder, about, parts, form, lambda: read_rejected(path), samples)
         own = [f"scores-{path.stem}.{form}" for path in journal.paths]

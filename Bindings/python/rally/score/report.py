@@ -136,11 +136,28 @@ def table(found: Report) -> str:
     widths = [max(len(row[place]) for row in [_HEADINGS, *rows]) for place in range(len(_HEADINGS))]
     lines = [_line(row, widths) for row in [_HEADINGS, *rows]]
     notes = [f"keep: at ρ = {found['discard']:g}" + _threshold_note(found["threshold"])]
+    if found["cascade"] is not None:
+        notes.append(cascade_note(found["cascade"], found["all"]["documents"]))
     for name in list(found["columns"])[1:]:
         scores = found["all"][name]
         if scores:
             notes.append(f"{name}: mean {scores['mean']:.4g}, 5 % {scores['p5']:.4g}, 95 % {scores['p95']:.4g}")
     return "\n".join([*lines, *notes])
+
+
+def cascade_note(cascade: dict[str, Any], documents: int) -> str:
+    """Who decided, and how far the decisions are those of one rater."""
+    read = cascade["expensive_documents"]
+    return (
+        f"cascade: {Path(cascade['cheap']).name} decides {1 - read / max(documents, 1):.1%} of the documents, "
+        f"{Path(cascade['rater']).name} {read:,} between {_end(cascade['lower'])} and {_end(cascade['upper'])}; "
+        f"of {cascade['sample_count']:,} that both read {cascade['observed']:.2%} are decided as by the second alone; "
+        f"with {cascade['confidence']:.0%} confidence at least {cascade['agreement']:.2%} of all"
+    )
+
+
+def _end(value: float | None) -> str:
+    return "no end" if value is None else f"{value:.4f}"
 
 
 def _threshold_note(threshold: float | None) -> str:

@@ -40,6 +40,8 @@ class About:
     passed_over : list of PassedOver
     is_partial : bool
         Whether only a part was rated.
+    cascade : dict, optional
+        The band and what is known about its decisions.
     """
 
     columns: list[Column]
@@ -48,6 +50,7 @@ class About:
     date: str
     passed_over: list[PassedOver] = field(default_factory=list)
     is_partial: bool = False
+    cascade: dict[str, Any] | None = None
 
 
 def rejected_lines(passed_over: Iterable[PassedOver], rejected: Iterable[Rejection]) -> Iterator[bytes]:
@@ -111,11 +114,17 @@ def write_report(
         "incomplete": incomplete(rows, rejected),
         "passed_over": [asdict(one) for one in about.passed_over],
         "reasons": reasons(rejected()),
+        "cascade": None if about.cascade is None else about.cascade | {"expensive_documents": _read_by_both(rows())},
     }
     with replacing(folder / "report.html") as file:
         file.write(page(found, tallies, samples).encode())
     write_json(folder / "report.json", found)
     return found
+
+
+def _read_by_both(rows: Iterable[Any]) -> int:
+    """Documents that the expensive rater of a cascade decided."""
+    return sum(part.column("decided_by").to_pylist().count("expensive") for part in rows)
 
 
 def _all(parts: Parts) -> Iterator[Any]:

@@ -13,16 +13,18 @@ from typing import Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from ..cascade import Band
 from ..errors import RallyError, Status
 from . import state as states
 from .batches import Batch, Cursor, batches, check_unchanged
+from .cascading import CascadeRaters, SampleReader, opened, told
 from .check import check_tables
 from .documents import DocumentMaker, Rejection
 from .files import publish, replacing
 from .inputs import InputFile, expand, is_local
 from .journal import Journal, Progress, read_records
 from .pipeline import Ahead
-from .raters import Rated, Raters
+from .raters import Rated
 from .report import Report, read_report
 from .results import About, Parts, read_rejected, rejected_lines, write_results
 from .rows import Columns
@@ -55,7 +57,7 @@ class Run:
         self._passed_over = found.passed_over
         if settings.shard is not None:
             self.files = found.files[settings.shard[0] - 1 :: settings.shard[1]]
-        self._raters = Raters(settings)
+        self._raters = opened(settings)
         self._template = self._raters.template
         extra = () if self._template is None else self._template.members
         self._columns = Columns(settings.content, settings.id, settings.source, extra)
@@ -87,6 +89,7 @@ class Run:
         with states.opened(self.folder, self.settings.shard_rows) as journal:
             state = self._begin(journal)
             if not state["complete"]:
+                state = self._with_band(state, watch)
                 journal.recover()
                 watch(journal.progress, self.byte_count)
                 self._rate(journal, watch)
@@ -105,11 +108,12 @@ class Run:
 
     def _asked(self) -> states.State:
         """The state of a run that has not begun."""
-        settings, model = self.settings, self._raters.model
+        settings, model, first = self.settings, self._raters.main.model, self._raters.columns[0]
+        models = {column.name: column.fingerprint for column in self._raters.columns}
         return {
             "version": states.VERSION,
             "options": settings.options(),
-            "models": {column.name: column.fingerprint for column in self._raters.columns},
+            "models": models | ({"score_cheap": first.cheap} if first.cheap else {}),
             "inputs": states.inputs_of(list(self.files)),
             "columns": [asdict(column) for column in self._raters.columns],
             "mode": mode_label(settings, model.info.max_position_embeddings, self._raters.reading_label()),
@@ -173,12 +177,9 @@ class Run:
 
     # Rating
 
-    def _rate(self, journal: Journal, watch: Watcher) -> None:
-        settings, start = self.settings, journal.progress.next
-        if start.file >= len(self.files):
-            return
-        self._check_rejected(journal.progress, self._known_losses)
-        maker = DocumentMaker(
+    def _maker(self) -> DocumentMaker:
+        settings = self.settings
+        return DocumentMaker(
             self._raters.model,
             self._raters.vocabulary,
             is_tokens=settings.tokens is not None,
@@ -188,8 +189,30 @@ class Run:
             reading=settings.how_read,
             template=self._template,
         )
+
+    def _with_band(self, state: states.State, watch: Watcher) -> states.State:
+        """The state with the band of the cascade, which is chosen once; as it is where there is none."""
+        raters = self._raters
+        if not isinstance(raters, CascadeRaters) or not self.files:
+            return state
+        if state.get("cascade") is None:
+            progress = Progress(Cursor())
+            sample = SampleReader(self.folder / "_journal" / "sample.jsonl", self.files, self._columns, self.settings)
+            found = sample.band(self._maker(), raters, state["discard"], lambda: watch(progress, self.byte_count))
+            raters.use(found)
+            state |= {"cascade": told(found, self.settings), "columns": [asdict(one) for one in raters.columns]}
+            states.save(self.folder, state)
+        names = Band.__dataclass_fields__
+        raters.use(Band.read({name: value for name, value in state["cascade"].items() if name in names}))
+        return state
+
+    def _rate(self, journal: Journal, watch: Watcher) -> None:
+        settings, start = self.settings, journal.progress.next
+        if start.file >= len(self.files):
+            return
+        self._check_rejected(journal.progress, self._known_losses)
         how: dict[str, Any] = {"is_tokens": settings.tokens is not None, "digest": settings.verify}
-        found = batches(self.files, self._columns, maker, start, settings.commit_tokens, settings.packed, **how)
+        found = batches(self.files, self._columns, self._maker(), start, settings.commit_tokens, settings.packed, **how)
         sampler = Sampler()
         with Ahead(found) as ahead, Workers(settings, self._raters) as workers:
             for batch, rated in workers.rated(ahead):
@@ -224,7 +247,12 @@ class Run:
         parts, rejected = stored(self.folder, state, journal.paths)
         _write_rejected(self.folder, state, rejected)
         about = About(
-            columns, state["mode"], state["discard"], state["date"], states.passed_over_of(state), is_partial=False
+            columns,
+            state["mode"],
+            state["discard"],
+            state["date"],
+            states.passed_over_of(state),
+            cascade=state.get("cascade"),
         )
         path = self.folder / "rejected.jsonl"
         samples = stored_samples(self.folder, state, journal.paths)

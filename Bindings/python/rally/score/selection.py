@@ -59,6 +59,17 @@ class Selection:
         if (self.per_source or self.source_discards) and self.discard is None:
             raise _invalid("per_source: goes with a share to discard")
 
+    @property
+    def beyond_a_share(self) -> str | None:
+        """What is asked for besides one share of all documents, in words; None: nothing."""
+        asked = {
+            "a threshold": self.threshold is not None,
+            "a choice by chance": self.accept is not None,
+            "shares of sources": self.per_source or bool(self.source_discards),
+            "one without duplicates": self.drop_duplicates,
+        }
+        return next((words for words, is_asked in asked.items() if is_asked), None)
+
     def written(self) -> dict[str, Any]:
         """For the file that says what was kept."""
         accept = None if self.accept is None else list(self.accept)

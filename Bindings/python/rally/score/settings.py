@@ -16,7 +16,7 @@ FORMATS = ("parquet", "jsonl")
 #: What may differ when a run goes on: it changes no result, or is compared by what comes of it.
 _FREE = (
     *("rater", "inputs", "out", "journal", "also", "perplexity", "dtype", "threads", "commit_tokens"),
-    *("workers", "append", "max_rejected"),
+    *("workers", "append", "max_rejected", "cascade"),
 )
 
 
@@ -69,6 +69,13 @@ class Settings:
         Whether files that the finished run in `out` has not seen are rated and put after the others.
     max_rejected : float, optional
         Share of the rows in [0, 1] that may be rejected before the run ends; None: any.
+    cascade : str, optional
+        Model file of a cheap rater that decides what is clear; `rater` reads the band around the cut at `discard`.
+    agreement, confidence : float, optional
+        Of a cascade: which share of the decisions is to be that of `rater` alone, and how sure that is to be; None: 0.99
+        and 0.95.
+    sample : int, optional
+        Of a cascade: rows that both raters read before there is a band; None: 8192.
     verify : {"ends", "full"}
         Of what of a local file it is told that it has changed: its size, first and last 64 KiB, or all of it.
     """
@@ -103,6 +110,10 @@ class Settings:
     append: bool = False
     max_rejected: float | None = None
     verify: str = "ends"
+    cascade: str | None = None
+    agreement: float | None = None
+    confidence: float | None = None
+    sample: int | None = None
 
     def __post_init__(self) -> None:
         given = (self.inputs,) if isinstance(self.inputs, (str, os.PathLike)) else self.inputs
@@ -116,6 +127,7 @@ class Settings:
             if getattr(self, name) not in choices:
                 raise _invalid(f"{name}: expected one of {', '.join(choices)}, found {getattr(self, name)!r}")
         self._check_numbers()
+        self._check_cascade()
 
     def _check_numbers(self) -> None:
         for name in ("shard_rows", "commit_tokens", "packed", "workers", "characters"):
@@ -133,6 +145,30 @@ class Settings:
         for name in ("characters", "template", "parse_special"):
             if self.tokens is not None and getattr(self, name):
                 raise _invalid(f"{name}: is about texts, and --tokens gives token ids; leave one of them out")
+
+    def _check_cascade(self) -> None:
+        if self.cascade is None:
+            for name in ("agreement", "confidence", "sample"):
+                if getattr(self, name) is not None:
+                    raise _invalid(f"{name}: goes with a cascade")
+            return
+        object.__setattr__(self, "cascade", os.fspath(self.cascade))
+        for name in ("agreement", "confidence"):
+            value = getattr(self, name)
+            if value is not None and not 0.5 <= value < 1:
+                raise _invalid(f"{name}: expected a share in [0.5, 1), found {value}")
+        if self.sample is not None and self.sample < 4:
+            raise _invalid(f"sample: expected at least 4 rows, found {self.sample}")
+        why = {
+            "packed": "rates documents",
+            "also": "has two raters of its own",
+            "perplexity": "has two raters of its own",
+            "shard": "is for one cut over the whole corpus, which a shard is not",
+            "append": "has its band for the files that were there; rate all of them into another folder",
+        }
+        for name, reason in why.items():
+            if getattr(self, name):
+                raise _invalid(f"{name}: a cascade {reason}; leave one of them out")
 
     def _check_packed(self) -> None:
         for name in ("window", "stride", "max_windows", "reading", "join", "characters", "source", "perplexity"):

@@ -68,6 +68,26 @@ def finished(folder: Path) -> State:
     return found
 
 
+def check_cut(folder: Path, state: State, discard: float | None, more: str | None = None) -> None:
+    """Refuses what the scores of a cascade cannot say: they decide one cut.
+
+    `more`: what else is asked for, in words.
+
+    Raises
+    ------
+    RallyError
+        UNSUPPORTED.
+    """
+    if state.get("cascade") is None or (more is None and discard in (None, state["discard"])):
+        return
+    found = more or f"one at {discard:g}"
+    raise RallyError(
+        Status.UNSUPPORTED,
+        f"{folder}: its scores are of a cascade, which decides one cut, at {state['discard']:g}; found {found}. "
+        "Rate again with --cascade and another --discard, or by one rater",
+    )
+
+
 def files_of(state: State) -> list[InputFile]:
     """The inputs, in their order."""
     return [InputFile(path, **told) for path, told in state["inputs"].items()]

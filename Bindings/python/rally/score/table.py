@@ -52,7 +52,9 @@ def record_of(
     arrays |= {name: pa.array(values) for name, values in scores.items()}
     details = {} if rated is None else rated.details
     arrays |= {
-        name: pa.array(details.get(name, ()), kind) for column in columns for name, kind in _details(column).items()
+        name: pa.array(details.get(name, ()), kind, from_pandas=True)
+        for column in columns
+        for name, kind in _details(column).items()
     }
     arrays |= {
         "file": pa.array([document.file for document in documents], pa.string()).dictionary_encode(),
@@ -87,7 +89,11 @@ def _windows(rated: Rated | None, documents: Sequence[Document], is_packed: bool
 def _details(column: Column) -> dict[str, Any]:
     """The types of the columns with what a rater says besides its score."""
     return {
-        name: pa.string() if name.startswith("label") else pa.int32() if name.startswith("int_score") else pa.float32()
+        name: pa.string()
+        if name.startswith(("label", "decided_by"))
+        else pa.int32()
+        if name.startswith("int_score")
+        else pa.float32()
         for name in column.details
     }
 
@@ -132,7 +138,6 @@ def _tables(rows: Iterable[Any], columns: Sequence[Column], whole: Tally) -> Ite
 def _finished(rows: Any, columns: Sequence[Column], whole: Tally) -> Any:
     """Rows of the journal in the columns of a shard, in their order."""
     first, *further = columns
-    rater = pa.DictionaryArray.from_arrays(np.zeros(rows.num_rows, np.int32), [first.fingerprint])
     arrays = {
         "id": rows.column("id"),
         "score": rows.column(first.name),
@@ -140,19 +145,34 @@ def _finished(rows: Any, columns: Sequence[Column], whole: Tally) -> Any:
         "token_count": rows.column("token_count"),
         "windows": rows.column("windows"),
         "coverage": rows.column("coverage"),
-        "rater": rater,
+        "rater": _raters(rows, first),
         "source": rows.column("source"),
     }
     for name in OPTIONAL:
         if name in rows.schema.names:
             arrays[name] = rows.column(name)
-    arrays |= {name: rows.column(name) for name in first.details}
+    arrays |= {name: _known(rows.column(name)) for name in first.details}
     for column in further:
-        values = rows.column(column.name).to_numpy(zero_copy_only=False)
-        arrays[column.name] = pa.array(values, from_pandas=True)  # NaN is "there is none"
+        arrays[column.name] = _known(rows.column(column.name))
         arrays[column.quantile] = _quantile(rows, column, whole)
         arrays |= {name: rows.column(name) for name in column.details}
     return pa.table(arrays | {name: rows.column(name) for name in ("file", "row", "content_hash")})
+
+
+def _raters(rows: Any, column: Column) -> Any:
+    """The fingerprint of the rater whose score a row carries."""
+    if not column.cheap:
+        return pa.DictionaryArray.from_arrays(np.zeros(rows.num_rows, np.int32), [column.fingerprint])
+    decided = np.array(rows.column("decided_by").to_pylist(), object)
+    places = (decided == "cheap").astype(np.int32)
+    return pa.DictionaryArray.from_arrays(places, [column.fingerprint, column.cheap])
+
+
+def _known(column: Any) -> Any:
+    """A column of scores, in which NaN is "there is none"; others as they are."""
+    if not pa.types.is_floating(column.type):
+        return column
+    return pa.array(column.to_numpy(zero_copy_only=False), column.type, from_pandas=True)
 
 
 def _quantile(rows: Any, column: Column, whole: Tally) -> Any:

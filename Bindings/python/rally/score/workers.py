@@ -13,8 +13,10 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from types import TracebackType
 
+from ..cascade import Band
 from ..errors import RallyError, Status
 from .batches import Batch
+from .cascading import CascadeRaters, opened
 from .documents import Document
 from .raters import Rated, Raters
 from .settings import Settings
@@ -45,7 +47,7 @@ class Workers:
                 settings.workers,
                 multiprocessing.get_context("spawn"),
                 _open,
-                (replace(settings, threads=threads), os.getpid()),
+                (replace(settings, threads=threads), os.getpid(), getattr(raters, "band", None)),
             )
 
     def __enter__(self) -> Workers:
@@ -90,14 +92,16 @@ def _answered(batch: Batch, answer: Future[Rated] | None) -> tuple[Batch, Rated 
     return batch, None if answer is None else answer.result()
 
 
-def _open(settings: Settings, parent: int) -> None:
+def _open(settings: Settings, parent: int, band: Band | None) -> None:
     """Begins a worker, which ends with its parent, however that ends."""
     global _raters
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
-    _raters = Raters(settings)
+    _raters = opened(settings)
+    if isinstance(_raters, CascadeRaters) and band is not None:
+        _raters.use(band)
 
 
 def _rate(documents: list[Document]) -> Rated:

@@ -466,6 +466,42 @@ extern "C" {
         cost: *mut f64,
         error: *mut rally_error,
     ) -> rally_status;
+    /// Sets every field of a `rally_cascade` to its default, as `rally_error_init` does.
+    pub fn rally_cascade_init(cascade: *mut rally_cascade, size: usize);
+    /// cheap, expensive: \[count\] scores of a uniform random sample of the points, in the order in which they were
+    /// drawn: the first three quarters choose, the last one checks. `discard` in (0, 1), `agreement` in \[0.5, 1) such
+    /// as 0.99, `confidence` in \[0.5, 1) such as 0.95.
+    ///
+    /// The bound holds with the confidence for the corpus that the sample was drawn from and for the cut that keeps the
+    /// share 1 - discard of it by rally_cascade_scores. Wrongly dropped and wrongly kept points are bounded by Clopper
+    /// and Pearson, for whatever the place of the corpus' own cut in the sample may be; twice the greater of the two is
+    /// what decisions can differ by. Of a sample of some hundreds no band can be trusted so far, and its ends are
+    /// infinite.
+    ///
+    /// Errors: RALLY_EMPTY_INPUT for fewer than 4 points, RALLY_NOT_FINITE, RALLY_INVALID_ARGUMENT; RALLY_MISMATCH
+    /// where the last quarter contradicts, so that the order was none of chance.
+    pub fn rally_cascade_choose(
+        cheap: *const f32,
+        expensive: *const f32,
+        count: usize,
+        discard: f64,
+        agreement: f64,
+        confidence: f64,
+        cascade: *mut rally_cascade,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// scores: \[count\] the cheap rater's, and in the band a place between its ends by the expensive rater's score:
+    /// higher there is higher here. expensive: \[count\]; read in the band only, anything else. The same bits everywhere.
+    ///
+    /// Errors: RALLY_NOT_FINITE for a NaN among the scores that are read, RALLY_INVALID_ARGUMENT.
+    pub fn rally_cascade_scores(
+        cascade: *const rally_cascade,
+        cheap: *const f32,
+        expensive: *const f32,
+        count: usize,
+        scores: *mut f32,
+        error: *mut rally_error,
+    ) -> rally_status;
     /// Sets every field of a `rally_distribution_info` to its default, as `rally_error_init` does.
     pub fn rally_distribution_info_init(info: *mut rally_distribution_info, size: usize);
     /// label: what the scores are of, such as rater, mode and windows; NULL: "". capacity: scores that are kept of each

@@ -314,6 +314,37 @@ pub struct rally_label_options {
     pub more: *const c_char,
 }
 
+/// Two raters for one cut: a cheap one reads every point and decides what is clear, an expensive one reads only the
+/// band around the cut. rally_cascade_choose finds the band on a sample that both have read, so that a cut at `discard`
+/// decides on at least the share `agreement` of all points as the expensive rater alone would, with the stated
+/// confidence. rally_cascade_scores then makes one score of both; the cut is rally_select_top of these.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_cascade {
+    /// `sizeof` the struct, as its init function sets it.
+    pub struct_size: usize,
+    /// Points that the cheap rater scores below are dropped, and the expensive one need not read them; -inf: none.
+    pub lower: f32,
+    /// Points that it scores at least so stay; inf: none. What lies between is the band.
+    pub upper: f32,
+    /// The expensive rater's score at the cut, in the sample.
+    pub middle: f32,
+    /// The range of the middle half of its scores there.
+    pub spread: f32,
+    /// Of the decisions, at least: the bound at `confidence`, from the three quarters of the sample that choose.
+    pub agreement: f64,
+    /// The same as the last quarter has it, which chooses nothing.
+    pub observed: f64,
+    /// Share of that quarter that lies in the band.
+    pub band: f64,
+    /// What it was chosen for.
+    pub discard: f64,
+    /// `confidence`.
+    pub confidence: f64,
+    /// Points of the sample.
+    pub sample_count: usize,
+}
+
 /// What a distribution is of, and how exact.
 #[repr(C)]
 #[derive(Clone, Copy)]

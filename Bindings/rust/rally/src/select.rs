@@ -8,7 +8,7 @@
 //! # Ok::<(), rally::Error>(())
 //! ```
 
-use crate::error::{check, Code, Error, Result};
+use crate::error::{check, initialised, Code, Error, Result};
 use rally_sys as sys;
 use std::ffi::CString;
 
@@ -90,6 +90,82 @@ pub fn rating_cost(rater_parameters: f64, model_parameters: f64, discard: f64) -
     let mut cost = 0.0;
     check(|error| unsafe { sys::rally_rating_cost(rater_parameters, model_parameters, discard, &mut cost, error) })?;
     Ok(cost)
+}
+
+/// Two raters for one cut: the cheap one decides what is clear, the expensive one reads the band around the cut.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Cascade {
+    /// Points that the cheap rater scores below are dropped; −∞: none.
+    pub lower: f32,
+    /// Points that it scores at least so stay; ∞: none. What lies between is the band.
+    pub upper: f32,
+    /// Of the decisions, at least, with the confidence that was asked for.
+    pub agreement: f64,
+    /// The same as the last quarter of the sample has it, which only checks.
+    pub observed: f64,
+    /// Share of that quarter in the band.
+    pub band: f64,
+    raw: (f32, f32),
+}
+
+impl Cascade {
+    /// Finds the band on a uniform random sample that both raters have read, in the order in which it was drawn; see
+    /// `rally_cascade_choose`.
+    pub fn choose(cheap: &[f32], expensive: &[f32], discard: f64, agreement: f64, confidence: f64) -> Result<Self> {
+        same_count(cheap, expensive)?;
+        let mut raw = initialised(sys::rally_cascade_init);
+        check(|error| unsafe {
+            sys::rally_cascade_choose(
+                cheap.as_ptr(),
+                expensive.as_ptr(),
+                cheap.len(),
+                discard,
+                agreement,
+                confidence,
+                &mut raw,
+                error,
+            )
+        })?;
+        Ok(Self {
+            lower: raw.lower,
+            upper: raw.upper,
+            agreement: raw.agreement,
+            observed: raw.observed,
+            band: raw.band,
+            raw: (raw.middle, raw.spread),
+        })
+    }
+
+    /// Whether the expensive rater has to read a point.
+    pub fn reads(&self, cheap: f32) -> bool {
+        !(cheap < self.lower || cheap >= self.upper)
+    }
+
+    /// One score of both for [`top`]; of `expensive` only what [`Cascade::reads`] says is looked at.
+    pub fn scores(&self, cheap: &[f32], expensive: &[f32]) -> Result<Vec<f32>> {
+        same_count(cheap, expensive)?;
+        let mut raw = initialised(sys::rally_cascade_init);
+        (raw.lower, raw.upper) = (self.lower, self.upper);
+        (raw.middle, raw.spread) = self.raw;
+        let mut scores = vec![0.0; cheap.len()];
+        check(|error| unsafe {
+            let (cheap, count) = (cheap.as_ptr(), cheap.len());
+            sys::rally_cascade_scores(&raw, cheap, expensive.as_ptr(), count, scores.as_mut_ptr(), error)
+        })?;
+        Ok(scores)
+    }
+}
+
+fn same_count(cheap: &[f32], expensive: &[f32]) -> Result<()> {
+    if cheap.len() == expensive.len() {
+        return Ok(());
+    }
+    let message = format!(
+        "expensive: expected {} scores, found {}",
+        cheap.len(),
+        expensive.len()
+    );
+    Err(Error::new(Code::InvalidArgument, message))
 }
 
 /// Text as C has it.

@@ -13,6 +13,16 @@ fn the_best_stay() {
     assert_eq!(select::draw_count(1, 0.9).unwrap(), 10);
     assert_eq!(select::draw_count(1, 1.0).unwrap_err().code(), Code::InvalidArgument);
     assert_eq!(select::top(&[1.0, 5.0, 5.0, 5.0], 2).unwrap(), [1, 2]);
+    let expensive: Vec<f32> = (0..2000).map(|place| (place * 7919 % 2000) as f32 / 2000.0).collect();
+    let cheap: Vec<f32> = (0..2000)
+        .map(|place| expensive[place] + (place % 11) as f32 / 500.0 - 0.01)
+        .collect();
+    let cascade = select::Cascade::choose(&cheap, &expensive, 0.5, 0.98, 0.9).unwrap();
+    assert!(cascade.lower < 0.5 && cascade.upper > 0.5 && cascade.agreement >= 0.98);
+    assert!(cascade.reads(0.5) && !cascade.reads(0.0));
+    assert_eq!(cascade.scores(&cheap, &expensive).unwrap()[0], cheap[0]);
+    let error = cascade.scores(&cheap, &[1.0]).unwrap_err();
+    assert_eq!(error.code(), Code::InvalidArgument);
     assert_eq!(select::top(&[1.0], 2).unwrap_err().code(), Code::InvalidArgument);
     assert_eq!(select::top(&[], 0).unwrap_err().code(), Code::EmptyInput);
     assert_eq!(select::top(&[f32::NAN], 1).unwrap_err().code(), Code::NotFinite);

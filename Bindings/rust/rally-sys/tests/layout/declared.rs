@@ -138,6 +138,19 @@ layout! {
         max_windows,
         more,
     }
+    rally_cascade {
+        struct_size,
+        lower,
+        upper,
+        middle,
+        spread,
+        agreement,
+        observed,
+        band,
+        discard,
+        confidence,
+        sample_count,
+    }
     rally_distribution_info {
         struct_size,
         label,
