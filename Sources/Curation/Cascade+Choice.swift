@@ -1,5 +1,5 @@
 import CStatistics
-public import Tensors
+public import Files
 
 extension Cascade {
   /// Finds the band on a sample that both raters have read, and checks it on points that chose nothing.

@@ -1,5 +1,4 @@
-import CStatistics
-public import Tensors
+public import Files
 
 /// Two raters for one cut at a share: a cheap one decides what is clear, an expensive one reads the band around the cut.
 ///

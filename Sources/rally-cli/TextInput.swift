@@ -67,12 +67,12 @@ struct TextInput: ~Copyable {
     while true {
       if let end = buffer[searched...].firstIndex(of: UInt8(ascii: "\n")) {
         defer { start = end + 1 }
-        return Self.withoutReturn(buffer[start..<end])
+        return Self.bare(buffer[start..<end])
       }
       searched = buffer.count - start
       if isAtEnd {
         defer { start = buffer.count }
-        return start < buffer.count ? Self.withoutReturn(buffer[start...]) : nil
+        return start < buffer.count ? Self.bare(buffer[start...]) : nil
       }
       try fill()
     }
@@ -150,7 +150,9 @@ struct TextInput: ~Copyable {
     return count
   }
 
-  private static func withoutReturn(_ line: ArraySlice<UInt8>) -> [UInt8] {
-    Array(line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
+  /// A line without its carriage return, and without a byte order mark, which stands where files were put together.
+  private static func bare(_ line: ArraySlice<UInt8>) -> [UInt8] {
+    let line = line.starts(with: [0xEF, 0xBB, 0xBF]) ? line.dropFirst(3) : line
+    return Array(line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
   }
 }

@@ -258,3 +258,9 @@ def test_a_line_is_answered_before_the_next_comes(rater, arguments):
             process.stdin.flush()
             assert json.loads(process.stdout.readline())["id"] == number
         process.stdin.close()
+
+
+def test_marks_where_files_were_put_together(rater):
+    line = '\ufeff{"text": "the sea"}\n'
+    first, second = objects(score(rater, stdin=line * 2))
+    assert first == second

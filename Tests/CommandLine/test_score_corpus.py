@@ -9,9 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import run
-
 import rally
+from conftest import run
 from rally.adapters.tables import TableRater
 
 TEXTS = ["the little boat", "rain over the harbour", "a stone"]

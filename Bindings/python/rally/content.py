@@ -104,7 +104,7 @@ def name_of(value: object) -> str | None:
         return "true" if value else "false"
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
         return value.isoformat()
-    if isinstance(value, (int, float, decimal.Decimal, uuid.UUID)):
+    if isinstance(value, (int, float, decimal.Decimal, uuid.UUID, datetime.timedelta)):
         return str(value)
     try:
         name = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

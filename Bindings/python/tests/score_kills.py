@@ -54,9 +54,9 @@ class Counts:
 def kill(rater: Path, folder: Path, kills: int, seed: int) -> Counts:
     """Does it; raises AssertionError at a difference."""
     stream = random.Random(seed)
-    corpus = corpora.mixed(folder / "in", 40 * max(kills, 5), seed)
+    corpus = corpora.mixed(folder / "in", 40 * min(max(kills, 5), 12), seed)
     command = [sys.executable, "-m", "rally.score", str(rater), str(corpus.folder), "--id", "id", "--threads", "1"]
-    command += ["--shard-rows", str(20 * kills), "--commit-tokens", "2000", "--max-windows", "1", "--out"]
+    command += ["--shard-rows", str(20 * min(kills, 12)), "--commit-tokens", "2000", "--max-windows", "1", "--out"]
     expected = folder / "whole"
     _complete([*command, str(expected)])
     _check(corpus, expected)
@@ -70,6 +70,7 @@ def kill(rater: Path, folder: Path, kills: int, seed: int) -> Counts:
         _complete([*command, str(out)])
         assert corpora.results(out) == corpora.results(expected), f"{out} differs after {counts}"
         counts.runs += 1
+        print(counts, file=sys.stderr, flush=True)
     return counts
 
 
@@ -128,6 +129,7 @@ def kill_finished(rater: Path, folder: Path, kills: int, seed: int) -> dict[str,
             assert corpora.results(out) == expected, f"{out} differs after {counts}"
             shutil.rmtree(out)
             turn += 1
+            print(counts, file=sys.stderr, flush=True)
     return counts
 
 

@@ -405,3 +405,22 @@ def test_digests_of_content(rater_path: Path, tmp_path: Path) -> None:
     rate(rater_path, tmp_path / "a.parquet", out=tmp_path / "ids", tokens="ids", format="jsonl")
     ids = [row["content_hash"] for row in corpora.read(tmp_path / "ids")]
     assert ids[0] == ids[2] == hashlib.blake2b(np.array([1, 2], "<i4").tobytes(), digest_size=16).hexdigest()
+
+
+def test_marks_where_files_were_put_together(rater_path: Path, tmp_path: Path) -> None:
+    """`cat a.jsonl b.jsonl` of files that begin with a byte order mark."""
+    line = b'\xef\xbb\xbf{"text": "the sea"}\n'
+    (tmp_path / "a.jsonl").write_bytes(line * 3)
+    (tmp_path / "b.txt").write_bytes(b"\xef\xbb\xbfthe sea\n" * 2)
+    out = tmp_path / "out"
+    score_corpus(Settings(str(rater_path), (str(tmp_path / "a.jsonl"), str(tmp_path / "b.txt")), str(out), threads=1))
+    assert corpora.rejected(out) == []
+    assert len({row["score"] for row in corpora.read(out)}) == 1
+
+
+def test_durations_are_names(rater_path: Path, tmp_path: Path) -> None:
+    ids = [datetime.timedelta(days=1, seconds=2), None]
+    pq.write_table(pa.table({"text": ["the sea", "a wind"], "i": ids}), tmp_path / "a.parquet")
+    out = tmp_path / "out"
+    score_corpus(Settings(str(rater_path), (str(tmp_path / "a.parquet"),), str(out), id="i", threads=1))
+    assert [row["id"] for row in corpora.read(out)] == ["1 day, 0:00:02", f"{tmp_path / 'a.parquet'}:1"]

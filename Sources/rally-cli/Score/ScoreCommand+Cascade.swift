@@ -22,7 +22,7 @@ extension ScoreCommand {
     }
     var expensive = ExpensiveRater(
       model: main, runner: try computing.makeRunner(main), windows: windows.options,
-      members: ContentMembers(text: text, tokens: tokens), template: template, sharesTokens: cheap.readsTokens(of: main),
+      members: ContentMembers(text: text, tokens: tokens), template: template, sharesTokens: readAlike(cheap, main),
       count: documents.count)
     let output = StandardOutput()
     if !documents.isEmpty {
@@ -59,6 +59,14 @@ extension ScoreCommand {
     }
     try model.requireScore("score")
     return model
+  }
+
+  /// Whether both read the same tokens of a text.
+  private func readAlike(_ cheap: Model, _ main: Model) -> Bool {
+    guard cheap.readsTokens(of: main) else { return false }
+    let (one, other) = (cheap.info.reading ?? .init(), main.info.reading ?? .init())
+    let counts = (windows.characters ?? one.characterCount, windows.characters ?? other.characterCount)
+    return counts.0 == counts.1 && (counts.0 == nil || (windows.reading ?? one.part) == (windows.reading ?? other.part))
   }
 
   /// Puts the score of both, and who decides, into the documents.
@@ -148,7 +156,11 @@ private struct ExpensiveRater {
 
   /// The document in this rater's tokens.
   private func own(_ document: Document) throws(CommandFailure) -> Document {
-    if sharesTokens { return document }
+    if sharesTokens {
+      var own = document
+      (own.scores, own.details) = ([], [])
+      return own
+    }
     guard document.object[members.tokens] == nil else {
       throw CommandFailure(.input, "tokens: mean one rater only, and those of a cascade have different tokenizers; give texts")
     }

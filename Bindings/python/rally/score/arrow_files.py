@@ -45,7 +45,7 @@ def schema_problem(schema: Any, columns: Columns, is_tokens: bool, path: str) ->
         if field is None and (name == columns.content or name not in known):
             if name != columns.content and name not in columns.extra:
                 continue  # a document without a name, or a source, has a text
-            return f"no column {name!r}; there are {', '.join(schema.names)}"
+            return f"no column {name!r}; there are {', '.join(schema.names) or 'none'}"
     if columns.content is None:
         return None
     kind = bare_type(_field(schema, columns.content).type)

@@ -93,7 +93,7 @@ def _plain_rows(
         if line is None:
             yield Row(**place, problem=f"longer than {LONGEST_LINE} bytes")
         elif line.strip():
-            content = line.removeprefix(_BOM) if row == 0 else line
+            content = line.removeprefix(_BOM)  # further marks stand where files were put together
             if file.kind == "text":
                 yield Row(content=content, raw=line, **place)
             else:

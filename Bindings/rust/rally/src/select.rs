@@ -105,6 +105,12 @@ pub struct Cascade {
     pub observed: f64,
     /// Share of that quarter in the band.
     pub band: f64,
+    /// What it was chosen for, and with which confidence.
+    pub discard: f64,
+    /// See [`Cascade::discard`].
+    pub confidence: f64,
+    /// Points of the sample.
+    pub sample_count: usize,
     raw: (f32, f32),
 }
 
@@ -132,6 +138,9 @@ impl Cascade {
             agreement: raw.agreement,
             observed: raw.observed,
             band: raw.band,
+            discard: raw.discard,
+            confidence: raw.confidence,
+            sample_count: raw.sample_count,
             raw: (raw.middle, raw.spread),
         })
     }
