@@ -1,4 +1,5 @@
 import Curation
+import Files
 import JSON
 import Rally
 
