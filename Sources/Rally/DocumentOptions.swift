@@ -1,5 +1,6 @@
 import Files
 public import Models
+import Tokenization
 
 /// How documents are cut into windows that a rater's row has room for.
 public struct DocumentOptions: Sendable {
