@@ -23,6 +23,7 @@ from .logits import Logits
 from .model import Forward, Model
 from .opening import validate
 from .perplexities import perplexity
+from .preparation import prepare
 from .quantization import quantize
 from .rows import Rows
 from .sampling import Sampling
@@ -62,6 +63,7 @@ __all__ = [
     "instruction_set",
     "lineage",
     "perplexity",
+    "prepare",
     "quantize",
     "select",
     "validate",

@@ -33,18 +33,37 @@ extension TensorEntry {
         unsafe destination[index] = Float(halfBits: bits)
       }
     case .int8:
-      let groupWidth = width / groupCount
-      for group in 0..<rows.count * groupCount {
-        let scale = scales[rows.lowerBound * groupCount + group]
-        for index in (group * groupWidth)..<(group * groupWidth + groupWidth) {
-          unsafe destination[index] = Float(elements.loadUnaligned(fromByteOffset: index, as: Int8.self)) * scale
+      unsafe scales.withUnsafeBufferPointer { scales in
+        unsafe balance.withUnsafeBufferPointer { balance in
+          unsafe Self.convertInt8(
+            elements, from: rows.lowerBound, width: width, scales, groupCount: groupCount, balance, into: destination)
         }
       }
-      guard !balance.isEmpty else { return }
-      for index in 0..<count { unsafe destination[index] *= balance[index % width] }
     case .int32, .int64:
       preconditionFailure("only weights are converted")
     }
+  }
+
+  /// Whole rows of int8 numbers as f32, row-major.
+  ///
+  /// - Parameters:
+  ///   - first: their first row.
+  ///   - scales: of all rows of the matrix.
+  ///   - balance: [width], or empty.
+  @unsafe
+  static func convertInt8(
+    _ elements: UnsafeRawBufferPointer, from first: Int, width: Int, _ scales: UnsafeBufferPointer<Float>,
+    groupCount: Int, _ balance: UnsafeBufferPointer<Float>, into destination: UnsafeMutablePointer<Float>
+  ) {
+    let groupWidth = width / groupCount
+    for group in 0..<elements.count / groupWidth {
+      let scale = unsafe scales[first * groupCount + group]
+      for index in (group * groupWidth)..<(group * groupWidth + groupWidth) {
+        unsafe destination[index] = Float(elements.loadUnaligned(fromByteOffset: index, as: Int8.self)) * scale
+      }
+    }
+    guard !balance.isEmpty else { return }
+    for index in 0..<elements.count { unsafe destination[index] *= balance[index % width] }
   }
 
   /// All of it as f32, for small tensors.

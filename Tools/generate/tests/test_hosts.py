@@ -39,6 +39,7 @@ ABSENT = {
         "rally_model_options.progress_user": "a closure",
         "rally_model_options.log_user": "a closure",
         "rally_quantize_options.progress_user": "a closure",
+        "rally_prepare_options.progress_user": "a closure",
         "rally_runner_options.progress_user": "a closure",
         "rally_lineage_options.progress_user": "a closure",
         "rally_request.on_logits_user": "a closure",
@@ -54,6 +55,7 @@ SWIFT = {
     "rally_model_open_memory": "func open(",
     "rally_model_validate": "func validate(path: String",
     "rally_quantize": "func quantize(",
+    "rally_model_prepare": "func prepare(",
     "rally_model_get_info": "let info: ModelInfo",
     "rally_model_label": "let labels: [String]",
     "rally_model_metadata_at": "let metadata: [MetadataPair]",
@@ -165,7 +167,10 @@ def test_every_feature_is_reached(header: Header, host: str, reached) -> None:
 
 
 def test_swift_has_what_the_c_interface_is_written_on(header: Header) -> None:
-    folders = [ROOT / "Sources" / name for name in ("Rally", "Curation", "Tokenization", "Kernels", "Tensors")]
+    folders = [
+        ROOT / "Sources" / name
+        for name in ("Rally", "Models", "Engine", "Lineage", "Curation", "Tokenization", "Kernels", "Tensors")
+    ]
     lines = _text(file for folder in folders for file in sorted(folder.rglob("*.swift"))).splitlines()
     public = [line.strip() for line in lines if re.match(r"\s*(@\w+ )*public ", line)]
     features = set(_features(header))
