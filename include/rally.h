@@ -198,6 +198,9 @@ typedef enum rally_dtype {
   RALLY_DTYPE_Q4 = 4
 } rally_dtype;
 
+/* Three-valued switch: what the model file says, or what the caller asks for. */
+typedef enum rally_switch { RALLY_DEFAULT = -1, RALLY_OFF = 0, RALLY_ON = 1 } rally_switch;
+
 /* How important a line of the log is. */
 typedef enum rally_log_level { RALLY_LOG_DEBUG = 0, RALLY_LOG_INFO = 1, RALLY_LOG_WARNING = 2 } rally_log_level;
 
@@ -218,12 +221,14 @@ typedef struct rally_model_options {
   void *progress_user;
   rally_log_callback log; /* NULL (default): silent */
   void *log_user;
+  const char *cache_folder;   /* NULL (default): none. A folder of prepared files, made where it is missing: rally_model_prepare */
+  rally_switch share_weights; /* RALLY_DEFAULT (default) is ON: weights of a prepared file are mapped. OFF: copied into memory */
 } rally_model_options;
 
 void rally_model_options_init(rally_model_options *options, size_t size);
 
 /*
- * Opens the model file at `path`, checks all of it and packs the weights. External data is read from beneath the folder of the
+ * Opens the model file at `path`, checks all of it and packs the weights; or maps a prepared file (rally_model_prepare). External data is read from beneath the folder of the
  * file (docs/format.md). The file is memory-mapped while it is read and let go afterwards. Where another program may cut it
  * short in that time (the system then ends this process), read it yourself and use rally_model_open_memory.
  * Memory: weight_bytes of rally_model_info: the products' weights in `dtype`, and the embedding as it is stored.
@@ -236,8 +241,43 @@ rally_status rally_model_open(const char *path, const rally_model_options *optio
 rally_status rally_model_open_memory(const void *data, size_t size, const rally_model_options *options, rally_model **model,
                                      rally_error *error);
 
-/* Checks the file as rally_model_open does, weights included, and keeps nothing. Any thread. */
+/* Checks the file as rally_model_open does, weights included, and keeps nothing; of a prepared file every byte. Any thread. */
 rally_status rally_model_validate(const char *path, const rally_model_options *options, rally_error *error);
+
+/* How rally_model_prepare writes a file. */
+typedef struct rally_prepare_options {
+  size_t struct_size;
+  rally_dtype dtype;                /* RALLY_DTYPE_AUTO (default): what the products are computed in */
+  uint32_t threads;                 /* that pack the weights; 0 (default): as many as this process may use */
+  rally_progress_callback progress; /* bytes that were checked, packed or written */
+  void *progress_user;
+  const char *calibration_text; /* NULL (default): none. As in rally_quantize_options: its result is prepared then */
+  size_t calibration_text_size; /* bytes */
+} rally_prepare_options;
+
+void rally_prepare_options_init(rally_prepare_options *options, size_t size);
+
+/*
+ * Writes the model file at `in_path` to `out_path` with its weights packed as the products of this processor read them, and with
+ * everything else that the model needs. rally_model_open maps such a prepared file and is done: nothing is packed or copied, and
+ * all processes that open it share its pages, so that each further one takes next to no memory for weights. After fork() that is
+ * the way to share, too: the handles of the parent answer RALLY_FORKED, and what the child opens has the same pages.
+ * Results are the bits of the original opened with that dtype, fingerprints, score labels and saved states are the original's; with a
+ * calibration_text they are those of what rally_quantize makes of it. docs/prepared.md has the details.
+ * A prepared file serves one instruction set and one version of the packing (RALLY_UNSUPPORTED_VERSION elsewhere), and only the
+ * dtype that it was made for. Where the original stands in the same folder under its name and has other content by now, opening
+ * answers RALLY_MISMATCH. At open its length, header and description are checked against digests; rally_model_validate checks every
+ * byte. With cache_folder in rally_model_options all of that is done where it is needed: the original is opened through a
+ * prepared file in that folder, which is written, or written again, by whichever process finds none that it can use.
+ * Whoever cuts a mapped file short ends the processes that read there (the system's SIGBUS). A prepared file is therefore written
+ * without the right to write to it, is never changed but replaced in one step, and its length is looked at before each pass of the
+ * model (RALLY_IO when it was cut); against somebody who cuts it in the midst of a pass only share_weights OFF helps.
+ * What stood at out_path is replaced in one step; on failure nothing there has changed.
+ * Errors: RALLY_INVALID_ARGUMENT where out_path is in_path; RALLY_NOT_A_FILE, RALLY_IO for out_path; RALLY_UNSUPPORTED for a file
+ * that is prepared already; those of rally_model_open and rally_quantize. Any thread.
+ */
+rally_status rally_model_prepare(const char *in_path, const char *out_path, const rally_prepare_options *options,
+                                 rally_error *error);
 
 /* How rally_quantize stores matrices. */
 typedef struct rally_quantize_options {
@@ -398,9 +438,6 @@ rally_status rally_model_tensor_at(const rally_model *model, size_t index, rally
  * A model without a tokenizer answers RALLY_UNSUPPORTED. To learn the size first, pass NULL and capacity 0: the call succeeds and
  * sets the count. A buffer that is too small answers RALLY_BUFFER_TOO_SMALL.
  * --------------------------------------------------------------------------------------------------------------------- */
-
-/* Three-valued switch: what the model file says, or what the caller asks for. */
-typedef enum rally_switch { RALLY_DEFAULT = -1, RALLY_OFF = 0, RALLY_ON = 1 } rally_switch;
 
 /* How text becomes tokens, and tokens text. */
 typedef struct rally_tokenizer_options {

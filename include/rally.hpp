@@ -305,6 +305,20 @@ class Model {
         [&](rally_error *error) { return rally_quantize(in_path.c_str(), out_path.c_str(), &options, error); });
   }
 
+  /* Writes the model to `out_path` as a file that is mapped when it is opened: rally_model_prepare. */
+  static void prepare(const std::string &in_path, const std::string &out_path, rally_dtype dtype = RALLY_DTYPE_AUTO,
+                      OnProgress on_progress = {}, std::string_view calibration_text = {}, uint32_t threads = 0) {
+    auto options = detail::initialised<rally_prepare_options, rally_prepare_options_init>();
+    options.dtype = dtype;
+    options.threads = threads;
+    options.calibration_text = calibration_text.data();
+    options.calibration_text_size = calibration_text.size();
+    detail::Watch watch(std::move(on_progress), {});
+    watch.attach_progress(options);
+    watch.check(
+        [&](rally_error *error) { return rally_model_prepare(in_path.c_str(), out_path.c_str(), &options, error); });
+  }
+
   rally_model_info info() const {
     auto info = detail::initialised<rally_model_info, rally_model_info_init>();
     detail::check([&](rally_error *error) { return rally_model_get_info(get(), &info, error); });

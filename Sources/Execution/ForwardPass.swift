@@ -129,6 +129,7 @@ extension ForwardPass {
   /// Embeds the tokens of a step, runs the first layers, and routes for the first recursion.
   package func enter(_ step: Step) throws(RallyError) {
     guard !step.isEmpty else { return }
+    try weights.mappedFile?.checkLength()
     let first = flight.items.count
     for part in step.parts {
       part.cache.locate()
@@ -149,6 +150,7 @@ extension ForwardPass {
 
   /// One pass of the block over all tokens that still run, each at its own recursion; then routes them.
   package func advance() throws(RallyError) {
+    try weights.mappedFile?.checkLength()
     guard description.layers.repeatsWholeBlock else { return try runLayerByLayer() }
     if sharesBlock {
       try advance(recursions: 0..<layout.recursionCount)
@@ -168,6 +170,7 @@ extension ForwardPass {
   /// Runs the last layers on the items that `leaves` names by their keys, whose tokens are all through the block, and lets
   /// them go. Afterwards `hidden` and `depths` hold what came out, in the order of entering.
   package func leave(_ leaves: (_ key: Int) -> Bool) throws(RallyError) {
+    try weights.mappedFile?.checkLength()
     workspace.beginRows()
     departures.removeAll(keepingCapacity: true)
     for index in flight.items.indices where leaves(flight.items[index].key) {

@@ -1,7 +1,7 @@
 import Glibc
 
 /// Which file a path leads to, whatever its name.
-package struct FileIdentity: Equatable {
+package struct FileIdentity: Equatable, Sendable {
   private let device: dev_t
   private let node: ino_t
   package let isFolder: Bool

@@ -17,6 +17,7 @@ public final class MappedFile: @unchecked Sendable {  // nobody writes to the by
   public let byteCount: Int
   @unsafe private let base: UnsafeMutableRawPointer
   private let access: Access
+  private let watch: FileWatch?
 
   /// Opens `path`, following links.
   ///
@@ -31,7 +32,10 @@ public final class MappedFile: @unchecked Sendable {  // nobody writes to the by
   }
 
   /// The bytes of a file that was opened by other means; `file` may be let go afterwards.
-  package init(_ file: borrowing OpenedFile, access: Access, maxByteCount: Int) throws(RallyError) {
+  /// - Parameter isWatched: keeps the file open, so that `checkLength` can tell.
+  package init(
+    _ file: borrowing OpenedFile, access: Access, maxByteCount: Int, isWatched: Bool = false
+  ) throws(RallyError) {
     let size = file.byteCount
     guard size > 0 else {
       throw RallyError(.emptyFile, file.path, expected: "a model", found: "0 bytes")
@@ -48,6 +52,7 @@ public final class MappedFile: @unchecked Sendable {  // nobody writes to the by
       }
     path = file.path
     byteCount = size
+    watch = isWatched && access == .mapped ? FileWatch(file) : nil
     self.access = access
   }
 
@@ -56,6 +61,15 @@ public final class MappedFile: @unchecked Sendable {  // nobody writes to the by
     case .mapped: unsafe _ = munmap(base, byteCount)
     case .copied: unsafe free(base)
     }
+  }
+
+  /// Makes sure that the file is as long as when it was mapped, if it is watched. Two system calls.
+  /// - Throws: `io`.
+  package func checkLength() throws(RallyError) {
+    guard let watch, let length = watch.byteCount, length < byteCount else { return }
+    throw RallyError(
+      .io, path, expected: "\(byteCount) bytes, as when it was opened", found: "\(length): the file was cut",
+      remedy: "prepare it again and open it anew")
   }
 
   /// All bytes; valid while this object lives.

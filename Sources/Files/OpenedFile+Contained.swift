@@ -56,6 +56,9 @@ extension OpenedFile {
 
   private static func prefix(_ folder: String) -> String { folder == "/" ? "/" : folder + "/" }
 
+  /// Whether `location` leads to a place beneath the folder that it begins at, links aside.
+  package static func staysBeneath(_ location: String) -> Bool { refusal(of: location) == nil }
+
   private static func refusal(of location: String) -> String? {
     if location.isEmpty { return "no location" }
     if location.utf8.contains(0) { return "one with a NUL in it" }

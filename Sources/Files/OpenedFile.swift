@@ -41,6 +41,14 @@ package struct OpenedFile: ~Copyable {
 
   deinit { close(descriptor) }
 
+  /// Where the file is on the disk, its length and its times: another text, another content.
+  package func signature() -> String {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else { return "none" }
+    let times = [status.st_mtim, status.st_ctim].map { "\($0.tv_sec).\($0.tv_nsec)" }.joined(separator: " ")
+    return "\(status.st_dev) \(status.st_ino) \(status.st_size) \(times)"
+  }
+
   /// Where the file really lies: absolute and without links.
   /// - Throws: `io` when the system does not say.
   package func realPath() throws(RallyError) -> String {
@@ -79,26 +87,36 @@ package struct OpenedFile: ~Copyable {
     return unsafe address
   }
 
-  /// Reads the whole file into memory that `free` gives back.
+  /// Reads the whole file into memory that `free` gives back, aligned as a mapped file is.
   @unsafe
   func copyBytes() throws(RallyError) -> UnsafeMutableRawPointer {
-    guard let block = unsafe malloc(byteCount) else {
+    var raw: UnsafeMutableRawPointer?
+    guard unsafe posix_memalign(&raw, 4096, byteCount) == 0, let block = unsafe raw else {
       throw RallyError(.outOfMemory, path, expected: "\(byteCount) bytes of memory", found: "none")
     }
+    do throws(RallyError) {
+      try unsafe read(into: UnsafeMutableRawBufferPointer(start: block, count: byteCount), at: 0)
+    } catch {
+      unsafe free(block)
+      throw error
+    }
+    return unsafe block
+  }
+
+  /// Fills `buffer` with the bytes from `offset` on, without mapping them: a file that is cut meanwhile is an error.
+  @unsafe
+  package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(RallyError) {
     var done = 0
-    while done < byteCount {
-      let count = unsafe pread(descriptor, block + done, byteCount - done, off_t(done))
+    while done < buffer.count, let base = buffer.baseAddress {
+      let count = unsafe pread(descriptor, base + done, buffer.count - done, off_t(offset + done))
       if count < 0 && errno == EINTR { continue }
+      guard count >= 0 else { throw RallyError(errno: errno, path: path) }
       guard count > 0 else {
-        let code = errno
-        unsafe free(block)
-        if count < 0 { throw RallyError(errno: code, path: path) }
         throw RallyError(
-          .io, path, expected: "\(byteCount) bytes", found: "\(done): the file was cut short")
+          .io, path, expected: "\(offset + buffer.count) bytes", found: "\(offset + done): the file was cut short")
       }
       done += count
     }
-    return unsafe block
   }
 }
 

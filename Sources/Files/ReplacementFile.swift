@@ -73,6 +73,27 @@ package struct ReplacementFile: ~Copyable {
     byteCount += bytes.count
   }
 
+  /// Puts `bytes` in the place of those that were written from `offset` on.
+  @unsafe
+  package func overwrite(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(RallyError) {
+    precondition(offset + bytes.count <= byteCount)
+    var done = 0
+    while done < bytes.count, let base = bytes.baseAddress {
+      let count = unsafe pwrite(descriptor, base + done, bytes.count - done, off_t(offset + done))
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { throw RallyError(errno: count < 0 ? errno : EIO, writing: path) }
+      done += count
+    }
+  }
+
+  /// Takes from everybody the right to write into it: it can be replaced, and not be changed where it stands.
+  package func protect() throws(RallyError) {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0, fchmod(descriptor, status.st_mode & 0o444) == 0 else {
+      throw RallyError(errno: errno, writing: path)
+    }
+  }
+
   /// Writes zeros up to the next multiple of `alignment`.
   package mutating func align(to alignment: Int) throws(RallyError) {
     let missing = (alignment - byteCount % alignment) % alignment
@@ -94,8 +115,11 @@ package struct ReplacementFile: ~Copyable {
   }
 
   /// Takes the place of what stands at `path`, on the disk too.
-  package mutating func commit() throws(RallyError) {
+  ///
+  /// - Parameter yields: what stands there meanwhile stays, and this file leaves: it holds the same.
+  package mutating func commit(yields: Bool = false) throws(RallyError) {
     try synchronize()
+    if yields, linkUnlessThere() { return }
     let status = unsafe SystemPath.with(temporaryPath) { from in unsafe SystemPath.with(path) { to in unsafe rename(from, to) } }
     guard status == 0 else { throw RallyError(errno: errno, writing: path) }
     isCommitted = true
@@ -105,6 +129,12 @@ package struct ReplacementFile: ~Copyable {
     guard folder >= 0 else { return }
     _ = fsync(folder)
     close(folder)
+  }
+
+  /// Whether something stands at `path` now: this file, or what another process put there. Not every file system has links.
+  private func linkUnlessThere() -> Bool {
+    let status = unsafe SystemPath.with(temporaryPath) { from in unsafe SystemPath.with(path) { to in unsafe link(from, to) } }
+    return status == 0 || errno == EEXIST
   }
 
   /// Takes a committed file away again.

@@ -37,6 +37,16 @@ package enum SystemPath {
     }
   }
 
+  /// Takes a file away, if it is there.
+  package static func remove(_ path: String) { _ = unsafe with(path) { unsafe unlink($0) } }
+
+  /// Makes a folder where none is; not those above it.
+  /// - Throws: `io`.
+  package static func makeFolder(_ path: String) throws(RallyError) {
+    guard unsafe with(path, { unsafe mkdir($0, 0o777) }) != 0, errno != EEXIST else { return }
+    throw RallyError(errno: errno, writing: path)
+  }
+
   /// The byte that a scalar stands for, or nil.
   package static func byte(of scalar: Unicode.Scalar) -> UInt8? {
     scalar.value >= firstScalar ? UInt8(truncatingIfNeeded: scalar.value - firstScalar + 0x80) : nil

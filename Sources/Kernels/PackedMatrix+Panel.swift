@@ -51,14 +51,14 @@ extension PackedMatrix {
       self.isPaired = isPaired
     }
 
-    mutating func append(_ source: WeightRows) throws(RallyError) {
-      precondition(source.dataType == .f32 || source.dataType == dataType)
+    /// - Parameter height: outputs of the next source.
+    mutating func append(height: Int) throws(RallyError) {
       let start = outputs
-      for first in stride(from: 0, to: source.outputs, by: PackedMatrix.panelWidth) {
-        let rows = first..<min(first + PackedMatrix.panelWidth, source.outputs)
+      for first in stride(from: 0, to: height, by: PackedMatrix.panelWidth) {
+        let rows = first..<min(first + PackedMatrix.panelWidth, height)
         let (end, overflow) = outputs.addingReportingOverflow(rows.count)
         let (byteCount, byteOverflow) = try byteCount.addingReportingOverflow(stripByteCount(width: rows.count))
-        guard !overflow, !byteOverflow else { throw tooLarge(source.outputs) }
+        guard !overflow, !byteOverflow else { throw tooLarge(height) }
         pieces.append(
           Piece(
             source: sources.count, rows: rows, outputs: outputs..<end, firstStrip: stripCount, offset: self.byteCount))

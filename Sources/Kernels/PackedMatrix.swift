@@ -86,8 +86,9 @@ public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after
     method: BF16Method = .best, pool: WorkerPool? = nil
   ) throws(RallyError) {
     precondition(inputs > 0 && !rows.isEmpty && (factors.isEmpty || factors.count == inputs && dataType.hasScales))
+    precondition(rows.allSatisfy { $0.dataType == .f32 || $0.dataType == dataType })
     var plan = try PanelPlan(inputs: inputs, dataType: dataType, isPaired: dataType == .bf16 && method == .native)
-    for source in rows { try plan.append(source) }
+    for source in rows { try plan.append(height: source.outputs) }
     storage = try AlignedStorage(count: plan.byteCount)
     let hasGroups = dataType == .q4 || !rows.allSatisfy { $0.scales.count == $0.outputs }
     groupCount = dataType.hasScales ? (hasGroups ? Self.groupCount(inputs: inputs) : 1) : 0
@@ -104,6 +105,32 @@ public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after
     self.panels = panels
     try pack(rows, plan, pool)
   }
+
+  /// A matrix that was packed before, as a part of `file`.
+  ///
+  /// - Parameters:
+  ///   - form: what the matrix must be.
+  ///   - parts: its bytes, as `parts` of the packed one gave them out; each on a cache line.
+  /// - Throws: `truncatedData` for parts of other lengths than the form asks for; as the other `init`.
+  package init(_ form: Form, parts: [UnsafeRawBufferPointer], of file: MappedFile) throws(RallyError) {
+    let plan = try form.plan()
+    let wanted = form.partByteCounts(plan)
+    guard unsafe parts.map(\.count) == wanted else {
+      throw RallyError(
+        .truncatedData, "packed matrix", expected: "parts of \(wanted) bytes", found: "\(unsafe parts.map(\.count))")
+    }
+    storage = unsafe AlignedStorage(parts[0], of: file)
+    scales = unsafe AlignedStorage(parts[1], of: file)
+    factors = unsafe AlignedStorage(parts[2], of: file)
+    var panels: [Panel] = []
+    for piece in plan.pieces { unsafe panels.append(Panel(piece, in: storage.base)) }
+    (dataType, inputs, groupCount) = (form.dataType, form.inputs, form.groupCount)
+    (isPaired, outputs, sources) = (plan.isPaired, plan.outputs, plan.sources)
+    self.panels = panels
+  }
+
+  /// The bytes that stand for it: weights, scales, factors. Only memory of this processor's layout and `Form` make sense of them.
+  @unsafe package var parts: [UnsafeRawBufferPointer] { unsafe [storage.bytes, scales.bytes, factors.bytes] }
 
   /// Packs one matrix [outputs, inputs] f32 row-major, PyTorch's `Linear.weight`.
   public convenience init(

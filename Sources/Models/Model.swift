@@ -1,6 +1,6 @@
 public import Files
 import Kernels
-package import Synchronization
+import Synchronization
 import Tensors
 public import Tokenization
 
@@ -19,7 +19,7 @@ public final class Model: Sendable {
   package let path: String?
   package let externalLocations: [String]
   /// Of the whole file, once it was asked for.
-  package let knownContentDigest = Mutex<[UInt8]?>(nil)
+  let knownContentDigest: Mutex<[UInt8]?>
   package let weights: ModelWeights
   /// Differs where the pairs, the weights or the type of the products differ: what one model computed must not go
   /// on in another. The same on every machine.
@@ -30,8 +30,11 @@ public final class Model: Sendable {
   /// - Throws: every way in which a file can be wrong has its own code; `outOfMemory`, `limitExceeded`, `cancelled`.
   public static func open(path: String, options: ModelOptions = ModelOptions()) throws(RallyError) -> Model {
     try options.check()
+    let opened = try OpenedFile(path: path)
+    if PreparedFile.isPrepared(opened) { return try Model(opened, options) }
+    if let folder = options.cacheFolder { return try open(opened, cache: PreparedCache(folder: folder), options) }
     return try Model(
-      ModelFile.open(path: path, limits: options.limits, log: options.log, progress: options.checkProgress), options)
+      ModelFile.open(opened, limits: options.limits, log: options.log, progress: options.checkProgress), options)
   }
 
   /// Opens a model that is in memory. The bytes are not needed afterwards.
@@ -47,27 +50,40 @@ public final class Model: Sendable {
   public static func validate(path: String, options: ModelOptions = ModelOptions()) throws(RallyError) {
     try options.check()
     let progress: ModelFile.Progress? = options.progress.map { progress in { done, total in progress(done, total) } }
-    let file = try ModelFile.open(path: path, limits: options.limits, log: options.log, progress: progress)
-    _ = try file.makeTokenizer()
+    let opened = try OpenedFile(path: path)
+    if PreparedFile.isPrepared(opened) {
+      _ = try Model(opened, options)
+      return try PreparedFile.verify(opened, limits: options.limits, progress: progress)
+    }
+    let file = try ModelFile.open(opened, limits: options.limits, log: options.log, progress: progress)
+    _ = try file.facts.makeTokenizer()
   }
 
-  private init(_ file: ModelFile, _ options: ModelOptions) throws(RallyError) {
-    tokenizer = try file.makeTokenizer()
-    metadata = file.metadata
-    path = file.path
-    externalLocations = file.externalLocations
-    tensors = file.tensors.map(TensorInfo.init)
+  convenience init(_ file: ModelFile, _ options: ModelOptions) throws(RallyError) {
     let total = file.tensors.reduce(0) { unsafe $0 + UInt64($1.data.count) }
     let progress = options.progress
-    weights = try ModelWeights(
+    let facts = file.facts
+    let tokenizer = try facts.makeTokenizer()
+    let weights = try ModelWeights(
       file: file, dataType: options.dataType,
       pool: WorkerPool(threadCount: options.threads == 0 ? nil : options.threads),
       progress: progress.map { progress in { done in progress(total + done, 2 * total) } })
+    self.init(facts, weights, tokenizer, path: file.path, dataFiles: file.externalLocations)
+  }
+
+  init(
+    _ facts: ModelFacts, _ weights: ModelWeights, _ tokenizer: TextTokenizer?, path: String?, dataFiles: [String],
+    contentDigest: [UInt8]? = nil
+  ) {
+    (self.weights, self.tokenizer, self.path) = (weights, tokenizer, path)
+    (metadata, tensors) = (facts.metadata, facts.tensors)
+    externalLocations = dataFiles
+    knownContentDigest = Mutex(contentDigest)
     var digest = Digest()
-    digest.absorb(Int(truncatingIfNeeded: file.digest))
+    digest.absorb(Int(truncatingIfNeeded: facts.digest))
     digest.absorb(weights.dataType.description)
     fingerprint = digest.value
-    info = ModelInfo(file, weights: weights)
+    info = ModelInfo(facts, weights: weights)
   }
 }
 

@@ -59,8 +59,8 @@ public struct ModelInfo: Sendable {
 }
 
 extension ModelInfo {
-  init(_ file: ModelFile, weights: ModelWeights) {
-    let description = file.description
+  init(_ facts: ModelFacts, weights: ModelWeights) {
+    let description = facts.description
     name = description.name
     kind = description.kind
     routing =
@@ -70,7 +70,7 @@ extension ModelInfo {
       case .token: .token
       }
     exit = description.loop?.exit
-    hasUntiedLayers = file.hasUntiedLayers
+    hasUntiedLayers = facts.hasUntiedLayers
     let middle = Double(description.layers.recursionCount + 1) / 2
     naturalDepth =
       switch description.routing {
@@ -98,8 +98,8 @@ extension ModelInfo {
     scoreRule = description.rater?.score
     integerScoreBounds = description.rater?.integerScore
     reading = description.rater?.reading
-    parameterCount = file.parameterCount
-    effectiveParameterCount = file.effectiveParameterCount
+    parameterCount = facts.parameterCount
+    effectiveParameterCount = facts.effectiveParameterCount
     weightByteCount = weights.byteCount
     keyedLayerCount = description.kind == .rater ? 0 : CacheLayout(description).layerSlotCount
   }

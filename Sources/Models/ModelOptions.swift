@@ -12,6 +12,10 @@ public struct ModelOptions: Sendable {
   /// Called with bytes of weights that were checked or packed, and twice the bytes in all; false cancels.
   public var progress: (@Sendable (_ done: UInt64, _ total: UInt64) -> Bool)?
   public var log: (@Sendable (ModelLog, String) -> Void)?
+  /// A folder of prepared files, one of which is written where there is none for the model yet; nil for none. See `Model.prepare`.
+  public var cacheFolder: String?
+  /// Weights of a prepared file are mapped, and shared with others who map it; else copied, so that nobody can cut them off.
+  public var sharesWeights = true
 
   public init() {}
 }

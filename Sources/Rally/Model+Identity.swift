@@ -1,7 +1,6 @@
 import Curation
 public import Files
 public import Models
-import Synchronization
 
 extension Model {
   /// 64 hexadecimal digits that stand for the file's content and for what changes its scores: the type of the products and, of a
@@ -28,27 +27,5 @@ extension Model {
     return ScoreLabel(
       fingerprint: try scoreFingerprint(squashes: squashes), isPerplexity: info.kind == .languageModel, reading: reading,
       contextLength: info.reading?.tokenCount ?? info.contextLength)
-  }
-
-  /// SHA-256 over the digests of the file and of its external data files, in the order they are first named.
-  private func contentDigest() throws(RallyError) -> [UInt8] {
-    guard let path else {
-      throw RallyError(.unsupported, "fingerprint", expected: "a model from a file", found: "one from memory")
-    }
-    if let known = knownContentDigest.withLock({ $0 }) { return known }
-    let folder = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[...$0]) } ?? ""
-    var content = SHA256()
-    content.update(try Self.digest(path))
-    for location in externalLocations { content.update(try Self.digest(folder + location)) }
-    let digest = content.finalize()
-    knownContentDigest.withLock { $0 = digest }
-    return digest
-  }
-
-  private static func digest(_ path: String) throws(RallyError) -> [UInt8] {
-    let file = try MappedFile(path: path)
-    var hash = SHA256()
-    unsafe hash.update(file.bytes)
-    return hash.finalize()
   }
 }

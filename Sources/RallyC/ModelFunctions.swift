@@ -40,6 +40,27 @@ public func rally_model_validate(
 }
 
 @c @implementation
+public func rally_model_prepare(
+  _ inPath: UnsafePointer<CChar>?, _ outPath: UnsafePointer<CChar>?,
+  _ options: UnsafePointer<rally_prepare_options>?, _ error: UnsafeMutablePointer<rally_error>?
+) -> rally_status {
+  unsafe status(error) { () throws(RallyError) in
+    let read = try unsafe rally_prepare_options.read(options, "options")
+    var options = PrepareOptions()
+    options.dataType = try unsafe DataType(read.dtype)
+    options.threads = unsafe Int(read.threads)
+    options.calibrationText = try unsafe calibrationText(read.calibration_text, read.calibration_text_size)
+    unsafe options.progress = progress(read.progress, read.progress_user)
+    try unsafe Model.prepare(path: RallyC.path(inPath, "in_path"), to: RallyC.path(outPath, "out_path"), options: options)
+  }
+}
+
+private func calibrationText(_ text: UnsafePointer<CChar>?, _ size: Int) throws(RallyError) -> [UInt8]? {
+  guard unsafe text != nil || size != 0 else { return nil }
+  return try unsafe buffer(text, size, "calibration_text").map { UInt8(bitPattern: $0) }
+}
+
+@c @implementation
 public func rally_quantize(
   _ inPath: UnsafePointer<CChar>?, _ outPath: UnsafePointer<CChar>?,
   _ options: UnsafePointer<rally_quantize_options>?, _ error: UnsafeMutablePointer<rally_error>?
@@ -49,8 +70,7 @@ public func rally_quantize(
     guard let dataType = try unsafe DataType(read.dtype) else {
       throw RallyError(.invalidArgument, "dtype", expected: "int8, q4, bf16 or f32", found: "auto")
     }
-    let calibration = try unsafe read.calibration_text == nil && read.calibration_text_size == 0
-      ? nil : buffer(read.calibration_text, read.calibration_text_size, "calibration_text").map { UInt8(bitPattern: $0) }
+    let calibration = try unsafe calibrationText(read.calibration_text, read.calibration_text_size)
     try unsafe Model.quantize(
       path: RallyC.path(inPath, "in_path"), to: RallyC.path(outPath, "out_path"), dataType: dataType,
       calibrationText: calibration,
@@ -166,6 +186,8 @@ extension ModelOptions {
     threads = unsafe Int(read.threads)
     if unsafe read.max_file_bytes > 0 { unsafe limits.maximumFileByteCount = Int(clamping: read.max_file_bytes) }
     if unsafe read.max_tensor_bytes > 0 { unsafe limits.maximumTensorByteCount = Int(clamping: read.max_tensor_bytes) }
+    cacheFolder = try unsafe read.cache_folder == nil ? nil : RallyC.path(read.cache_folder, "cache_folder")
+    sharesWeights = try unsafe read.share_weights.choice("share_weights") ?? true
     unsafe progress = RallyC.progress(read.progress, read.progress_user)
     if let callback = unsafe read.log {
       let user = unsafe HostPointer(read.log_user)

@@ -1,7 +1,8 @@
 public import Files
 import Glibc
 
-/// Uninitialised memory for `count` elements, aligned to a cache line; freed with its owner.
+/// Uninitialised memory for `count` elements, aligned to a cache line; freed with its owner. Or a part of a mapped file,
+/// which is only read.
 ///
 /// The one owner of numeric memory in the engine. Views of it are `UnsafeMutablePointer`s handed to
 /// kernels, which never outlive the storage.
@@ -12,6 +13,8 @@ public struct AlignedStorage<Element: BitwiseCopyable>: ~Copyable {
 
   @unsafe public let base: UnsafeMutablePointer<Element>
   public let count: Int
+  /// What the memory is part of; nil where it is this storage's own.
+  private let file: MappedFile?
 
   /// - Throws: `outOfMemory` when the size overflows or the system has no such block.
   public init(count: Int) throws(RallyError) {
@@ -26,6 +29,27 @@ public struct AlignedStorage<Element: BitwiseCopyable>: ~Copyable {
     }
     unsafe base = block.bindMemory(to: Element.self, capacity: max(count, 1))
     self.count = count
+    file = nil
+  }
+
+  /// A part of `file`, which nobody may write to.
+  ///
+  /// - Parameter part: aligned as `alignment` says.
+  @unsafe
+  package init(_ part: UnsafeRawBufferPointer, of file: MappedFile) {
+    precondition(UInt(bitPattern: part.baseAddress) % UInt(Self.alignment) == 0)
+    count = part.count / MemoryLayout<Element>.stride
+    guard let start = unsafe part.baseAddress ?? UnsafeRawPointer(bitPattern: Self.alignment) else {
+      preconditionFailure("an alignment is no zero")
+    }
+    unsafe base = UnsafeMutablePointer(mutating: start.bindMemory(to: Element.self, capacity: count))
+    self.file = file
+  }
+
+  /// Everything that it holds.
+  @unsafe
+  package var bytes: UnsafeRawBufferPointer {
+    unsafe UnsafeRawBufferPointer(start: base, count: count * MemoryLayout<Element>.stride)
   }
 
   /// Storage whose bytes are all zero.
@@ -34,7 +58,7 @@ public struct AlignedStorage<Element: BitwiseCopyable>: ~Copyable {
     unsafe memset(base, 0, count * MemoryLayout<Element>.stride)
   }
 
-  deinit { unsafe free(base) }
+  deinit { if file == nil { unsafe free(base) } }
 }
 
 // A unique owner: whoever holds it may pass it to another thread.

@@ -14,6 +14,16 @@ public final class FloatStorage: Sendable {
     self.count = count
   }
 
+  /// A part of `file`, of whole floats on a cache line.
+  @unsafe
+  package init(_ part: UnsafeRawBufferPointer, of file: MappedFile) {
+    storage = unsafe AlignedStorage(part, of: file)
+    count = storage.count
+  }
+
+  @unsafe
+  package var bytes: UnsafeRawBufferPointer { unsafe storage.bytes }
+
   @unsafe
   public var base: UnsafeMutablePointer<Float> { unsafe storage.base }
 

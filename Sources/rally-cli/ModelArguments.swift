@@ -34,12 +34,15 @@ struct ComputeArguments: ParsableArguments {
   @Option(help: "Element type of the matrix products.")
   var dtype = ComputeType.auto
 
+  @Option(help: ArgumentHelp("Folder of prepared files: the model is opened through one, which is written where it is missing.", valueName: "folder"))
+  var cache: String?
+
   func validate() throws {
     guard let threads, !(1...WorkerPool.threadLimit ~= threads) else { return }
     throw ValidationError("--threads: expected 1…\(WorkerPool.threadLimit), found \(threads)")
   }
 
-  func open(_ path: String) throws -> Model { try Model.open(path, dtype: dtype, threads: threads ?? 0) }
+  func open(_ path: String) throws -> Model { try Model.open(path, dtype: dtype, threads: threads ?? 0, cache: cache) }
 
   func makeRunner(_ model: Model) throws -> Runner { try makeRunner(model, cacheType: .f32) }
 
@@ -51,12 +54,13 @@ struct ComputeArguments: ParsableArguments {
 extension Model {
   /// Opens the model file and shows how far it is; Ctrl-C ends it.
   /// - Parameter threads: 0 for as many as the process may use.
-  static func open(_ path: String, dtype: ComputeType, threads: Int) throws -> Model {
+  static func open(_ path: String, dtype: ComputeType, threads: Int, cache: String? = nil) throws -> Model {
     let progress = ProgressLine("opening")
     defer { progress.clear() }
     var options = ModelOptions()
     options.dataType = dtype.dataType
     options.threads = threads
+    options.cacheFolder = cache
     options.progress = { done, total in
       progress.update(Double(done) / Double(max(total, 1)), bytes(Int(total)))
       return !Interrupt.isRequested

@@ -19,7 +19,7 @@ struct RallyCommand: ParsableCommand {
     version: "rally \(RALLY_VERSION_MAJOR).\(RALLY_VERSION_MINOR).\(RALLY_VERSION_PATCH) (\(InstructionSet.current))",
     subcommands: [
       InspectCommand.self, GenerateCommand.self, ScoreCommand.self, PerplexityCommand.self, BenchCommand.self,
-      QuantizeCommand.self, LineageCommand.self, ExposureCommand.self,
+      QuantizeCommand.self, PrepareCommand.self, LineageCommand.self, ExposureCommand.self,
     ])
 
   static func main() {

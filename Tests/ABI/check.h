@@ -74,6 +74,7 @@ void test_distributions(void);
 void test_lineage(void);
 void test_exposure(void);
 void test_quantize(void);
+void test_prepare(void);
 void test_engine(void);
 void test_engine_arguments(void);
 void test_engine_states(void);

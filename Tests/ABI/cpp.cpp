@@ -170,6 +170,17 @@ static void test_quantize(const char *path) {
   std::remove(out.c_str());
 }
 
+static void test_prepare(const char *path) {
+  const std::string out = "/tmp/rally-cpp-prepare-" + std::to_string(getpid()) + ".rally";
+  rally::Model::prepare(path, out, RALLY_DTYPE_BF16);
+  CHECK(rally::Model(out).info().dtype == RALLY_DTYPE_BF16);
+  rally::Model::prepare(path, out, RALLY_DTYPE_INT8, {}, "The sea was calm.", 1);
+  CHECK(rally::Model(out).info().dtype == RALLY_DTYPE_INT8);
+  rally::Model::validate(out);
+  CHECK(code_of([&] { rally::Model::prepare(out, out + ".new"); }) == RALLY_UNSUPPORTED);
+  std::remove(out.c_str());
+}
+
 /* What a request wishes reaches the model. */
 static void test_wishes(const rally::Model &model) {
   rally::Runner runner(model);
@@ -403,6 +414,7 @@ int main(int argc, char **argv) {
     test_selection();
     test_lineage(argv[1], argv[2]);
     test_quantize(argv[1]);
+    test_prepare(argv[1]);
   } catch (const std::exception &error) {
     std::fprintf(stderr, "unexpected: %s\n", error.what());
     checks_failed++;

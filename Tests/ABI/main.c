@@ -34,7 +34,7 @@ int main(int argc, char **argv) {
   } tests[] = {
       {"layout", test_layout},   {"struct sizes", test_struct_sizes}, {"null", test_null},       {"arguments", test_arguments},
       {"handles", test_handles}, {"fork", test_fork},                 {"threads", test_threads}, {"files", test_files},
-      {"text", test_text},       {"results", test_results},         {"quantize", test_quantize},
+      {"text", test_text},       {"results", test_results},         {"quantize", test_quantize}, {"prepare", test_prepare},
       {"documents", test_documents}, {"stops", test_stop_strings}, {"identity", test_identity}, {"select", test_select}, {"cascade", test_cascade}, {"distributions", test_distributions},
       {"lineage", test_lineage}, {"exposure", test_exposure},
       {"engine", test_engine},   {"engine args", test_engine_arguments}, {"engine states", test_engine_states},

@@ -133,8 +133,8 @@ import Testing
   @Test func parameterCounts() throws {
     let layer = 4 + 16 + 8 + 8 + 16 + 4 + 24 * 3
     let file = try open(.expert)
-    #expect(file.parameterCount == 32 + 3 * layer + 4 + 8)
-    #expect(file.effectiveParameterCount == 32 + 4 * layer + 4 + 8)
+    #expect(file.facts.parameterCount == 32 + 3 * layer + 4 + 8)
+    #expect(file.facts.effectiveParameterCount == 32 + 4 * layer + 4 + 8)
   }
 
   @Test func sharedAndSeparateTensors() throws {
@@ -154,9 +154,9 @@ import Testing
   }
 
   @Test func tokenizer() throws {
-    let tokenizer = try #require(try open(.withTokenizer).makeTokenizer())
+    let tokenizer = try #require(try open(.withTokenizer).facts.makeTokenizer())
     #expect(try tokenizer.encode(Array("<s>abba".utf8)) == [0, 0, 3, 2, 1])
-    let wordPiece = try #require(try open(.withWordPiece).makeTokenizer())
+    let wordPiece = try #require(try open(.withWordPiece).facts.makeTokenizer())
     #expect(try wordPiece.encode("ÁB c") == [1, 3, 4, 0, 2])
   }
 
@@ -173,7 +173,7 @@ import Testing
     var steps: [UInt64] = []
     let file = try ModelFile.open(path: path, progress: { done, _ in steps.append(done); return true })
     #expect(steps == steps.sorted())
-    #expect(steps.last == UInt64(file.parameterCount * 4))
+    #expect(steps.last == UInt64(file.facts.parameterCount * 4))
     let error = #expect(throws: RallyError.self) {
       try ModelFile.open(path: path, progress: { done, _ in done < 100 })
     }

@@ -24,6 +24,7 @@ from .logits import Logits
 from .model import Forward, Model
 from .opening import validate
 from .perplexities import perplexity
+from .preparation import prepare
 from .quantization import quantize
 from .rows import Rows
 from .sampling import Sampling
@@ -66,6 +67,7 @@ __all__ = [
     "instruction_set",
     "lineage",
     "perplexity",
+    "prepare",
     "quantize",
     "select",
     "validate",

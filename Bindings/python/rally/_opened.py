@@ -32,11 +32,13 @@ class OpenedModel:
         *,
         max_file_bytes: int = 0,
         max_tensor_bytes: int = 0,
+        cache: str | os.PathLike[str] | None = None,
+        share_weights: bool | None = None,
         progress: Callable[[int, int], object] | None = None,
         log: Callable[[str, str], object] | None = None,
     ) -> None:
         encoded = opening.encoded_path(path)
-        options = opening.model_options(dtype, threads, max_file_bytes, max_tensor_bytes)
+        options = opening.model_options(dtype, threads, max_file_bytes, max_tensor_bytes, cache, share_weights)
         name = Path(os.fsdecode(encoded)).name
         self._open(name, "rally_model_open", (encoded,), options, batch_tokens, cache_dtype, progress, log)
 

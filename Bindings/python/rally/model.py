@@ -28,6 +28,11 @@ class Model(LanguageModel, RatingModel):
         What a language model's own calls keep keys and values as (`EngineOptions` has the engine's).
     max_file_bytes, max_tensor_bytes : int
         The largest file, and the largest tensor, that is read, for files of strangers; 0: no limit.
+    cache : str or path, optional
+        A folder of prepared files: the model is opened through one, which is written first where there is none for it. It
+        opens at once then, and processes share its pages. See `prepare`.
+    share_weights : bool, optional
+        False: the weights of a prepared file are copied into memory, so that nobody can cut them off while they are read.
     progress : callable, optional
         Called with the bytes that were read while the model opens, and those in all. What it raises ends opening.
     log : callable, optional

@@ -45,12 +45,22 @@ def encoded_path(path: str | os.PathLike[str]) -> bytes:
     return encoded
 
 
-def model_options(dtype: str, threads: int, max_file_bytes: int, max_tensor_bytes: int) -> Any:
+def model_options(
+    dtype: str,
+    threads: int,
+    max_file_bytes: int,
+    max_tensor_bytes: int,
+    cache: str | os.PathLike[str] | None = None,
+    share_weights: bool | None = None,
+) -> Any:
     options = _library.library().new("rally_model_options")
     options.dtype = choice("dtype", dtype, _library.DTYPES)
     options.threads = integer("threads", threads, 0, 256)
     options.max_file_bytes = integer("max_file_bytes", max_file_bytes, 0, 2**64 - 1)
     options.max_tensor_bytes = integer("max_tensor_bytes", max_tensor_bytes, 0, 2**64 - 1)
+    if cache is not None:
+        options.cache_folder = encoded_path(cache)
+    options.share_weights = choice("share_weights", share_weights, _library.SWITCHES)
     return options
 
 

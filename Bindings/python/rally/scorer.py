@@ -31,6 +31,8 @@ class Scorer:
         As in `Model`.
     squash : bool
         Whether scores are squashed as the model file says; the raw score ranks without ties.
+    cache : str or path, optional
+        As in `Model`: worker processes share the weights of a prepared file in that folder. Made absolute, too.
 
     Raises
     ------
@@ -45,9 +47,11 @@ class Scorer:
         threads: int = 0,
         batch_tokens: int = 0,
         squash: bool = False,
+        cache: str | os.PathLike[str] | None = None,
     ) -> None:
         self._path = os.path.abspath(os.fspath(path))
         self._options: dict[str, Any] = {"dtype": dtype, "threads": threads, "batch_tokens": batch_tokens}
+        self._options["cache"] = None if cache is None else os.path.abspath(os.fspath(cache))
         self._squash = squash
         self._fingerprint: str | None = None
         self._process = -1

@@ -1,3 +1,5 @@
+import Files
+
 extension ModelDescription {
   /// The tensors of a stored layer, in the order of `docs/format.md`.
   func requirements(of layer: Layer) -> [LayerRequirement] {
@@ -43,6 +45,61 @@ extension ModelDescription {
     storedGroups.block.enumerated().contains { index, layer in
       requirements(of: layer).contains { contains("block.0.\(index).\($0.suffix)") }
     }
+  }
+
+  /// Goes through every weight that the model has, in the order of `docs/format.md`.
+  ///
+  /// - Parameters:
+  ///   - contains: whether there is a tensor of that name.
+  ///   - visit: looks at one and answers its extents.
+  func visitWeights(
+    where contains: (_ name: String) -> Bool, _ visit: (TensorRequirement) throws(RallyError) -> [Int]
+  ) throws(RallyError) {
+    func visitAll(_ list: [TensorRequirement]) throws(RallyError) { for tensor in list { _ = try visit(tensor) } }
+    func visitLayers(_ group: String, _ layers: ArraySlice<Layer>) throws(RallyError) {
+      for (index, layer) in layers.enumerated() {
+        try visitAll(requirements(of: layer).map { .init(name: "\(group).\(index).\($0.suffix)", extents: $0.extents) })
+      }
+    }
+    try visitAll(leadingRequirements)
+    let groups = storedGroups
+    try visitLayers("first", groups.first)
+    for (index, layer) in groups.block.enumerated() {
+      for tensor in requirements(of: layer) { try visitAll(blockRequirements(index, tensor, where: contains)) }
+    }
+    try visitLayers("last", groups.last)
+    try visitAll(trailingRequirements)
+    guard let rater, case .mlp = rater.head else { return }
+    // The width of the hidden layer is the file's own choice.
+    let inner = try visit(.init(name: "head.0.weight", extents: [nil, hiddenSize]))[0]
+    guard inner >= 1, inner <= Bound.feedForward else {
+      throw RallyError(
+        .invalidShape, "head.0.weight", expected: "1 to \(Bound.feedForward) rows", found: "\(inner)")
+    }
+    try visitAll(headRequirements(rater, inner))
+  }
+
+  /// One tensor of a layer of the block: one for all recursions, or one for each.
+  private func blockRequirements(
+    _ index: Int, _ tensor: LayerRequirement, where contains: (_ name: String) -> Bool
+  ) -> [TensorRequirement] {
+    let shared = TensorRequirement(name: "block.\(index).\(tensor.suffix)", extents: tensor.extents)
+    let copies = (0..<layers.recursionCount).map { recursion in
+      TensorRequirement(name: "block.\(recursion).\(index).\(tensor.suffix)", extents: tensor.extents)
+    }
+    // A copy beside the shared tensor is left over and found as unknown.
+    return contains(shared.name) || !copies.contains { contains($0.name) } ? [shared] : copies
+  }
+
+  private func headRequirements(_ rater: Rater, _ inner: Int) -> [TensorRequirement] {
+    var rest: [TensorRequirement] = [.init(name: "head.0.bias", extents: [inner])]
+    if rater.headHasNorm {
+      rest.append(.init(name: "head.norm.weight", extents: [inner]))
+      if norm.hasBias { rest.append(.init(name: "head.norm.bias", extents: [inner])) }
+    }
+    return rest + [
+      .init(name: "head.1.weight", extents: [rater.outputCount, inner]), .init(name: "head.1.bias", extents: [rater.outputCount]),
+    ]
   }
 
   /// A norm follows the last layer, or the pooling.

@@ -18,6 +18,16 @@ extension ModelFile {
     path: String, limits: ModelLimits = ModelLimits(), log: Log? = nil, progress: Progress? = nil
   ) throws(RallyError) -> ModelFile {
     let opened = try OpenedFile(path: path)
+    return try open(opened, limits: limits, log: log, progress: progress)
+  }
+
+  /// The same of a file that was opened by other means.
+  /// - Throws: also `unsupported` for a prepared file, which has no tensors as they were stored.
+  package static func open(
+    _ opened: borrowing OpenedFile, limits: ModelLimits = ModelLimits(), log: Log? = nil, progress: Progress? = nil
+  ) throws(RallyError) -> ModelFile {
+    let path = opened.path
+    try PreparedFile.refuse(opened)
     let file = try MappedFile(
       opened, access: limits.copiesFiles ? .copied : .mapped, maxByteCount: limits.maximumFileByteCount)
     let folders = try ExternalData.folders(of: opened)
@@ -40,6 +50,11 @@ extension ModelFile {
   ) throws(RallyError) -> ModelFile {
     guard bytes.count > 0 else {
       throw RallyError(.emptyFile, "model in memory", expected: "a model", found: "0 bytes")
+    }
+    guard unsafe !bytes.starts(with: PreparedHeader.magic) else {
+      throw RallyError(
+        .unsupported, "model in memory", expected: "a model file", found: "a prepared one, which is mapped",
+        remedy: "open it by its path, or use the original")
     }
     guard bytes.count <= limits.maximumFileByteCount else {
       throw RallyError(

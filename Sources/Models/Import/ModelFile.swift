@@ -55,22 +55,10 @@ public final class ModelFile: Sendable {
     return tensor(named: "block.\(recursion).\(layer).\(suffix)").map { ($0, false) }
   }
 
-  /// Recursions have layers of their own, or parts of layers.
-  package var hasUntiedLayers: Bool { description.hasUntiedLayers { indices[$0] != nil } }
-
-  /// Elements of all weights; scales of int8 matrices do not count.
-  public var parameterCount: Int {
-    tensors.reduce(0) { $0 + $1.shape.elementCount }
-  }
-
-  /// The same with what recursions share counted once per recursion.
-  public var effectiveParameterCount: Int {
-    tensors.reduce(0) { sum, entry in
-      let parts = entry.name.split(separator: ".")
-      // block.{j}.… is shared; block.{r}.{j}.… has a second number.
-      let isShared = parts.count > 2 && parts[0] == "block" && Int(parts[2]) == nil
-      return sum + entry.shape.elementCount * (isShared ? description.layers.recursionCount : 1)
-    }
+  package var facts: ModelFacts {
+    ModelFacts(
+      description: description, metadata: metadata, tensors: tensors.map(TensorInfo.init),
+      tokenizerContent: tokenizerContent, digest: digest)
   }
 
   /// Says that the data of `entry` will not be read soon: its pages may leave memory. Reading it

@@ -34,31 +34,52 @@ extension TensorEntry {
         unsafe destination[index] = Float(halfBits: bits)
       }
     case .int8:
-      let groupWidth = width / groupCount
-      for group in 0..<rows.count * groupCount {
-        let scale = scales[rows.lowerBound * groupCount + group]
-        for index in (group * groupWidth)..<(group * groupWidth + groupWidth) {
-          unsafe destination[index] = Float(elements.loadUnaligned(fromByteOffset: index, as: Int8.self)) * scale
+      unsafe scales.withUnsafeBufferPointer { scales in
+        unsafe balance.withUnsafeBufferPointer { balance in
+          unsafe Self.convertInt8(
+            elements, from: rows.lowerBound, width: width, scales, groupCount: groupCount, balance, into: destination)
         }
       }
-      unsafe applyBalance(to: destination, count: count)
     case .q4:
       guard let bytes = unsafe elements.bindMemory(to: UInt8.self).baseAddress else { return }
       unsafe scales.withUnsafeBufferPointer { scales in
         guard let scales = scales.baseAddress else { return }
         unsafe Conversion.q4(bytes, scales: scales + rows.lowerBound * groupCount, to: destination, count: count)
       }
-      unsafe applyBalance(to: destination, count: count)
+      unsafe balance.withUnsafeBufferPointer { unsafe Self.apply($0, to: destination, count: count) }
     case .int32, .int64:
       preconditionFailure("only weights are converted")
     }
   }
 
-  /// - Parameter values: [count], whole rows.
+  /// - Parameters:
+  ///   - balance: one for each column, or empty.
+  ///   - values: [count], whole rows.
   @unsafe
-  private func applyBalance(to values: UnsafeMutablePointer<Float>, count: Int) {
+  static func apply(_ balance: UnsafeBufferPointer<Float>, to values: UnsafeMutablePointer<Float>, count: Int) {
     guard !balance.isEmpty else { return }
     for index in 0..<count { unsafe values[index] *= balance[index % balance.count] }
+  }
+
+  /// Whole rows of int8 numbers as f32, row-major.
+  ///
+  /// - Parameters:
+  ///   - first: their first row.
+  ///   - scales: of all rows of the matrix.
+  ///   - balance: [width], or empty.
+  @unsafe
+  static func convertInt8(
+    _ elements: UnsafeRawBufferPointer, from first: Int, width: Int, _ scales: UnsafeBufferPointer<Float>,
+    groupCount: Int, _ balance: UnsafeBufferPointer<Float>, into destination: UnsafeMutablePointer<Float>
+  ) {
+    let groupWidth = width / groupCount
+    for group in 0..<elements.count / groupWidth {
+      let scale = unsafe scales[first * groupCount + group]
+      for index in (group * groupWidth)..<(group * groupWidth + groupWidth) {
+        unsafe destination[index] = Float(elements.loadUnaligned(fromByteOffset: index, as: Int8.self)) * scale
+      }
+    }
+    unsafe apply(balance, to: destination, count: elements.count)
   }
 
   /// All of it as f32, for small tensors.

@@ -1,5 +1,5 @@
 import Kernels
-import Tensors
+package import Tensors
 
 extension TensorEntry {
   /// The rows of a matrix for packing as `dataType`: as they are stored if they have that type, else as f32.
@@ -42,7 +42,7 @@ extension TensorEntry {
 
 extension ModelFile {
   /// The type to compute in that suits the file: what most weights of its layers are stored in, f32 for f16.
-  var bestDataType: DataType {
+  package var bestDataType: DataType {
     var counts: [(type: DataType, count: Int)] = [(.f32, 0), (.bf16, 0), (.int8, 0), (.q4, 0)]
     for entry in tensors where entry.shape.rank == 2 && Self.layerPrefixes.contains(where: entry.name.hasPrefix) {
       let type = entry.dataType == .f16 ? .f32 : entry.dataType

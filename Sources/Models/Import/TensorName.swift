@@ -3,10 +3,10 @@ package enum LayerGroup: String, Sendable {
   case first, last
 }
 
-/// A tensor that a model must have: its name and extents.
+/// A tensor that a model must have: its name and extents, nil where any will do.
 struct TensorRequirement: Equatable {
   var name: String
-  var extents: [Int]
+  var extents: [Int?]
 }
 
 /// A tensor of a layer: what follows the layer's own name, such as `mlp.up_proj.weight`.

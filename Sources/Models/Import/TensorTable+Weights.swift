@@ -9,77 +9,13 @@ extension TensorTable {
   mutating func readWeights(
     into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
   ) throws(RallyError) {
-    let description = model.description
-    try read(description.leadingRequirements, into: &model, from: onnx, external: &external)
-    let groups = description.storedGroups
-    try readLayers("first", groups.first, into: &model, from: onnx, external: &external)
-    for (index, layer) in groups.block.enumerated() {
-      for tensor in description.requirements(of: layer) {
-        try readBlock(index, tensor, into: &model, from: onnx, external: &external)
-      }
+    var list: [TensorRequirement] = []
+    let stored = self
+    try model.description.visitWeights(where: stored.contains) { (tensor) throws(RallyError) in
+      list.append(tensor)
+      // What is no matrix is refused when it is read.
+      return stored.extents(of: tensor.name, in: onnx) ?? [1]
     }
-    try readLayers("last", groups.last, into: &model, from: onnx, external: &external)
-    try read(description.trailingRequirements, into: &model, from: onnx, external: &external)
-    if let rater = description.rater, case .mlp = rater.head {
-      try readHead(of: rater, into: &model, from: onnx, external: &external)
-    }
-  }
-
-  private mutating func readLayers(
-    _ group: String, _ layers: ArraySlice<ModelDescription.Layer>,
-    into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
-  ) throws(RallyError) {
-    for (index, layer) in layers.enumerated() {
-      for tensor in model.description.requirements(of: layer) {
-        try read(
-          TensorRequirement(name: "\(group).\(index).\(tensor.suffix)", extents: tensor.extents),
-          into: &model, from: onnx, external: &external)
-      }
-    }
-  }
-
-  /// One tensor of a layer of the block: one for all recursions, or one for each.
-  private mutating func readBlock(
-    _ index: Int, _ tensor: LayerRequirement,
-    into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
-  ) throws(RallyError) {
-    let shared = TensorRequirement(name: "block.\(index).\(tensor.suffix)", extents: tensor.extents)
-    let copies = (0..<model.description.layers.recursionCount).map { recursion in
-      TensorRequirement(name: "block.\(recursion).\(index).\(tensor.suffix)", extents: tensor.extents)
-    }
-    // A copy beside the shared tensor is left over and found as unknown.
-    if contains(shared.name) || !copies.contains(where: { contains($0.name) }) {
-      try read(shared, into: &model, from: onnx, external: &external)
-    } else {
-      try read(copies, into: &model, from: onnx, external: &external)
-    }
-  }
-
-  /// The width of the hidden layer is the file's own choice.
-  private mutating func readHead(
-    of rater: ModelDescription.Rater, into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
-  ) throws(RallyError) {
-    let width = model.description.hiddenSize
-    let first = try matrix("head.0.weight", [nil, width], into: &model, from: onnx, external: &external)
-    let inner = first.shape.extents.first ?? 0
-    guard inner >= 1, inner <= Bound.feedForward else {
-      throw RallyError(
-        .invalidShape, "head.0.weight", expected: "1 to \(Bound.feedForward) rows", found: "\(inner)")
-    }
-    var rest: [TensorRequirement] = [.init(name: "head.0.bias", extents: [inner])]
-    if rater.headHasNorm {
-      rest.append(.init(name: "head.norm.weight", extents: [inner]))
-      if model.description.norm.hasBias { rest.append(.init(name: "head.norm.bias", extents: [inner])) }
-    }
-    rest.append(.init(name: "head.1.weight", extents: [rater.outputCount, inner]))
-    rest.append(.init(name: "head.1.bias", extents: [rater.outputCount]))
-    try read(rest, into: &model, from: onnx, external: &external)
-  }
-
-  private mutating func read(
-    _ list: [TensorRequirement],
-    into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
-  ) throws(RallyError) {
     for tensor in list { try read(tensor, into: &model, from: onnx, external: &external) }
   }
 

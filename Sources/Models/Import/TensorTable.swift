@@ -33,6 +33,13 @@ struct TensorTable {
 
   func contains(_ name: String) -> Bool { stored[name] != nil }
 
+  /// As the file says, if they are two.
+  func extents(of name: String, in onnx: borrowing OnnxModel) -> [Int]? {
+    guard let index = stored[name] else { return nil }
+    let extents = onnx.tensor(index).extents
+    return extents.count == 2 ? extents.map { Int(clamping: $0) } : nil
+  }
+
   var maximumTokenizerEntryCount: Int { limits.maximumTokenizerEntryCount }
 
   /// - Throws: `missingTensor`.

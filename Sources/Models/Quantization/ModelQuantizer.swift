@@ -45,6 +45,7 @@ public struct ModelQuantizer: ~Copyable {
   /// - Complexity: three passes over the weights; memory for a few MB, the graph, and the largest tensor's part of the mapped files.
   public mutating func run(path: String) throws(RallyError) -> QuantizationReport {
     let opened = try OpenedFile(path: path)
+    try PreparedFile.refuse(opened)
     let file = try MappedFile(opened, access: .mapped, maxByteCount: .max)
     // Now, so that a place that cannot be written to is known before the work.
     var output = try ReplacementFile(path: outputPath, madeOf: path)
@@ -56,7 +57,7 @@ public struct ModelQuantizer: ~Copyable {
     }
     importer.releasesChecked = true
     let model = try unsafe importer.run(file.bytes, path: path, keeping: file)
-    _ = try ModelFile(model, path: path).makeTokenizer()
+    _ = try ModelFile(model, path: path).facts.makeTokenizer()
     let onnx = try unsafe OnnxModel(file.bytes, limits: limits, path: path)
     let others = try TensorTable(onnx, limits: limits, file: file).externalOthers(
       in: onnx, external: &importer.external, known: { model.indices[$0] != nil })

@@ -13,11 +13,15 @@ extension ModelWeights {
   package init(
     file: ModelFile, dataType: DataType? = nil, pool: WorkerPool, progress: ((_ done: UInt64) -> Bool)? = nil
   ) throws(RallyError) {
-    let dataType = dataType ?? file.bestDataType
-    var loader = WeightLoader(file: file, dataType: dataType, pool: pool, progress: progress)
-    let description = file.description
+    try self.init(FileWeights(file, pool, progress), dataType: dataType ?? file.bestDataType)
+  }
+
+  init(_ source: any WeightSource, dataType: DataType, mappedFile: MappedFile? = nil) throws(RallyError) {
+    var loader = WeightLoader(source, dataType: dataType)
+    let description = loader.description
     self.description = description
     self.dataType = dataType
+    self.mappedFile = mappedFile
     embedding = try loader.table("embed_tokens.weight")
     positions = description.positions == .learned ? try loader.table("embed_positions.weight") : nil
     embeddingNorm = description.rater?.normalizesEmbeddings == true ? try loader.norm("embed_norm") : nil
@@ -35,6 +39,7 @@ extension ModelWeights {
     adapter = try loader.adapter()
     exitGates = try loader.exitGates()
     raterHead = if let rater = description.rater { try loader.head(rater) } else { nil }
+    pieces = loader.pieces
   }
 
   /// Memory of all weights, each counted once however many layers share it.
@@ -63,14 +68,6 @@ extension ModelWeights {
 }
 
 extension WeightLoader {
-  /// A table's own copy of a tensor.
-  func table(_ name: String) throws(RallyError) -> EmbeddingTable {
-    let entry = try file.required(name)
-    let table = try EmbeddingTable(entry)
-    file.release(entry)
-    return table
-  }
-
   mutating func ropeFrequencies() throws(RallyError) -> [FloatStorage] {
     guard case .rope(let tables) = description.positions else { return [] }
     var list: [FloatStorage] = []
@@ -93,14 +90,14 @@ extension WeightLoader {
   /// The layers of each recursion; a tensor is shared by all of them or has a copy for each.
   mutating func block(_ described: ArraySlice<ModelDescription.Layer>) throws(RallyError) -> [[LayerWeights]] {
     var recursions: [[LayerWeights]] = []
-    let file = file
+    let facts = source.facts
     for recursion in 0..<(description.layers.recursionCount) {
       var layers: [LayerWeights] = []
       for (index, layer) in described.enumerated() {
         layers.append(
           try self.layer(layer) { suffix in
-            file.blockTensor(recursion: recursion, layer: index, suffix: suffix)?.entry.name
-              ?? "block.\(index).\(suffix)"
+            let (shared, own) = ("block.\(index).\(suffix)", "block.\(recursion).\(index).\(suffix)")
+            return facts.tensor(named: shared) == nil && facts.tensor(named: own) != nil ? own : shared
           })
       }
       recursions.append(layers)

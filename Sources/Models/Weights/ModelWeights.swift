@@ -1,4 +1,5 @@
 package import Kernels
+package import Files
 package import Tensors
 
 /// The weights of a model, packed for computing; immutable and shared by all runners.
@@ -29,6 +30,10 @@ package struct ModelWeights: Sendable {
   /// Of a looped model with the hazard rule: one, or one per recursion.
   package let exitGates: [ExitGate]
   package let raterHead: RaterHeadWeights?
+  /// All of the above, as it is written to a prepared file.
+  let pieces: [WeightPiece]
+  /// The prepared file that they are part of; nil where they were packed in memory.
+  package let mappedFile: MappedFile?
 }
 
 /// Gain and bias of a norm, [D] each.

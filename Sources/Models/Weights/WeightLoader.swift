@@ -2,29 +2,25 @@ import Files
 import Kernels
 import Tensors
 
-/// Packs the weights of a file. A tensor that several layers name is packed once and shared.
+/// Puts the weights of a source together. A tensor that several layers name is packed once and shared.
 struct WeightLoader {
-  let file: ModelFile
-  let pool: WorkerPool
+  private(set) var source: any WeightSource
   /// What projections of layers are packed in; what decides (routers, heads of raters) stays f32.
   let dataType: DataType
   /// What other projections are packed in: four bits are too few for the head, which all else goes through.
   var outerDataType: DataType { dataType == .q4 ? .int8 : dataType }
-  /// Called with the bytes of the file that are packed; false cancels.
-  let progress: ((_ done: UInt64) -> Bool)?
+  /// All that the source gave, in the order in which it was asked.
+  private(set) var pieces: [WeightPiece] = []
 
   private var norms: [String: NormWeights] = [:]
   private var vectors: [String: FloatStorage] = [:]
   private var projections: [String: Projection] = [:]
-  private var bytesDone: UInt64 = 0
 
-  var description: ModelDescription { file.description }
+  var description: ModelDescription { source.facts.description }
 
-  init(file: ModelFile, dataType: DataType, pool: WorkerPool, progress: ((_ done: UInt64) -> Bool)?) {
-    self.file = file
+  init(_ source: any WeightSource, dataType: DataType) {
+    self.source = source
     self.dataType = dataType
-    self.pool = pool
-    self.progress = progress
   }
 
   // MARK: Layers
@@ -64,11 +60,7 @@ struct WeightLoader {
 
   /// Gains of the norm of heads, [K].
   private mutating func gain(_ stem: String, in name: (String) -> String) throws(RallyError) -> FloatStorage {
-    let full = name(stem + ".weight")
-    if let known = vectors[full] { return known }
-    let loaded = try vector(full)
-    vectors[full] = loaded
-    return loaded
+    try vector(name(stem + ".weight"))
   }
 
   mutating func norm(
@@ -95,75 +87,56 @@ struct WeightLoader {
     let biasNames = parts.map { $0.hasBias ? name($0.stem + ".bias") : nil }
     let key = (names + biasNames.map { $0 ?? "" }).joined(separator: "|")
     if let known = projections[key] { return known }
-    var entries: [TensorEntry] = []
-    for name in names { entries.append(try file.required(name)) }
-    let dataType = PackedMatrix.dataType(wanted, inputs: entries[0].shape.extents[1])
-    // Parts that share their rows share a balance: where they do not, all are converted.
-    let balance = entries[0].balance
-    let isShared = dataType.hasScales && entries.allSatisfy { $0.dataType == dataType && $0.balance == balance }
-    let factors = isShared ? balance : []
-    let matrix = try PackedMatrix(
-      inputs: entries[0].shape.extents[1], sources: entries.map { $0.rows(as: dataType, balance: factors) },
-      dataType: dataType, factors: factors, pool: pool)
-    let heights = entries.map { $0.shape.extents[0] }
-    let loaded = Projection(names: names, matrix: matrix, bias: try stackedBiases(biasNames, heights))
+    var tensors: [TensorInfo] = []
+    for name in names { tensors.append(try tensor(name)) }
+    let dataType = PackedMatrix.dataType(wanted, inputs: tensors[0].shape[1])
+    let matrix = try source.matrix(tensors, dataType)
+    pieces.append(WeightPiece(key: WeightPiece.key(matrix: tensors, dataType), content: .matrix(matrix)))
+    let loaded = Projection(names: names, matrix: matrix, bias: try stackedBiases(biasNames, tensors.map { $0.shape[0] }))
     projections[key] = loaded
-    try count(entries)
     return loaded
   }
 
-  // MARK: Vectors
+  // MARK: Tables and vectors
+
+  mutating func table(_ name: String) throws(RallyError) -> EmbeddingTable {
+    let tensor = try tensor(name)
+    let table = try source.table(tensor)
+    pieces.append(WeightPiece(key: WeightPiece.key(table: tensor), content: .table(table)))
+    return table
+  }
 
   /// All values of a tensor as f32, row-major.
-  mutating func vector(_ name: String) throws(RallyError) -> FloatStorage { try stacked([name]) }
+  mutating func vector(_ name: String) throws(RallyError) -> FloatStorage {
+    let tensor = try tensor(name)
+    return try floats([(tensor, tensor.elementCount)])
+  }
 
   /// The biases of stacked matrices, zeros for those without one; nil where none has.
   private mutating func stackedBiases(_ names: [String?], _ heights: [Int]) throws(RallyError) -> FloatStorage? {
     guard names.contains(where: { $0 != nil }) else { return nil }
-    let storage = try FloatStorage(count: heights.reduce(0, +))
-    var start = 0
+    var parts: [(TensorInfo?, Int)] = []
     for (name, height) in zip(names, heights) {
-      if let name {
-        let entry = try file.required(name)
-        unsafe entry.copyFloats(rows: 0..<height, into: storage.base + start)
-        try count([entry])
-      } else {
-        unsafe (storage.base + start).update(repeating: 0, count: height)
-      }
-      start += height
+      if let name { parts.append((try tensor(name), height)) } else { parts.append((nil, height)) }
     }
+    return try floats(parts)
+  }
+
+  private mutating func floats(_ parts: [(TensorInfo?, Int)]) throws(RallyError) -> FloatStorage {
+    let parts = WeightParts(parts: parts)
+    let key = WeightPiece.key(parts)
+    if let known = vectors[key] { return known }
+    let storage = try source.floats(parts)
+    vectors[key] = storage
+    pieces.append(WeightPiece(key: key, content: .floats(storage)))
     return storage
   }
 
-  private mutating func stacked(_ names: [String]) throws(RallyError) -> FloatStorage {
-    var entries: [TensorEntry] = []
-    for name in names { entries.append(try file.required(name)) }
-    let storage = try FloatStorage(count: entries.reduce(0) { $0 + $1.shape.elementCount })
-    var start = 0
-    for entry in entries {
-      unsafe entry.copyFloats(rows: 0..<entry.shape.extents[0], into: storage.base + start)
-      start += entry.shape.elementCount
-    }
-    try count(entries)
-    return storage
-  }
-
-  private mutating func count(_ entries: [TensorEntry]) throws(RallyError) {
-    for entry in entries {
-      unsafe bytesDone += UInt64(entry.data.count)
-      file.release(entry)
-    }
-    guard let progress, !progress(bytesDone) else { return }
-    throw RallyError(.cancelled, "opening", found: "the progress callback ended it")
-  }
-}
-
-extension ModelFile {
-  /// A tensor that the importer has already made sure of.
-  func required(_ name: String) throws(RallyError) -> TensorEntry {
-    guard let entry = tensor(named: name) else {
+  /// A tensor that whoever read the file has already made sure of.
+  func tensor(_ name: String) throws(RallyError) -> TensorInfo {
+    guard let tensor = source.facts.tensor(named: name) else {
       throw RallyError(.missingTensor, name, expected: "a tensor of this name", found: "none")
     }
-    return entry
+    return tensor
   }
 }

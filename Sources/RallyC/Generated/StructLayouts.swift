@@ -20,7 +20,18 @@ func layoutLines() -> [String] {
     ("progress_user", \rally_model_options.progress_user),
     ("log", \rally_model_options.log),
     ("log_user", \rally_model_options.log_user),
+    ("cache_folder", \rally_model_options.cache_folder),
+    ("share_weights", \rally_model_options.share_weights),
   ] as [(String, PartialKeyPath<rally_model_options>)])
+  unsafe lines += layout("rally_prepare_options", [
+    ("struct_size", \rally_prepare_options.struct_size),
+    ("dtype", \rally_prepare_options.dtype),
+    ("threads", \rally_prepare_options.threads),
+    ("progress", \rally_prepare_options.progress),
+    ("progress_user", \rally_prepare_options.progress_user),
+    ("calibration_text", \rally_prepare_options.calibration_text),
+    ("calibration_text_size", \rally_prepare_options.calibration_text_size),
+  ] as [(String, PartialKeyPath<rally_prepare_options>)])
   unsafe lines += layout("rally_quantize_options", [
     ("struct_size", \rally_quantize_options.struct_size),
     ("dtype", \rally_quantize_options.dtype),

@@ -9,8 +9,17 @@ extension rally_error: SizedStruct {
 }
 
 extension rally_model_options: SizedStruct {
-  static var defaults: Self { unsafe Self() }
+  static var defaults: Self {
+    var value = unsafe Self()
+    unsafe value.share_weights = RALLY_DEFAULT
+    return unsafe value
+  }
   static var structName: String { "rally_model_options" }
+}
+
+extension rally_prepare_options: SizedStruct {
+  static var defaults: Self { unsafe Self() }
+  static var structName: String { "rally_prepare_options" }
 }
 
 extension rally_quantize_options: SizedStruct {
@@ -194,6 +203,11 @@ public func rally_error_init(_ error: UnsafeMutablePointer<rally_error>?, _ size
 @c @implementation
 public func rally_model_options_init(_ options: UnsafeMutablePointer<rally_model_options>?, _ size: Int) {
   unsafe rally_model_options.initialize(options, size)
+}
+
+@c @implementation
+public func rally_prepare_options_init(_ options: UnsafeMutablePointer<rally_prepare_options>?, _ size: Int) {
+  unsafe rally_prepare_options.initialize(options, size)
 }
 
 @c @implementation

@@ -26,6 +26,12 @@ public struct Charsmap: Sendable, Equatable {
     try validate()
   }
 
+  /// As they were given to `init`.
+  package var bytes: [UInt8] {
+    func littleEndian(_ number: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: number >> UInt32(8 * $0)) } }
+    return littleEndian(UInt32(units.count * 4)) + units.flatMap(littleEndian) + replacements
+  }
+
   private static func unit(_ bytes: [UInt8], at place: Int) -> UInt32 {
     (0..<4).reduce(0) { $0 | UInt32(bytes[place + $1]) << UInt32(8 * $1) }
   }

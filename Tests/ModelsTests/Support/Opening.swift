@@ -6,7 +6,7 @@ func failure(_ bytes: [UInt8], limits: ModelLimits = ModelLimits()) -> RallyErro
   unsafe bytes.withUnsafeBytes { buffer -> RallyError? in
     do throws(RallyError) {
       let file = try unsafe ModelFile.open(bytes: buffer, limits: limits)
-      _ = try file.makeTokenizer()
+      _ = try file.facts.makeTokenizer()
       return nil
     } catch {
       return error

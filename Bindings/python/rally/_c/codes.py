@@ -110,6 +110,15 @@ class Dtype(IntEnum):
 
 
 @unique
+class Switch(IntEnum):
+    """Three-valued switch: what the model file says, or what the caller asks for."""
+
+    DEFAULT = -1
+    OFF = 0
+    ON = 1
+
+
+@unique
 class LogLevel(IntEnum):
     """How important a line of the log is."""
 
@@ -177,15 +186,6 @@ class ScoreRule(IntEnum):
     """softmax(z) of one label."""
     SIGMOID = 4
     """sigmoid(z) of one label."""
-
-
-@unique
-class Switch(IntEnum):
-    """Three-valued switch: what the model file says, or what the caller asks for."""
-
-    DEFAULT = -1
-    OFF = 0
-    ON = 1
 
 
 @unique

@@ -66,6 +66,22 @@ class ModelOptions(Structure):
         ("progress_user", Address),
         ("log", LogCallback),
         ("log_user", Address),
+        ("cache_folder", c_char_p),
+        ("share_weights", c_int),
+    ]
+
+
+class PrepareOptions(Structure):
+    """How rally_model_prepare writes a file."""
+
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("dtype", c_int),
+        ("threads", c_uint32),
+        ("progress", ProgressCallback),
+        ("progress_user", Address),
+        ("calibration_text", c_char_p),
+        ("calibration_text_size", c_size_t),
     ]
 
 
@@ -478,6 +494,7 @@ class ExposureScores(Structure):
 STRUCTS: dict[str, type[Structure]] = {
     "rally_error": Error,
     "rally_model_options": ModelOptions,
+    "rally_prepare_options": PrepareOptions,
     "rally_quantize_options": QuantizeOptions,
     "rally_model_info": ModelInfo,
     "rally_tensor_info": TensorInfo,

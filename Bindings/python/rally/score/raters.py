@@ -109,7 +109,7 @@ class Raters:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        how: dict[str, Any] = {"dtype": settings.dtype, "threads": settings.threads}
+        how: dict[str, Any] = {"dtype": settings.dtype, "threads": settings.threads, "cache": settings.cache}
         self._scorers = [Scorer(path, **how) for path in self._paths()]
         self.model = self._scorers[0].model
         self._lm = None if settings.perplexity is None else Model(settings.perplexity, **how)

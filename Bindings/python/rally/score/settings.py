@@ -16,7 +16,7 @@ FORMATS = ("parquet", "jsonl")
 #: What may differ when a run goes on: it changes no result, or is compared by what comes of it.
 _FREE = (
     *("rater", "inputs", "out", "journal", "also", "perplexity", "dtype", "threads", "commit_tokens"),
-    *("workers", "append", "max_rejected", "cascade"),
+    *("workers", "append", "max_rejected", "cascade", "cache"),
 )
 
 
@@ -55,7 +55,7 @@ class Settings:
         Model file of a language model.
     discard : float, optional
         Share ρ in [0, 1) that the report is about; None: what the rater's file recommends, or one half.
-    dtype, threads
+    dtype, threads, cache
         As in `Model`.
     shard_rows : int
         Rows of a shard, at least, but for the last one.
@@ -114,6 +114,7 @@ class Settings:
     agreement: float | None = None
     confidence: float | None = None
     sample: int | None = None
+    cache: str | None = None
 
     def __post_init__(self) -> None:
         given = (self.inputs,) if isinstance(self.inputs, (str, os.PathLike)) else self.inputs

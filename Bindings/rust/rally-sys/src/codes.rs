@@ -103,6 +103,15 @@ pub const RALLY_DTYPE_INT8: rally_dtype = 3;
 /// `RALLY_DTYPE_Q4`.
 pub const RALLY_DTYPE_Q4: rally_dtype = 4;
 
+/// Three-valued switch: what the model file says, or what the caller asks for.
+pub type rally_switch = i32;
+/// `RALLY_DEFAULT`.
+pub const RALLY_DEFAULT: rally_switch = -1;
+/// `RALLY_OFF`.
+pub const RALLY_OFF: rally_switch = 0;
+/// `RALLY_ON`.
+pub const RALLY_ON: rally_switch = 1;
+
 /// How important a line of the log is.
 pub type rally_log_level = i32;
 /// `RALLY_LOG_DEBUG`.
@@ -160,15 +169,6 @@ pub const RALLY_SCORE_EXPECTATION: rally_score_rule = 2;
 pub const RALLY_SCORE_SOFTMAX: rally_score_rule = 3;
 /// sigmoid(z) of one label.
 pub const RALLY_SCORE_SIGMOID: rally_score_rule = 4;
-
-/// Three-valued switch: what the model file says, or what the caller asks for.
-pub type rally_switch = i32;
-/// `RALLY_DEFAULT`.
-pub const RALLY_DEFAULT: rally_switch = -1;
-/// `RALLY_OFF`.
-pub const RALLY_OFF: rally_switch = 0;
-/// `RALLY_ON`.
-pub const RALLY_ON: rally_switch = 1;
 
 /// How an expert-choice model selects the tokens that go on. Other models are not affected.
 pub type rally_selection = i32;

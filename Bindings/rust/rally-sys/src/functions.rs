@@ -31,10 +31,10 @@ extern "C" {
     pub fn rally_error_init(error: *mut rally_error, size: usize);
     /// Sets every field of a `rally_model_options` to its default, as `rally_error_init` does.
     pub fn rally_model_options_init(options: *mut rally_model_options, size: usize);
-    /// Opens the model file at `path`, checks all of it and packs the weights. External data is read from beneath the
-    /// folder of the file (docs/format.md). The file is memory-mapped while it is read and let go afterwards. Where
-    /// another program may cut it short in that time (the system then ends this process), read it yourself and use
-    /// rally_model_open_memory.
+    /// Opens the model file at `path`, checks all of it and packs the weights; or maps a prepared file
+    /// (rally_model_prepare). External data is read from beneath the folder of the file (docs/format.md). The file is
+    /// memory-mapped while it is read and let go afterwards. Where another program may cut it short in that time (the
+    /// system then ends this process), read it yourself and use rally_model_open_memory.
     ///
     /// Memory: weight_bytes of rally_model_info: the products' weights in `dtype`, and the embedding as it is stored.
     ///
@@ -55,10 +55,40 @@ extern "C" {
         model: *mut *mut rally_model,
         error: *mut rally_error,
     ) -> rally_status;
-    /// Checks the file as rally_model_open does, weights included, and keeps nothing. Any thread.
+    /// Checks the file as rally_model_open does, weights included, and keeps nothing; of a prepared file every byte.
+    /// Any thread.
     pub fn rally_model_validate(
         path: *const c_char,
         options: *const rally_model_options,
+        error: *mut rally_error,
+    ) -> rally_status;
+    /// Sets every field of a `rally_prepare_options` to its default, as `rally_error_init` does.
+    pub fn rally_prepare_options_init(options: *mut rally_prepare_options, size: usize);
+    /// Writes the model file at `in_path` to `out_path` with its weights packed as the products of this processor read
+    /// them, and with everything else that the model needs. rally_model_open maps such a prepared file and is done:
+    /// nothing is packed or copied, and all processes that open it share its pages, so that each further one takes next
+    /// to no memory for weights. After fork() that is
+    ///
+    /// the way to share, too: the handles of the parent answer RALLY_FORKED, and what the child opens has the same
+    /// pages. Results are the bits of the original opened with that dtype, fingerprints, score labels and saved states
+    /// are the original's; with a calibration_text they are those of what rally_quantize makes of it. docs/prepared.md
+    /// has the details. A prepared file serves one instruction set and one version of the packing
+    /// (RALLY_UNSUPPORTED_VERSION elsewhere), and only the dtype that it was made for. Where the original stands in the
+    /// same folder under its name and has other content by now, opening answers RALLY_MISMATCH. At open its length,
+    /// header and description are checked against digests; rally_model_validate checks every byte. With cache_folder in
+    /// rally_model_options all of that is done where it is needed: the original is opened through a prepared file in
+    /// that folder, which is written, or written again, by whichever process finds none that it can use. Whoever cuts a
+    /// mapped file short ends the processes that read there (the system's SIGBUS). A prepared file is therefore written
+    /// without the right to write to it, is never changed but replaced in one step, and its length is looked at before
+    /// each pass of the model (RALLY_IO when it was cut); against somebody who cuts it in the midst of a pass only
+    /// share_weights OFF helps. What stood at out_path is replaced in one step; on failure nothing there has changed.
+    ///
+    /// Errors: RALLY_INVALID_ARGUMENT where out_path is in_path; RALLY_NOT_A_FILE, RALLY_IO for out_path;
+    /// RALLY_UNSUPPORTED for a file that is prepared already; those of rally_model_open and rally_quantize. Any thread.
+    pub fn rally_model_prepare(
+        in_path: *const c_char,
+        out_path: *const c_char,
+        options: *const rally_prepare_options,
         error: *mut rally_error,
     ) -> rally_status;
     /// Sets every field of a `rally_quantize_options` to its default, as `rally_error_init` does.

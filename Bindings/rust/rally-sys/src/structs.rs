@@ -40,6 +40,30 @@ pub struct rally_model_options {
     pub log: rally_log_callback,
     /// `log_user`.
     pub log_user: *mut c_void,
+    /// NULL (default): none. A folder of prepared files, made where it is missing: rally_model_prepare.
+    pub cache_folder: *const c_char,
+    /// RALLY_DEFAULT (default) is ON: weights of a prepared file are mapped. OFF: copied into memory.
+    pub share_weights: rally_switch,
+}
+
+/// How rally_model_prepare writes a file.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct rally_prepare_options {
+    /// `sizeof` the struct, as its init function sets it.
+    pub struct_size: usize,
+    /// RALLY_DTYPE_AUTO (default): what the products are computed in.
+    pub dtype: rally_dtype,
+    /// That pack the weights; 0 (default): as many as this process may use.
+    pub threads: u32,
+    /// Bytes that were checked, packed or written.
+    pub progress: rally_progress_callback,
+    /// `progress_user`.
+    pub progress_user: *mut c_void,
+    /// NULL (default): none. As in rally_quantize_options: its result is prepared then.
+    pub calibration_text: *const c_char,
+    /// Bytes.
+    pub calibration_text_size: usize,
 }
 
 /// How rally_quantize stores matrices.

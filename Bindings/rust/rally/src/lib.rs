@@ -45,7 +45,8 @@ pub use generate::{Continuation, GenerateOptions};
 pub use identity::LabelOptions;
 pub use lineage::{lineage, lineage_matrices, LineageMatch, LineageOptions, LineageReport, UnitMatrix, Verdict};
 pub use model::{
-    quantize, quantize_with, Dtype, Exit, Info, Kind, Model, ModelOptions, QuantizeOptions, Routing, ScoreRule, Tensor,
+    prepare, prepare_with, quantize, quantize_with, Dtype, Exit, Info, Kind, Model, ModelOptions, PrepareOptions,
+    QuantizeOptions, Routing, ScoreRule, Tensor,
 };
 pub use request::{KvPolicy, Request};
 pub use rows::Rows;

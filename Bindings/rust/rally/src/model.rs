@@ -4,7 +4,7 @@ use crate::KvPolicy;
 use rally_sys as sys;
 use std::ffi::{c_char, CStr, CString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::ptr;
 
 /// A model file that was opened and checked. Any number of threads may share it.
@@ -34,6 +34,10 @@ pub struct ModelOptions {
     pub max_file_bytes: u64,
     /// Largest tensor that is read; 0: no limit.
     pub max_tensor_bytes: u64,
+    /// A folder of prepared files, through one of which the model is opened; it is written where it is missing.
+    pub cache_folder: Option<PathBuf>,
+    /// Whether the weights of a prepared file are copied into memory instead of mapped and shared.
+    pub copy_weights: bool,
     /// Hears how much of the file has been read, in bytes.
     pub progress: Option<Progress>,
     /// Hears what there is to say about the file.
@@ -44,17 +48,22 @@ impl ModelOptions {
     /// Runs `call` with the options as C has them, on this thread only.
     fn lend<T>(&self, call: impl FnOnce(&sys::rally_model_options) -> Result<T>) -> Result<T> {
         let watcher = Watcher::new(self.progress.clone(), self.log.clone());
-        let outcome = call(&self.raw(&watcher));
+        let folder = self.cache_folder.as_deref().map(c_path).transpose()?;
+        let outcome = call(&self.raw(&watcher, folder.as_deref()));
         watcher.finish();
         outcome
     }
 
-    fn raw(&self, watcher: &Watcher) -> sys::rally_model_options {
+    fn raw(&self, watcher: &Watcher, folder: Option<&CStr>) -> sys::rally_model_options {
         let mut raw = initialised(sys::rally_model_options_init);
         raw.dtype = self.dtype.map_or(sys::RALLY_DTYPE_AUTO, Dtype::raw);
         raw.threads = self.threads;
         raw.max_file_bytes = self.max_file_bytes;
         raw.max_tensor_bytes = self.max_tensor_bytes;
+        raw.cache_folder = folder.map_or(ptr::null(), CStr::as_ptr);
+        if self.copy_weights {
+            raw.share_weights = sys::RALLY_OFF;
+        }
         raw.progress = watcher.progress_callback();
         raw.progress_user = watcher.user();
         raw.log = watcher.log_callback();
@@ -389,6 +398,52 @@ pub fn quantize_with(
         raw.calibration_text_size = text.len();
     }
     let outcome = check(|error| unsafe { sys::rally_quantize(from.as_ptr(), to.as_ptr(), &raw, error) });
+    watcher.finish();
+    outcome
+}
+
+/// How [`prepare_with`] packs a model.
+#[derive(Clone, Debug, Default)]
+pub struct PrepareOptions {
+    /// What the matrix products are computed in; `None`: what the file's layers are stored in.
+    pub dtype: Option<Dtype>,
+    /// Threads that pack the weights; 0: as many as this process may use.
+    pub threads: u32,
+    /// With [`Dtype::Int8`]: as in [`QuantizeOptions`].
+    pub calibration_text: Option<String>,
+    /// Hears the bytes that were checked, packed or written, and those in all.
+    pub progress: Option<Progress>,
+}
+
+/// Writes the model file at `from` to `to` with its weights packed, as a file that is mapped when it is opened, and whose pages
+/// all processes share.
+///
+/// On failure, what stood at `to` is untouched.
+pub fn prepare(from: impl AsRef<Path>, to: impl AsRef<Path>, dtype: Option<Dtype>) -> Result<()> {
+    prepare_with(
+        from,
+        to,
+        &PrepareOptions {
+            dtype,
+            ..PrepareOptions::default()
+        },
+    )
+}
+
+/// As [`prepare`], with options.
+pub fn prepare_with(from: impl AsRef<Path>, to: impl AsRef<Path>, options: &PrepareOptions) -> Result<()> {
+    let (from, to) = (c_path(from.as_ref())?, c_path(to.as_ref())?);
+    let watcher = Watcher::new(options.progress.clone(), None);
+    let mut raw = initialised(sys::rally_prepare_options_init);
+    raw.dtype = options.dtype.map_or(sys::RALLY_DTYPE_AUTO, Dtype::raw);
+    raw.threads = options.threads;
+    raw.progress = watcher.progress_callback();
+    raw.progress_user = watcher.user();
+    if let Some(text) = &options.calibration_text {
+        raw.calibration_text = text.as_ptr().cast();
+        raw.calibration_text_size = text.len();
+    }
+    let outcome = check(|error| unsafe { sys::rally_model_prepare(from.as_ptr(), to.as_ptr(), &raw, error) });
     watcher.finish();
     outcome
 }

@@ -82,6 +82,46 @@ fn models_are_stored_anew() {
 }
 
 #[test]
+fn prepared_files_are_the_same_model() {
+    let folder = std::env::temp_dir().join(format!("rally-rust-prepare-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (source, target) = (path("RALLY_TEST_LM", "rally-tiny.onnx"), folder.join("tiny.rally"));
+    prepare(&source, &target, Some(Dtype::Int8)).unwrap();
+    let cached = ModelOptions {
+        dtype: Some(Dtype::Int8),
+        cache_folder: Some(folder.join("cache")),
+        ..Default::default()
+    };
+    let copied = ModelOptions {
+        copy_weights: true,
+        ..Default::default()
+    };
+    let opened = Model::open_with(
+        &source,
+        &ModelOptions {
+            dtype: Some(Dtype::Int8),
+            ..Default::default()
+        },
+    )
+    .unwrap();
+    for model in [
+        Model::open(&target).unwrap(),
+        Model::open_with(&target, &copied).unwrap(),
+        Model::open_with(&source, &cached).unwrap(),
+    ] {
+        assert_eq!(
+            model.score_fingerprint(false).unwrap(),
+            opened.score_fingerprint(false).unwrap()
+        );
+        assert_eq!(model.info().unwrap(), opened.info().unwrap());
+    }
+    assert_eq!(std::fs::read_dir(folder.join("cache")).unwrap().count(), 2);
+    let error = prepare(&target, folder.join("other.rally"), None).unwrap_err();
+    assert_eq!(error.code(), Code::Unsupported);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
 fn text_comes_back() {
     let model = language_model();
     let text = "The sea, 海はひろい.";

@@ -15,6 +15,17 @@ layout! {
         progress_user,
         log,
         log_user,
+        cache_folder,
+        share_weights,
+    }
+    rally_prepare_options {
+        struct_size,
+        dtype,
+        threads,
+        progress,
+        progress_user,
+        calibration_text,
+        calibration_text_size,
     }
     rally_quantize_options {
         struct_size,

@@ -1,7 +1,7 @@
 package import Files
 package import Tokenization
 
-extension ModelFile {
+extension ModelFacts {
   /// The tokenizer that the file carries, or nil.
   /// - Throws: `invalidTokenizer`, naming what does not fit together.
   package func makeTokenizer() throws(RallyError) -> TextTokenizer? {
