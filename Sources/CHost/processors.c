@@ -6,7 +6,7 @@
 
 #include "chost.h"
 
-static size_t affinity(void) {
+size_t rh_affinity(void) {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
   const int count = CPU_COUNT(&set);
@@ -85,7 +85,7 @@ static size_t group_quota(void) {
 }
 
 size_t rh_available_processors(void) {
-  const size_t allowed = affinity();
+  const size_t allowed = rh_affinity();
   const size_t quota = group_quota();
   return quota && quota < allowed ? quota : allowed;
 }

@@ -53,10 +53,8 @@ extension Engine {
       scheduler.submit(sequence.scheduled)
       tally.submittedCount += 1
     }
-    if letters.cancelledBelow > 0 {
-      for number in sequences.keys.sorted() where number < letters.cancelledBelow { end(number, onEvent) }
-    }
-    for number in letters.cancellations { end(number, onEvent) }
+    let below = letters.cancelledBelow > 0 ? sequences.keys.filter { $0 < letters.cancelledBelow }.sorted() : []
+    end(below + letters.cancellations, onEvent)
   }
 
   /// The last layers, the head and the next token for all that are through the block and whose turn it is.
@@ -182,10 +180,16 @@ extension Engine {
   private func endExpired(_ onEvent: (TokenEvent) -> EventReply) {
     guard sequences.values.contains(where: { $0.deadline > 0 }) else { return }
     let now = Interruption.now()
-    for number in sequences.keys.sorted() {
-      guard let deadline = sequences[number]?.deadline, deadline > 0, now >= deadline else { continue }
-      end(number, as: .deadline, onEvent)
+    end(sequences.filter { $1.deadline > 0 && now >= $1.deadline }.keys.sorted(), as: .deadline, onEvent)
+  }
+
+  /// Ends requests in this order, in time linear in their number and in that of those that wait.
+  private func end(_ numbers: [Int], as reason: FinishReason = .cancelled, _ onEvent: (TokenEvent) -> EventReply) {
+    if numbers.count > 1 {
+      let ids = Set(numbers.map(UInt64.init))
+      scheduler.withdraw { ids.contains($0.id) }
     }
+    for number in numbers { end(number, as: reason, onEvent) }
   }
 
   private func end(_ number: Int, as reason: FinishReason = .cancelled, _ onEvent: (TokenEvent) -> EventReply) {

@@ -23,6 +23,11 @@ import Synchronization
   private let next = Atomic<Int>(0)
   private let sleepers = Atomic<Int>(0)
   private let started = Atomic<Int>(0)
+  /// Helpers that should be awake at once: more than there are processors beside the driver's take turns on them, and pay for
+  /// it with switches and with spinning while another of them could run.
+  private let awakeLimit: Atomic<Int>
+  /// By the quota of the control group; affinity may change later.
+  private let processorLimit: Int
   private let stopping = Atomic<Bool>(false)
   private var count = 0
   private var job: UnsafeRawPointer?
@@ -31,6 +36,8 @@ import Synchronization
   private let wake: UnsafeMutablePointer<pthread_cond_t>
 
   init() {
+    processorLimit = rh_available_processors()
+    awakeLimit = Atomic(processorLimit - 1)
     unsafe mutex = .allocate(capacity: 1)
     unsafe wake = .allocate(capacity: 1)
     unsafe pthread_mutex_init(mutex, nil)
@@ -51,15 +58,27 @@ import Synchronization
       unsafe self.job = UnsafeRawPointer(pointer)
       jobType = Job<Context>.self
       next.store(0, ordering: .relaxed)
+      lookForProcessors()
       startRound(Self.oneRound + Self.open)
       while let index = claim(count) { job.body(job.context, index, 0) }
       state.subtract(Self.open, ordering: .acquiringAndReleasing)
       var spins = 0
       while state.load(ordering: .acquiring) & Self.insideMask > 0 {
         spins += 1
-        if spins < Self.spinLimit { rk_spin_hint() } else { sched_yield() }
+        if spins < Self.spinLimit, !isCrowded { rk_spin_hint() } else { sched_yield() }
       }
     }
+  }
+
+  /// Whether more threads of the pool are awake than have a processor.
+  private var isCrowded: Bool {
+    started.load(ordering: .relaxed) - sleepers.load(ordering: .relaxed) > awakeLimit.load(ordering: .relaxed)
+  }
+
+  /// Every thousand rounds, some ten milliseconds: the host may have bound its threads to other processors.
+  private func lookForProcessors() {
+    guard state.load(ordering: .relaxed) / Self.oneRound % 1024 == 1023 else { return }
+    awakeLimit.store(min(rh_affinity(), processorLimit) - 1, ordering: .relaxed)
   }
 
   /// Returns when so many helpers run: what a thread allocates for itself is behind it before the first round.
@@ -70,17 +89,26 @@ import Synchronization
   /// Ends the helpers and waits for them.
   func stop(joining threads: [pthread_t]) {
     stopping.store(true, ordering: .releasing)
+    awakeLimit.store(.max / 2, ordering: .relaxed)
     startRound(Self.oneRound)
     for thread in threads { pthread_join(thread, nil) }
   }
 
   /// A helper announces itself in `sleepers` before it looks at `state` a last time, and the driver
-  /// changes `state` before it looks at `sleepers`: one of the two sees the other.
+  /// changes `state` before it looks at `sleepers`: one of the two sees the other. Those beyond `awakeLimit` sleep on: the
+  /// driver does what nobody else does.
   private func startRound(_ change: Int) {
     state.add(change, ordering: .sequentiallyConsistent)
-    guard sleepers.load(ordering: .sequentiallyConsistent) > 0 else { return }
+    let asleep = sleepers.load(ordering: .sequentiallyConsistent)
+    let awake = started.load(ordering: .relaxed) - asleep
+    let wanted = min(asleep, awakeLimit.load(ordering: .relaxed) - awake)
+    guard wanted > 0 else { return }
     unsafe pthread_mutex_lock(mutex)
-    unsafe pthread_cond_broadcast(wake)
+    if wanted == asleep {
+      unsafe pthread_cond_broadcast(wake)
+    } else {
+      for _ in 0..<wanted { unsafe pthread_cond_signal(wake) }
+    }
     unsafe pthread_mutex_unlock(mutex)
   }
 
@@ -121,7 +149,7 @@ extension Team {
 
   /// The number of a round later than `seen`.
   private func waitForRound(after seen: Int) -> Int {
-    for _ in 0..<Self.spinLimit {
+    for _ in 0..<(isCrowded ? 0 : Self.spinLimit) {
       let round = state.load(ordering: .acquiring) / Self.oneRound
       if round > seen { return round }
       rk_spin_hint()

@@ -8,7 +8,8 @@ import Synchronization
 ///
 /// `threadCount` workers: the thread that calls `parallelFor`, as worker 0, and `threadCount − 1` threads of
 /// the pool. They claim indices one by one, so which worker runs an index is unspecified; write results
-/// by index. One thread drives a pool at a time. Threads wait spinning for about 50 µs, then asleep; they
+/// by index. One thread drives a pool at a time. Threads wait spinning for about 50 µs, then asleep; where there are
+/// more than processors that this process may use, the others sleep throughout. They
 /// block every signal, so the host's handlers never run on them. The last reference joins them.
 public final class WorkerPool: Sendable {
   /// More threads than this are never useful to products of these sizes. [ours]

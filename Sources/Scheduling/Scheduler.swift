@@ -93,11 +93,15 @@ public final class Scheduler {
   /// The token that follows the request's last one.
   public func append(_ token: Int32, to request: ScheduledRequest) { request.append(token) }
 
+  /// Takes requests that are about to be finished out of the queue, all at once: one by one, those behind them would move up
+  /// as many times.
+  public func withdraw(_ isWithdrawn: (ScheduledRequest) -> Bool) { waiting.removeAll(where: isWithdrawn) }
+
   /// Ends a request, wherever it stands, and frees or retains its blocks.
   public func finish(_ request: ScheduledRequest, keepsBlocks: Bool = true) {
-    let place = place(in: waiting, of: request)
-    if place < waiting.count, waiting[place] === request {
-      waiting.remove(at: place)
+    if case .waiting = request.state {
+      let place = place(in: waiting, of: request)
+      if place < waiting.count, waiting[place] === request { waiting.remove(at: place) }
     } else {
       running.removeAll { $0 === request }
     }

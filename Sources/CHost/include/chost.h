@@ -53,6 +53,9 @@ const char *rh_build(void);
 /// rounded up.
 size_t rh_available_processors(void);
 
+/// Processors of the affinity mask alone, at least 1: one call of the system.
+size_t rh_affinity(void);
+
 /// The calling thread's name in the system's tools; at most 15 bytes.
 void rh_name_thread(const char *name);
 
