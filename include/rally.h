@@ -183,12 +183,15 @@ typedef struct rally_model rally_model;
 /* Element type of the matrix products. Norms, routers, softmax, scores and the embedding are computed in f32 whatever it is.
  * BF16: weights are rounded to bf16; rows and sums are f32, but where the processor multiplies bf16 at more than the speed of f32
  * (AMD with AVX512_BF16, Intel with AMX) rows are rounded to bf16, too. INT8: weights and rows with a scale for every 32
- * inputs, max|w| / 127, or as the file stores them; sums are exact within such a group (docs/number-formats.md). */
+ * inputs, max|w| / 127, or as the file stores them; sums are exact within such a group (docs/number-formats.md). Q4: weights
+ * of the layers in four bits with an f16 scale for every 32 inputs, the head and what the layers have beside them as INT8; rows
+ * as with INT8. */
 typedef enum rally_dtype {
   RALLY_DTYPE_AUTO = 0, /* what most weights of the layers are stored in; f32 for f16 */
   RALLY_DTYPE_F32 = 1,
   RALLY_DTYPE_BF16 = 2,
-  RALLY_DTYPE_INT8 = 3
+  RALLY_DTYPE_INT8 = 3,
+  RALLY_DTYPE_Q4 = 4
 } rally_dtype;
 
 /* How important a line of the log is. */
@@ -235,10 +238,10 @@ rally_status rally_model_validate(const char *path, const rally_model_options *o
 /* How rally_quantize stores matrices. */
 typedef struct rally_quantize_options {
   size_t struct_size;
-  rally_dtype dtype; /* RALLY_DTYPE_INT8 (default), RALLY_DTYPE_BF16 or RALLY_DTYPE_F32: how the matrices are stored */
+  rally_dtype dtype; /* RALLY_DTYPE_INT8 (default), _Q4, _BF16 or _F32: how the matrices are stored */
   rally_progress_callback progress; /* bytes of weights, each counted when it is checked and when it is stored */
   void *progress_user;
-  const char *calibration_text; /* NULL (default): none. UTF-8, with RALLY_DTYPE_INT8: what the model reads, to lose less */
+  const char *calibration_text; /* NULL (default): none. UTF-8, with INT8 and Q4: what the model reads, to lose less */
   size_t calibration_text_size; /* bytes */
 } rally_quantize_options;
 
@@ -249,8 +252,9 @@ void rally_quantize_options_init(rally_quantize_options *options, size_t size);
  * head. Norms, biases, routers, positions and a rater's own head stay as they are stored, and so do metadata, tokenizer and
  * graph, whose nodes follow the types: the result is an ordinary model file, executable by any ONNX runtime. docs/format.md
  * has the rule of rounding. From a narrower type to a wider one, what the stored numbers stand for. The same file gives the
- * same bytes. With a calibration_text the model first reads some 16 000 tokens of it in f32, and int8 is stored so that less
- * is lost of what its matrices were given; matrices that are int8 already stay. The new file is written under a name of its
+ * same bytes. With a calibration_text the model first reads some 16 000 tokens of it in f32, and int8 or q4 is stored so that
+ * less is lost of what its matrices were given; matrices that have the type already stay. With RALLY_DTYPE_Q4 the embedding, the
+ * head and matrices whose rows are no multiple of 32 long become int8. The new file is written under a name of its
  * own in the folder of `out_path`, checked as rally_model_open checks it, and takes the place of what stood there in one
  * step; on failure nothing there has changed. Where the file would exceed 2 GB, its data goes to `out_path` with ".data"
  * appended, which must not exist. The input is read as rally_model_open reads it.
@@ -350,7 +354,7 @@ rally_status rally_model_metadata_get(const rally_model *model, const char *key,
 typedef struct rally_tensor_info {
   size_t struct_size;
   const char *name;  /* lives as long as the model is open */
-  const char *dtype; /* as stored: "f32", "f16", "bf16", "int8"; static storage */
+  const char *dtype; /* as stored: "f32", "f16", "bf16", "int8", "q4"; static storage */
   int32_t rank;
   int64_t shape[2];                 /* extents, the first `rank` of them */
   uint64_t byte_count;              /* as stored */

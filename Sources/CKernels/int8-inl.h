@@ -137,12 +137,6 @@ struct Int8Pairs {
 
 #endif
 
-// The first of the outputs of a unit.
-template <class Format>
-constexpr size_t FirstOutput(size_t unit) {
-  return unit * (kColumns / Format::kUnits);
-}
-
 }  // namespace HWY_NAMESPACE
 }  // namespace rally
 HWY_AFTER_NAMESPACE();

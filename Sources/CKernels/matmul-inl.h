@@ -1,7 +1,7 @@
 // The loops that the matrix products of all formats share, compiled once per instruction set.
 //
 // Packed weights are *strips* of 32 outputs, one after the other. A strip is a list of *steps*, each
-// one input (f32, bf16) or four (int8) of all its outputs. A *unit* is the part of a strip whose
+// one input (f32, bf16) or four (int8, q4) of all its outputs. A *unit* is the part of a strip whose
 // weights fill two vectors per step: the whole strip where vectors have 512 bits.
 //
 // A tile is R rows times S units with all its sums in registers. A step loads the weights of the
@@ -62,10 +62,16 @@ struct Fetch {
   size_t rate;
 };
 
+// Steps, and what stands after each group of them.
+template <class Format>
+HWY_INLINE size_t StripBytes(const Product<typename Format::Input> &p) {
+  return p.steps * Format::kStepBytes + p.groups * Format::kGroupBytes;
+}
+
 template <class Format>
 HWY_INLINE const uint8_t *WeightsOf(const Product<typename Format::Input> &p, size_t unit) {
   const size_t strip = unit / Format::kUnits, part = unit % Format::kUnits;
-  return p.packed + strip * p.steps * Format::kStepBytes + part * Format::kUnitBytes;
+  return p.packed + strip * StripBytes<Format>(p) + part * Format::kUnitBytes;
 }
 
 // One step of a tile: x is its first row.
@@ -140,7 +146,7 @@ HWY_INLINE void FewRows(const Product<typename Format::Input> &p, size_t units) 
   for (; unit + S <= units; unit += S) Tile<Format, R, S>(p, 0, unit, none);
   for (; S > 2 && unit + 2 <= units; unit += 2) Tile<Format, R, S < 2 ? 1 : 2>(p, 0, unit, none);
   for (; unit < units; ++unit) {
-    const uint8_t *own = p.packed + unit / Format::kUnits * p.steps * Format::kStepBytes;
+    const uint8_t *own = p.packed + unit / Format::kUnits * StripBytes<Format>(p);
     Tile<Format, R, 1>(p, 0, unit, {own + kFarAhead * Format::kStepBytes, Format::kStepBytes});
   }
 }
@@ -165,7 +171,7 @@ HWY_INLINE void RunProduct(const Product<typename Format::Input> &p) {
   const size_t units = (p.n + kColumns - 1) / kColumns * Format::kUnits;
   if (p.M <= Format::kFewRows) return FewRows<Format, Format::kFewRows>(p, units);
   const size_t tiles = (p.M + Format::kTileRows - 1) / Format::kTileRows;
-  const size_t strip_bytes = p.steps * Format::kStepBytes;
+  const size_t strip_bytes = StripBytes<Format>(p);
   const size_t rate = (Format::kStepBytes + tiles - 1) / tiles;
   for (size_t unit = 0; unit < units; ++unit) {
     const uint8_t *next = p.packed + (unit / Format::kUnits + 1) * strip_bytes;

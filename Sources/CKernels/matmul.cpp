@@ -20,6 +20,7 @@ constexpr size_t kFloats = HWY_LANES(float) < kColumns / 2 ? HWY_LANES(float) : 
 struct FloatFormat {
   static constexpr bool kIsGrouped = false;
   static constexpr size_t kTileRows = kMaxRows, kFewRows = kMaxRows;
+  static constexpr size_t kGroupBytes = 0;
   using Input = float;
   using Sum = hn::Vec<Floats>;
   using Weight = hn::Vec<Floats>;
@@ -76,6 +77,7 @@ void MatMulBf16(const Product<float> &p) { RunProduct<Bf16>(p); }
 struct Bf16Pairs {
   static constexpr bool kIsGrouped = false;
   static constexpr size_t kTileRows = kMaxRows, kFewRows = kMaxRows;
+  static constexpr size_t kGroupBytes = 0;
   using Input = uint16_t;
   using Sum = __m512;
   using Weight = __m512i;

@@ -14,8 +14,8 @@ struct Product {
   float *y;  // [M, n]
   size_t y_stride;
   size_t M, n;
-  // int8 only: factors of rows' and weights' groups, [M, groups] and [strips, groups, 32], and the sum of each row's
-  // group, [M, groups]; steps of a group.
+  // int8 and q4 only: factors of rows' and weights' groups, [M, groups] and [strips, groups, 32], and the sum of each row's
+  // group, [M, groups]; steps of a group. q4 has the weights' factors among the packed weights.
   const float *row_scales = nullptr;
   const int32_t *row_sums = nullptr;
   const float *scales = nullptr;

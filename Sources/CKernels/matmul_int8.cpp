@@ -26,8 +26,11 @@ HWY_AFTER_NAMESPACE();
 namespace rally {
 using Int8Product = Product<int8_t>;
 HWY_EXPORT(MatMulInt8);
+}  // namespace rally
 
-static bool HasDot() {
+using namespace rally;
+
+extern "C" bool rk_has_dot(void) {
 #if HWY_ARCH_X86
   static const bool has_dot = __builtin_cpu_supports("avx512vnni");
   return has_dot;
@@ -35,9 +38,6 @@ static bool HasDot() {
   return false;
 #endif
 }
-}  // namespace rally
-
-using namespace rally;
 
 extern "C" void rk_matmul_pack_int8(const int8_t *weight, size_t n, size_t K, uint8_t *out) {
   for (size_t first = 0; first < n; first += rk_matmul_columns) {
@@ -70,6 +70,6 @@ extern "C" void rk_matmul_int8(const int8_t *x, size_t x_stride, const float *x_
   const size_t steps = (K + 3) / 4, group_steps = group == 0 ? steps : group / 4;
   HWY_DYNAMIC_DISPATCH(MatMulInt8)
   ({x, x_stride, packed, steps, y, y_stride, M, n, x_scales, x_sums, scales, (steps + group_steps - 1) / group_steps,
-    group_steps}, HasDot());
+    group_steps}, rk_has_dot());
 }
 #endif

@@ -19,6 +19,7 @@ Encoding encoding_for(int32_t data_type, const std::string& name) {
   switch (data_type) {
     case ROX_FLOAT: return {4, 4, 0, 0};
     case ROX_INT8: return {5, 1, INT8_MIN, INT8_MAX};
+    case ROX_UINT8: return {5, 1, 0, UINT8_MAX};
     case ROX_FLOAT16:
     case ROX_BFLOAT16: return {5, 2, 0, UINT16_MAX};
     case ROX_INT64: return {7, 8, INT64_MIN, INT64_MAX};

@@ -23,9 +23,9 @@ constexpr int kMaxRank = 8;
 constexpr int64_t kMaxElements = int64_t{1} << 48;
 
 const char* const kOperators[] = {
-    "Add", "And", "ArgMax", "Cast", "Clip", "Concat", "ConstantOfShape", "Cos", "DequantizeLinear", "Div", "Equal", "Erf",
+    "Add", "And", "ArgMax", "BitShift", "Cast", "Clip", "Concat", "ConstantOfShape", "Cos", "DequantizeLinear", "Div", "Equal", "Erf",
     "Gather", "GatherElements", "Greater", "GreaterOrEqual", "Identity", "LayerNormalization", "Less", "LessOrEqual",
-    "MatMul", "Max", "Min", "Mul", "Neg", "Not", "Or", "Pow", "Range", "ReduceMax", "ReduceMean", "ReduceSum", "Relu",
+    "MatMul", "Max", "Min", "Mod", "Mul", "Neg", "Not", "Or", "Pow", "Range", "ReduceMax", "ReduceMean", "ReduceSum", "Relu",
     "Reshape", "Shape", "Sigmoid", "Sin", "Slice", "Softmax", "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose",
     "Unsqueeze", "Where"};
 

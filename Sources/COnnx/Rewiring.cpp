@@ -96,9 +96,9 @@ class Rewiring {
   void check_weight(const std::string& name, const TypeChange& change) {
     if (outputs_.count(name) > 0) refuse("weight " + name, "one that is no output of the graph", "an output");
     for (const std::string& factors : {scale_name(name), balance_name(name)}) {
-      if (change.from == ROX_INT8) {
+      if (has_scales(change.from)) {
         factors_.insert(factors);
-      } else if (change.to == ROX_INT8 && names_.count(factors) > 0) {
+      } else if (has_scales(change.to) && names_.count(factors) > 0) {
         refuse("value " + factors, "a free name, for the scales", "a value");
       }
     }
@@ -126,6 +126,8 @@ class Rewiring {
     if (input != 0 || node.output_size() != 1) strange(node, weight);
     if (from == ROX_INT8) {
       note_dequantized(index, weight);
+    } else if (from == ROX_UINT8) {
+      note_unpacked(index, weight);
     } else if (is_cast(node)) {
       replace(index, node.output(0), weight);
     } else if (is_standard(node, "Gather")) {
@@ -144,11 +146,64 @@ class Rewiring {
                           node.input(1) == scale_name(weight) && attribute(node, "axis", 1) == 0;
     if (!is_plain) strange(node, weight);
     if (is_grouped) {
-      const int reshape = pass(index, weight);
-      if (!is_standard(graph_.node(reshape), "Reshape")) strange(graph_.node(reshape), weight);
-      index = reshape;
+      index = pass_on(index, "Reshape", weight);
       remove_shape(index, weight);
     }
+    note_widened(index, weight);
+  }
+
+  // Reshape; Mod and BitShift; Concat, Cast, Sub, Mul by the scales; Reshape, and Mul by the factors of the columns.
+  void note_unpacked(int index, const std::string& weight) {
+    const NodeProto& groups = graph_.node(index);
+    if (!is_standard(groups, "Reshape")) strange(groups, weight);
+    remove_shape(index, weight);
+    const auto& halves = readers_[groups.output(0)];
+    if (halves.size() != 2 || outputs_.count(groups.output(0)) > 0) strange(groups, weight);
+    const NodeProto &low = graph_.node(halves[0]), &high = graph_.node(halves[1]);
+    const bool are_halves = is_standard(low, "Mod") && is_standard(high, "BitShift") && low.output_size() == 1 && high.output_size() == 1;
+    if (!are_halves) strange(groups, weight);
+    removed_.insert(index);
+    retyped_.insert(groups.output(0));
+    int join = -1;
+    for (const int half : halves) {
+      remove_constant(half, weight);
+      const std::string& value = graph_.node(half).output(0);
+      const auto& readers = readers_[value];
+      if (readers.size() != 1 || outputs_.count(value) > 0 || (join >= 0 && join != readers[0])) strange(graph_.node(half), weight);
+      join = readers[0];
+      removed_.insert(half);
+      retyped_.insert(value);
+    }
+    const NodeProto& both = graph_.node(join);
+    if (!is_standard(both, "Concat") || both.input_size() != 2 || both.input(0) != low.output(0)) strange(both, weight);
+    index = pass_on(join, "Cast", weight);
+    index = pass_on(index, "Sub", weight);
+    remove_constant(index, weight);
+    index = pass_on(index, "Mul", weight);
+    remove_scales(index, weight);
+    index = pass_on(index, "Reshape", weight);
+    remove_shape(index, weight);
+    note_widened(index, weight);
+  }
+
+  // The scales that a Mul is given, through Cast and Reshape.
+  void remove_scales(int mul, const std::string& weight) {
+    const NodeProto& node = graph_.node(mul);
+    const auto maker = node.input_size() == 2 ? makers_.find(node.input(1)) : makers_.end();
+    if (maker == makers_.end() || !is_standard(graph_.node(maker->second), "Reshape")) strange(node, weight);
+    const NodeProto& rows = graph_.node(maker->second);
+    const auto cast = makers_.find(rows.input_size() == 2 ? rows.input(0) : std::string());
+    if (cast == makers_.end() || !is_cast(graph_.node(cast->second)) || graph_.node(cast->second).input_size() != 1 ||
+        graph_.node(cast->second).input(0) != scale_name(weight)) {
+      strange(node, weight);
+    }
+    remove_shape(maker->second, weight);
+    pass(cast->second, weight);
+    pass(maker->second, weight, 1);
+  }
+
+  // Node `index` makes the weight, or what Mul by the factors of its columns makes it of.
+  void note_widened(int index, const std::string& weight) {
     if (names_.count(balance_name(weight)) > 0) {
       index = pass(index, weight);
       const NodeProto& last = graph_.node(index);
@@ -164,21 +219,33 @@ class Rewiring {
     return pass(index, weight);
   }
 
+  // As `pass`, to a node of this operator.
+  int pass_on(int index, const char* op_type, const std::string& weight) {
+    const int next = pass(index, weight);
+    if (!is_standard(graph_.node(next), op_type)) strange(graph_.node(next), weight);
+    return next;
+  }
+
   // Node `index` goes with the value that it makes for one other node; the number of that one.
-  int pass(int index, const std::string& weight) {
+  int pass(int index, const std::string& weight, int input = 0) {
     const NodeProto& node = graph_.node(index);
     if (node.output_size() != 1) strange(node, weight);
     const std::string value = node.output(0);
     const auto& readers = readers_[value];
-    if (readers.size() != 1 || outputs_.count(value) > 0 || graph_.node(readers[0]).input(0) != value) strange(node, weight);
+    if (readers.size() != 1 || outputs_.count(value) > 0 || graph_.node(readers[0]).input_size() <= input ||
+        graph_.node(readers[0]).input(input) != value) {
+      strange(node, weight);
+    }
     removed_.insert(index);
     retyped_.insert(value);
     return readers[0];
   }
 
-  // The shape that a Reshape is given goes with it.
-  void remove_shape(int reshape, const std::string& weight) {
-    const NodeProto& node = graph_.node(reshape);
+  void remove_shape(int reshape, const std::string& weight) { remove_constant(reshape, weight); }
+
+  // The constant that a node is given, such as the shape of a Reshape, goes with it.
+  void remove_constant(int reader, const std::string& weight) {
+    const NodeProto& node = graph_.node(reader);
     const auto maker = node.input_size() == 2 ? makers_.find(node.input(1)) : makers_.end();
     const bool is_constant = maker != makers_.end() && is_standard(graph_.node(maker->second), "Constant") &&
                              readers_[node.input(1)].size() == 1 && outputs_.count(node.input(1)) == 0;
@@ -218,7 +285,7 @@ class Rewiring {
   }
 
   [[noreturn]] void strange(const NodeProto& node, const std::string& weight) {
-    refuse("node " + node.name(), "a weight read through Cast, Gather or DequantizeLinear as docs/format.md says",
+    refuse("node " + node.name(), "a weight read as docs/format.md says, through Cast, Gather, DequantizeLinear or the numbers of q4",
            node.op_type() + " of " + weight);
   }
 
@@ -277,10 +344,11 @@ class Rewiring {
     std::string& value = widened_[weight];
     if (!value.empty()) return value;
     value = fresh(weight + "/f32");
-    if (type != ROX_INT8) {
+    if (!has_scales(type)) {
       add_cast(weight, value, value);
       return value;
     }
+    if (type == ROX_UINT8) return unpacked(weight, value);
     const TypeChange& change = changes_.at(weight);
     const bool is_grouped = change.group != change.columns;
     const std::string joined = change.is_balanced ? fresh(weight + "/unbalanced") : value;
@@ -291,6 +359,52 @@ class Rewiring {
     if (is_grouped) add_reshape(dequantized, joined, change.columns);
     if (change.is_balanced) add_node("Mul", joined, balance_name(weight), value);
     return value;
+  }
+
+  // Groups of numbers, two in a byte, become numbers, f32, 8 less, times the scale of their group, and rows again.
+  const std::string& unpacked(const std::string& weight, const std::string& value) {
+    const TypeChange& change = changes_.at(weight);
+    const std::string groups = add_reshape(weight, fresh(weight + "/groups"), change.group / 2);
+    const std::string low = fresh(weight + "/low"), high = fresh(weight + "/high");
+    add_node("Mod", groups, add_constant(low + "/divisor", onnx::TensorProto::UINT8, 16), low);
+    auto* shift = add_node("BitShift", groups, add_constant(high + "/bits", onnx::TensorProto::UINT8, 4), high);
+    auto* direction = shift->add_attribute();
+    direction->set_name("direction");
+    direction->set_type(onnx::AttributeProto::STRING);
+    direction->set_s("RIGHT");
+    const std::string numbers = fresh(weight + "/numbers"), wide = fresh(weight + "/numbers/f32");
+    set_attribute(*add_node("Concat", low, high, numbers), "axis", 1);
+    add_cast(numbers, wide, wide);
+    const std::string centred = fresh(weight + "/numbers/signed");
+    add_node("Sub", wide, add_constant(centred + "/8", onnx::TensorProto::FLOAT, 8), centred);
+    const std::string scales = fresh(scale_name(weight) + "/f32");
+    add_cast(scale_name(weight), scales, scales);
+    const std::string column = add_reshape(scales, fresh(scale_name(weight) + "/column"), 1);
+    const std::string scaled = fresh(weight + "/groups/f32");
+    add_node("Mul", centred, column, scaled);
+    const std::string joined = change.is_balanced ? fresh(weight + "/unbalanced") : value;
+    add_reshape(scaled, joined, change.columns);
+    if (change.is_balanced) add_node("Mul", joined, balance_name(weight), value);
+    return value;
+  }
+
+  // One number.
+  std::string add_constant(const std::string& wanted, int32_t type, int number) {
+    const std::string name = fresh(wanted);
+    auto* node = graph_.add_node();
+    node->set_op_type("Constant");
+    node->set_name(name);
+    node->add_output(name);
+    auto* attribute = node->add_attribute();
+    attribute->set_name("value");
+    attribute->set_type(onnx::AttributeProto::TENSOR);
+    attribute->mutable_t()->set_data_type(type);
+    if (type == onnx::TensorProto::FLOAT) {
+      attribute->mutable_t()->add_float_data(static_cast<float>(number));
+    } else {
+      attribute->mutable_t()->add_int32_data(number);
+    }
+    return name;
   }
 
   NodeProto* add_node(const char* op_type, const std::string& x, const std::string& y, const std::string& output) {
@@ -338,7 +452,11 @@ class Rewiring {
     Values inputs, values;
     for (auto& input : *graph_.mutable_input()) {
       const auto change = changes_.find(input.name());
-      if (change != changes_.end()) input.mutable_type()->mutable_tensor_type()->set_elem_type(change->second.to);
+      if (change != changes_.end()) {
+        auto* type = input.mutable_type()->mutable_tensor_type();
+        type->set_elem_type(change->second.to);
+        if (change->second.from == ROX_UINT8 || change->second.to == ROX_UINT8) type->clear_shape();
+      }
       // The caller writes scales for new INT8 only; an input without them would have to be fed.
       if (factors_.count(input.name()) == 0) inputs.Add(std::move(input));
     }

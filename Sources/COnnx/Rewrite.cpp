@@ -61,20 +61,25 @@ class Writing {
       const int32_t to = storages_[storage].data_type;
       if (from.data_type() != to) changes[from.name()] = change(from, storages_[storage]);
       // Written anew, or not needed any more.
-      if (from.data_type() != ROX_INT8) continue;
+      if (!has_scales(from.data_type())) continue;
       old_scales_.insert(scale_name(from.name()));
       old_scales_.insert(balance_name(from.name()));
     }
     return changes;
   }
 
+  static int64_t columns_of(const onnx::TensorProto& matrix) {
+    const auto bytes = static_cast<uint64_t>(matrix.dims(1));
+    return static_cast<int64_t>(matrix.data_type() == ROX_UINT8 ? 2 * bytes : bytes);
+  }
+
   static TypeChange change(const onnx::TensorProto& from, const rox_storage& storage) {
     TypeChange change = {from.data_type(), storage.data_type, 0, 0, storage.balance_count > 0};
     if (from.dims_size() != 2 || storage.scale_count == 0) return change;
-    change.columns = from.dims(1);
+    change.columns = columns_of(from);
     const int64_t rows = from.dims(0);
     const int64_t groups = rows > 0 ? static_cast<int64_t>(storage.scale_count) / rows : 0;
-    change.group = groups > 0 ? from.dims(1) / groups : from.dims(1);
+    change.group = groups > 0 ? change.columns / groups : change.columns;
     return change;
   }
 
@@ -96,6 +101,9 @@ class Writing {
     const rox_storage& wanted = storages_[storage];
     onnx::TensorProto proto(from);
     proto.set_data_type(wanted.data_type);
+    if (has_scales(from.data_type()) || has_scales(wanted.data_type)) {
+      proto.set_dims(1, columns_of(from) / (wanted.data_type == ROX_UINT8 ? 2 : 1));
+    }
     proto.clear_segment();
     proto.clear_external_data();
     proto.clear_data_location();
@@ -110,16 +118,17 @@ class Writing {
     } else {
       put_tensor(proto, ROX_ELEMENTS, storage, wanted.byte_count);
     }
-    if (wanted.scale_count > 0) put_floats(scale_name(from.name()), ROX_SCALES, storage, wanted.scale_count);
-    if (wanted.balance_count > 0) put_floats(balance_name(from.name()), ROX_BALANCE, storage, wanted.balance_count);
+    const int32_t scale_type = wanted.data_type == ROX_UINT8 ? ROX_FLOAT16 : ROX_FLOAT;
+    if (wanted.scale_count > 0) put_floats(scale_name(from.name()), scale_type, ROX_SCALES, storage, wanted.scale_count);
+    if (wanted.balance_count > 0) put_floats(balance_name(from.name()), ROX_FLOAT, ROX_BALANCE, storage, wanted.balance_count);
   }
 
-  void put_floats(const std::string& name, rox_data data, size_t storage, uint64_t count) {
+  void put_floats(const std::string& name, int32_t type, rox_data data, size_t storage, uint64_t count) {
     onnx::TensorProto floats;
     floats.set_name(name);
-    floats.set_data_type(ROX_FLOAT);
+    floats.set_data_type(type);
     floats.add_dims(static_cast<int64_t>(count));
-    put_tensor(floats, data, storage, count * sizeof(float));
+    put_tensor(floats, data, storage, count * (type == ROX_FLOAT16 ? sizeof(uint16_t) : sizeof(float)));
   }
 
   static void add_pair(onnx::TensorProto& proto, const char* key, const std::string& value) {

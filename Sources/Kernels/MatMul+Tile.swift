@@ -16,7 +16,7 @@ extension MatMul {
 
   private func convert(row: Int, _ x: UnsafePointer<Float>, _ matrix: PackedMatrix) {
     let destination = unsafe convertedRow(row, matrix)
-    if matrix.dataType == .int8 {
+    if matrix.dataType.hasScales {
       let factors = unsafe matrix.factors.count > 0 ? matrix.factors.base : nil
       unsafe rk_quantize_rows(
         x, matrix.inputs, factors, matrix.group, destination.assumingMemoryBound(to: Int8.self),
@@ -65,6 +65,11 @@ extension MatMul {
         weights.assumingMemoryBound(to: UInt8.self),
         matrix.scales.base + (panel.firstStrip + strips.lowerBound) * rk_matmul_columns * matrix.groupCount, y,
         call.yStride, rows, outputs.count, matrix.inputs)
+    case .q4:
+      unsafe rk_matmul_q4(
+        convertedRow(first, matrix).assumingMemoryBound(to: Int8.self), matrix.convertedRowByteCount,
+        rowScales.base + first * matrix.groupCount, rowSums.base + first * matrix.groupCount,
+        weights.assumingMemoryBound(to: UInt8.self), y, call.yStride, rows, outputs.count, matrix.inputs)
     case .bf16 where matrix.isPaired:
       unsafe rk_matmul_bf16_pairs(
         convertedRow(first, matrix).assumingMemoryBound(to: UInt16.self), matrix.convertedRowByteCount / 2,

@@ -8,7 +8,7 @@ extension PackedMatrix {
     let workerCount = pool?.threadCount ?? 1
     let widest = panels.reduce(0) { max($0, $1.outputs.count) }
     // A panel's rows in its own type, [widest, inputs], on a whole number of cache lines.
-    let panelByteCount = (widest * inputs * dataType.byteCount + 63) / 64 * 64
+    let panelByteCount = (dataType.byteCount(of: widest * inputs) + 63) / 64 * 64
     let panelRows = try AlignedStorage<UInt8>(count: panelByteCount * workerCount)
     // One row on its way from f32.
     let floats = try AlignedStorage<Float>(count: inputs * workerCount)
@@ -23,7 +23,7 @@ extension PackedMatrix {
         let place = piece.firstStrip * rk_matmul_columns * groupCount
         unsafe rk_matmul_pack_scales(ownScales, piece.rows.count, groupCount, scales.base + place)
       }
-      unsafe panels[index].fill(from: buffer, dataType, isPaired, inputs: inputs)
+      unsafe panels[index].fill(from: buffer, ownScales, dataType, isPaired, inputs: inputs)
       rows[piece.source].finish(piece.rows)
     }
     if let pool {
@@ -40,7 +40,7 @@ extension PackedMatrix {
   ) {
     if source.dataType == dataType {
       unsafe source.copy(piece.rows, buffer)
-      guard dataType == .int8 else { return }
+      guard dataType.hasScales else { return }
       let stored = source.scales.count / source.outputs
       for place in 0..<piece.rows.count * groupCount {
         let (row, group) = place.quotientAndRemainder(dividingBy: groupCount)
@@ -48,16 +48,20 @@ extension PackedMatrix {
       }
       return
     }
-    let rowByteCount = inputs * dataType.byteCount
+    let rowByteCount = dataType.byteCount(of: inputs)
     for row in piece.rows {
       unsafe source.copy(row..<row + 1, floats)
       let place = row - piece.rows.lowerBound
       let destination = unsafe buffer + place * rowByteCount
-      if dataType == .int8 {
+      switch dataType {
+      case .q4:
+        unsafe Conversion.f32(
+          floats, toQ4: destination.assumingMemoryBound(to: UInt8.self), scales: scales + place * groupCount, count: inputs)
+      case .int8:
         unsafe Conversion.f32(
           floats, toInt8: destination.assumingMemoryBound(to: Int8.self), scales: scales + place * groupCount,
           groupCount: groupCount, count: inputs)
-      } else {
+      default:
         unsafe Conversion.f32(floats, toBF16: destination.assumingMemoryBound(to: UInt16.self), count: inputs)
       }
     }
@@ -65,9 +69,9 @@ extension PackedMatrix {
 }
 
 extension PackedMatrix.Panel {
-  /// Packs rows [outputs.count, inputs] of `dataType`.
+  /// Packs rows [outputs.count, inputs] of `dataType`; with q4 their scales, too.
   fileprivate func fill(
-    from rows: UnsafeMutableRawPointer, _ dataType: DataType, _ isPaired: Bool, inputs: Int
+    from rows: UnsafeMutableRawPointer, _ scales: UnsafePointer<Float>, _ dataType: DataType, _ isPaired: Bool, inputs: Int
   ) {
     switch dataType {
     case .bf16 where isPaired:
@@ -76,6 +80,9 @@ extension PackedMatrix.Panel {
     case .bf16:
       unsafe rk_matmul_pack_bf16(
         rows.assumingMemoryBound(to: UInt16.self), outputs.count, inputs, data.assumingMemoryBound(to: UInt32.self))
+    case .q4:
+      unsafe rk_matmul_pack_q4(
+        rows.assumingMemoryBound(to: UInt8.self), scales, outputs.count, inputs, data.assumingMemoryBound(to: UInt8.self))
     case .int8:
       unsafe rk_matmul_pack_int8(
         rows.assumingMemoryBound(to: Int8.self), outputs.count, inputs, data.assumingMemoryBound(to: UInt8.self))

@@ -40,7 +40,7 @@ extension PackedMatrix {
     private(set) var byteCount = 0
 
     init(inputs: Int, dataType: DataType, isPaired: Bool) throws(RallyError) {
-      precondition([.f32, .bf16, .int8].contains(dataType))
+      precondition([.f32, .bf16, .int8, .q4].contains(dataType) && PackedMatrix.dataType(dataType, inputs: inputs) == dataType)
       guard dataType != .int8 || inputs <= rk_matmul_int8_inputs else {
         throw RallyError(
           .limitExceeded, "int8 matrix", expected: "at most \(rk_matmul_int8_inputs) inputs", found: "\(inputs)",
@@ -73,7 +73,7 @@ extension PackedMatrix {
     private func stripByteCount(width: Int) throws(RallyError) -> Int {
       let strips = (width + rk_matmul_columns - 1) / rk_matmul_columns
       let inputs = PackedMatrix.wholeSteps(inputs, dataType, isPaired)
-      let (count, overflow) = inputs.multipliedReportingOverflow(by: strips * rk_matmul_columns * dataType.byteCount)
+      let (count, overflow) = inputs.multipliedReportingOverflow(by: strips * PackedMatrix.inputByteCount(dataType))
       guard !overflow else { throw tooLarge(width) }
       return count
     }

@@ -8,8 +8,8 @@ public import Tensors
 /// with the same inputs can be stacked (q|k|v, gate|up): each source starts a panel, so a product may also
 /// compute the outputs of some sources only. Immutable: any number of threads may multiply by it.
 ///
-/// f32 and bf16 weights meet f32 rows; int8 weights meet rows that each product makes int8. Both have a scale for every
-/// `groupWidth` inputs, or for a whole row. Panels are strips as `rk_matmul_pack_…` leaves them; for bf16 where
+/// f32 and bf16 weights meet f32 rows; int8 and q4 weights meet rows that each product makes int8. Both have a scale for every
+/// `groupWidth` inputs, or, with int8, for a whole row. Panels are strips as `rk_matmul_pack_…` leaves them; for bf16 where
 /// the processor multiplies bf16 itself (`BF16Method.native`), of pairs of inputs. All make batch-invariant products.
 public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after `init`.
   /// Outputs per panel: four strips, which tiles of few rows take at once. With 2560 inputs it is two thirds
@@ -18,7 +18,7 @@ public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after
   public static let panelWidth = panelStrips * rk_matmul_columns
   static let panelStrips = 4
 
-  /// f32, bf16 or int8.
+  /// f32, bf16, int8 or q4.
   public let dataType: DataType
   public let inputs: Int
   /// Of all sources.
@@ -29,34 +29,45 @@ public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after
   let panels: [Panel]
   private let storage: AlignedStorage<UInt8>
 
-  /// Inputs that share a scale in an int8 matrix whose rows are longer: a whole row's outliers are too much for the rest.
+  /// Inputs that share a scale in a q4 matrix, and in an int8 matrix whose rows are longer: a whole row's outliers are too much for the rest.
   public static let groupWidth = rk_matmul_group
-  /// Scales of a row; 0 without int8.
+  /// Scales of a row; 0 without int8 and q4.
   public let groupCount: Int
-  /// [strips, groupCount, 32], int8 only: what an output's numbers are multiplied by.
+  /// [strips, groupCount, 32], int8 only, for q4 has its own among the packed weights: what an output's numbers are multiplied by.
   let scales: AlignedStorage<Float>
   /// bf16 only: whether rows are rounded to bf16 and multiplied in pairs.
   let isPaired: Bool
-  /// [inputs], int8 only: what rows are multiplied by before they are made int8; empty for nothing.
+  /// [inputs], int8 and q4 only: what rows are multiplied by before they are made int8; empty for nothing.
   let factors: AlignedStorage<Float>
   /// Inputs that share a scale, as kernels want it: 0 for all of them.
-  var group: Int { groupCount > 1 ? Self.groupWidth : 0 }
+  var group: Int { groupCount > 1 || dataType == .q4 ? Self.groupWidth : 0 }
   /// Whether products convert rows to another type before they multiply them.
-  var convertsRows: Bool { isPaired || dataType == .int8 }
+  var convertsRows: Bool { isPaired || dataType.hasScales }
   /// Whole steps.
-  var convertedRowByteCount: Int { Self.wholeSteps(inputs, dataType, isPaired) * dataType.byteCount }
-  var stripByteCount: Int {
-    Self.wholeSteps(inputs, dataType, isPaired) * rk_matmul_columns * dataType.byteCount
+  var convertedRowByteCount: Int {
+    (dataType.hasScales ? .int8 : dataType).byteCount(of: Self.wholeSteps(inputs, dataType, isPaired))
   }
+  var stripByteCount: Int { Self.inputByteCount(dataType) * Self.wholeSteps(inputs, dataType, isPaired) }
 
   /// Inputs, with those that fill up the last step of a strip: one of int8 has four, one of pairs two.
   static func wholeSteps(_ inputs: Int, _ dataType: DataType, _ isPaired: Bool) -> Int {
-    let step = dataType == .int8 ? 4 : isPaired ? 2 : 1
+    let step = dataType.hasScales ? 4 : isPaired ? 2 : 1
     return (inputs + step - 1) / step * step
+  }
+
+  /// What a strip holds for each input; with q4 the input's share of the scales, too.
+  static func inputByteCount(_ dataType: DataType) -> Int {
+    let scales = dataType == .q4 ? rk_matmul_columns * dataType.scaleByteCount / groupWidth : 0
+    return dataType.byteCount(of: rk_matmul_columns) + scales
   }
 
   /// Memory taken by the packed weights.
   public var byteCount: Int { storage.count + (scales.count + factors.count) * MemoryLayout<Float>.stride }
+
+  /// What a matrix of so many inputs is packed and stored in where `dataType` is asked for: q4 has whole groups only.
+  public static func dataType(_ dataType: DataType, inputs: Int) -> DataType {
+    dataType == .q4 && inputs % groupWidth != 0 ? .int8 : dataType
+  }
 
   /// Groups of a row of int8 numbers: what is not a whole number of groups, or one, has one scale.
   public static func groupCount(inputs: Int) -> Int { inputs % groupWidth == 0 ? max(1, inputs / groupWidth) : 1 }
@@ -64,9 +75,9 @@ public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after
   /// - Parameters:
   ///   - inputs: K ≥ 1, the length of a weight row.
   ///   - sources: the stacked matrices, at least one.
-  ///   - dataType: f32, bf16 or int8. Rows of another type are rounded to nearest, ties to even; to int8, group by group by
-  ///     `Conversion.f32(_:toInt8:count:)`. int8 rows that all have one scale make a matrix of one group.
-  ///   - factors: [inputs], int8 only: what rows of x are multiplied by first. Empty for nothing.
+  ///   - dataType: f32, bf16, int8 or, for whole groups of inputs, q4. Rows of another type are rounded to nearest, ties to
+  ///     even; to int8 and q4, group by group by `Conversion.f32(_:toInt8:count:)` and `Conversion.f32(_:toQ4:count:)`. int8 rows that all have one scale make a matrix of one group.
+  ///   - factors: [inputs], int8 and q4 only: what rows of x are multiplied by first. Empty for nothing.
   ///   - method: how products by bf16 weights are computed; both are tested on every machine that has both.
   ///   - pool: packs panels in parallel.
   /// - Throws: `outOfMemory`; `limitExceeded` when a size overflows, or sums of int8 could.
@@ -74,13 +85,13 @@ public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after
     inputs: Int, sources rows: [WeightRows], dataType: DataType = .f32, factors: [Float] = [],
     method: BF16Method = .best, pool: WorkerPool? = nil
   ) throws(RallyError) {
-    precondition(inputs > 0 && !rows.isEmpty && (factors.isEmpty || factors.count == inputs && dataType == .int8))
+    precondition(inputs > 0 && !rows.isEmpty && (factors.isEmpty || factors.count == inputs && dataType.hasScales))
     var plan = try PanelPlan(inputs: inputs, dataType: dataType, isPaired: dataType == .bf16 && method == .native)
     for source in rows { try plan.append(source) }
     storage = try AlignedStorage(count: plan.byteCount)
-    let hasGroups = dataType == .int8 && !rows.allSatisfy { $0.scales.count == $0.outputs }
-    groupCount = dataType == .int8 ? (hasGroups ? Self.groupCount(inputs: inputs) : 1) : 0
-    scales = try AlignedStorage(zeroed: plan.stripCount * rk_matmul_columns * groupCount)
+    let hasGroups = dataType == .q4 || !rows.allSatisfy { $0.scales.count == $0.outputs }
+    groupCount = dataType.hasScales ? (hasGroups ? Self.groupCount(inputs: inputs) : 1) : 0
+    scales = try AlignedStorage(zeroed: dataType == .int8 ? plan.stripCount * rk_matmul_columns * groupCount : 0)
     self.factors = try AlignedStorage(count: factors.count)
     for index in factors.indices { unsafe self.factors.base[index] = factors[index] }
     var panels: [Panel] = []

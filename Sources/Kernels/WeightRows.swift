@@ -6,7 +6,7 @@ public import Tensors
   public let outputs: Int
   /// What `copy` writes: f32, or the type that the matrix will be packed in, to be taken over bit for bit.
   public let dataType: DataType
-  /// [outputs, groups], of int8 rows: what the numbers of a row, or of each group of its inputs, are multiplied by. Empty
+  /// [outputs, groups], of int8 and q4 rows: what the numbers of a row, or of each group of its inputs, are multiplied by. Empty
   /// for other types.
   public let scales: [Float]
   let copy: (_ rows: Range<Int>, _ destination: UnsafeMutableRawPointer) -> Void
@@ -22,7 +22,7 @@ public import Tensors
     copy: @escaping (_ rows: Range<Int>, _ destination: UnsafeMutableRawPointer) -> Void,
     finish: @escaping (_ rows: Range<Int>) -> Void = { _ in }
   ) {
-    precondition(outputs > 0 && (dataType == .int8 ? scales.count >= outputs && scales.count % outputs == 0 : scales.isEmpty))
+    precondition(outputs > 0 && (dataType.hasScales ? scales.count >= outputs && scales.count % outputs == 0 : scales.isEmpty))
     self.outputs = outputs
     self.dataType = dataType
     self.scales = scales

@@ -4,7 +4,7 @@ public import Tensors
 
 /// How a model is opened.
 public struct ModelOptions: Sendable {
-  /// Element type that products are computed in, f32, bf16 or int8; nil for what the file's layers are stored in.
+  /// Element type that products are computed in, f32, bf16, int8 or q4; nil for what the file's layers are stored in.
   public var dataType: DataType?
   /// Threads that pack the weights; 0 for as many as this process may use.
   public var threads = 0
@@ -24,8 +24,8 @@ extension ModelOptions {
 
   func check() throws(RallyError) {
     try InstructionSet.checkEnvironment()
-    guard [nil, .f32, .bf16, .int8].contains(dataType) else {
-      throw RallyError(.invalidArgument, "dtype", expected: "f32, bf16 or int8", found: dataType?.description ?? "")
+    guard [nil, .f32, .bf16, .int8, .q4].contains(dataType) else {
+      throw RallyError(.invalidArgument, "dtype", expected: "f32, bf16, int8 or q4", found: dataType?.description ?? "")
     }
   }
 }

@@ -47,7 +47,7 @@ public func rally_quantize(
   unsafe status(error) { () throws(RallyError) in
     let read = try unsafe rally_quantize_options.read(options, "options")
     guard let dataType = try unsafe DataType(read.dtype) else {
-      throw RallyError(.invalidArgument, "dtype", expected: "int8, bf16 or f32", found: "auto")
+      throw RallyError(.invalidArgument, "dtype", expected: "int8, q4, bf16 or f32", found: "auto")
     }
     let calibration = try unsafe read.calibration_text == nil && read.calibration_text_size == 0
       ? nil : buffer(read.calibration_text, read.calibration_text_size, "calibration_text").map { UInt8(bitPattern: $0) }
@@ -192,6 +192,7 @@ extension DataType {
     case RALLY_DTYPE_F32: self = .f32
     case RALLY_DTYPE_BF16: self = .bf16
     case RALLY_DTYPE_INT8: self = .int8
+    case RALLY_DTYPE_Q4: self = .q4
     default:
       throw RallyError(.invalidArgument, "dtype", expected: "a rally_dtype", found: "\(dtype.rawValue)")
     }
@@ -205,7 +206,7 @@ extension CacheType {
     case RALLY_DTYPE_BF16: self = .bf16
     case RALLY_DTYPE_INT8: self = .int8
     default:
-      throw RallyError(.invalidArgument, "cache_dtype", expected: "a rally_dtype", found: "\(dtype.rawValue)")
+      throw RallyError(.invalidArgument, "cache_dtype", expected: "RALLY_DTYPE_F32, _BF16 or _INT8", found: "\(dtype.rawValue)")
     }
   }
 }
@@ -216,6 +217,7 @@ extension rally_dtype {
       switch type {
       case .bf16: RALLY_DTYPE_BF16
       case .int8: RALLY_DTYPE_INT8
+      case .q4: RALLY_DTYPE_Q4
       default: RALLY_DTYPE_F32
       }
   }

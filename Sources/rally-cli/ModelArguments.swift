@@ -4,7 +4,7 @@ import Rally
 
 /// The element type of the matrix products.
 enum ComputeType: String, ExpressibleByArgument, CaseIterable {
-  case auto, f32, bf16, int8
+  case auto, f32, bf16, int8, q4
 
   var dataType: DataType? {
     switch self {
@@ -12,6 +12,7 @@ enum ComputeType: String, ExpressibleByArgument, CaseIterable {
     case .f32: .f32
     case .bf16: .bf16
     case .int8: .int8
+    case .q4: .q4
     }
   }
 }

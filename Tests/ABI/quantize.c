@@ -83,7 +83,7 @@ static void test_types(const char *source) {
   static const struct {
     rally_dtype dtype;
     const char *name;
-  } types[] = {{RALLY_DTYPE_INT8, "int8"}, {RALLY_DTYPE_BF16, "bf16"}, {RALLY_DTYPE_F32, "f32"}};
+  } types[] = {{RALLY_DTYPE_INT8, "int8"}, {RALLY_DTYPE_Q4, "int8"}, {RALLY_DTYPE_BF16, "bf16"}, {RALLY_DTYPE_F32, "f32"}};
   for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
     rally_quantize_options options = options_of(types[i].dtype);
     rally_error error = make_error();

@@ -137,12 +137,12 @@ static void rater(mutant *m, rally_runner *runner, const rally_model_info *info,
 
 /* What is written must be a model; what is not leaves nothing. */
 static void store_anew(mutant *m, rally_error *error) {
-  static const rally_dtype types[] = {RALLY_DTYPE_INT8, RALLY_DTYPE_BF16, RALLY_DTYPE_F32};
+  static const rally_dtype types[] = {RALLY_DTYPE_INT8, RALLY_DTYPE_BF16, RALLY_DTYPE_F32, RALLY_DTYPE_Q4};
   char out[512];
   snprintf(out, sizeof out, "%s.new", m->path);
   rally_quantize_options options;
   rally_quantize_options_init(&options, sizeof options);
-  options.dtype = types[m->size % 3];
+  options.dtype = types[m->size % 4];
   if (passes(m, rally_quantize(m->path, out, &options, error), error)) {
     REQUIRE(!rally_model_validate(out, NULL, error));
     REQUIRE(!unlink(out));

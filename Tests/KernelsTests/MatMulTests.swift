@@ -73,7 +73,7 @@ import Testing
     let matrix = try PackedMatrix(
       inputs: inputs, sources: sources, dataType: form.dataType, method: form.method, pool: pool)
     #expect(matrix.sources == [0..<300, 300..<370, 370..<440])
-    #expect(matrix.byteCount >= 440 * inputs * form.dataType.byteCount)
+    #expect(matrix.byteCount >= form.dataType.byteCount(of: 440 * inputs))
     let all = try Self.product(x, matrix, rows: 9, threads: 2)
     for (part, range) in zip(parts, matrix.sources) {
       let expected = try Self.product(x, form.pack(part, inputs: inputs, outputs: range.count), rows: 9)

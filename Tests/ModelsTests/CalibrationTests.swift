@@ -34,7 +34,7 @@ import Testing
     var out = [Int8](repeating: 0, count: weights.count)
     if let statistics {
       let balance = [Float](repeating: 1, count: weights.count)
-      unsafe CalibratedRounding(statistics, balance: balance).round(&values, to: &out, scales: &scales)
+      unsafe CalibratedRounding(statistics, balance: balance, dataType: .int8).round(&values, to: &out, scales: &scales)
     } else {
       unsafe Conversion.f32(values, toInt8: &out, scales: &scales, groupCount: groupCount, count: weights.count)
     }

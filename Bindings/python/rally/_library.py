@@ -58,7 +58,7 @@ def _by_default(codes: type[IntEnum]) -> dict[str | None, int]:
 
 
 DTYPES = _by_name(Dtype)
-CACHE_DTYPES = {name: value for name, value in DTYPES.items() if name != "auto"}
+CACHE_DTYPES = {name: value for name, value in DTYPES.items() if name not in ("auto", "q4")}
 DTYPE_NAMES = {value: name for name, value in DTYPES.items()}
 KIND_NAMES = {value: name for name, value in _by_name(Kind).items()}
 ROUTING_NAMES = {value: name for name, value in _by_name(Routing).items()}

@@ -18,7 +18,7 @@ class ModelInfo:
     routing: str
     """"none", "expert" or "token"."""
     dtype: str
-    """Element type of the matrix products: "f32", "bf16" or "int8"."""
+    """Element type of the matrix products: "f32", "bf16", "int8" or "q4"."""
     vocab_size: int
     hidden_size: int
     num_attention_heads: int

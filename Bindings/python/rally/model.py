@@ -18,7 +18,7 @@ class Model(LanguageModel, RatingModel):
     ----------
     path : str or path
         The model file.
-    dtype : {"auto", "f32", "bf16", "int8"}
+    dtype : {"auto", "f32", "bf16", "int8", "q4"}
         Element type of the matrix products; auto: what most weights of the layers are stored in.
     threads : int
         Threads that compute; 0: as many as this process may use.

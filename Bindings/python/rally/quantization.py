@@ -32,18 +32,19 @@ def quantize(
         The model file that is read.
     target : str or path
         The model file that is written. What stood there is replaced in one step, or untouched on failure and Ctrl-C.
-    dtype : {"int8", "bf16", "f32"}
-        Type of the matrices. int8 has a scale for every 32 inputs of an output channel.
+    dtype : {"int8", "q4", "bf16", "f32"}
+        Type of the matrices. int8 and q4, four bits, have a scale for every 32 inputs of an output channel. With q4 the
+        embedding, the head and matrices whose rows are no multiple of 32 long become int8.
     progress : callable, optional
         Called with the bytes of weights that were checked or stored, and those in all. What it raises ends the call.
     calibration_text : str, optional
-        With int8: the model reads some 16 000 tokens of it, and the matrices are stored so that less is lost of what they
+        With int8 and q4: the model reads some 16 000 tokens of it, and the matrices are stored so that less is lost of what they
         were given. Text like that which the model will read.
 
     Raises
     ------
     RallyError
-        IO: the target cannot be written. INVALID_ARGUMENT: it is the source, or a text with another type than int8.
+        IO: the target cannot be written. INVALID_ARGUMENT: it is the source, or a text with another type than int8 and q4.
         UNSUPPORTED: a text for a model without a tokenizer. All that opening the source raises.
     """
     library = _library.library()

@@ -22,7 +22,7 @@ Outputs = dict[str, npt.NDArray[Any]]
 _EXIT_THRESHOLDS = {"hazard": 0.5, "latent_diff": 0.2}
 
 #: Largest relative difference that passes, by the element type that Rally computes in.
-TOLERANCES = {"f32": 1e-4, "bf16": 5e-2, "int8": 2e-1}
+TOLERANCES = {"f32": 1e-4, "bf16": 5e-2, "int8": 2e-1, "q4": 4e-1}
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def verify(
         Number of rows, and tokens of the longest; the others are of random lengths up to it.
     seed : int
         Same seed, same rows.
-    dtype : {"f32", "bf16", "int8"}
+    dtype : {"f32", "bf16", "int8", "q4"}
         Element type that Rally computes in; onnxruntime computes in f32.
     tolerance : float, optional
         Largest relative difference that passes; by default that of :data:`TOLERANCES`.

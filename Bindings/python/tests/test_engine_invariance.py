@@ -32,7 +32,7 @@ SMALL: list[dict[str, Any]] = [
     for batching in ("depth", "sequence")
     for shares in (True, False)
 ]
-MODELS = [(name, dtype) for name in models.NAMES for dtype in models.DTYPES]
+MODELS = [(name, dtype) for name in models.NAMES for dtype in models.DTYPES] + [("rally-tiny", "q4")]
 
 
 def runs(options: list[dict[str, Any]]) -> list[tuple[tuple[str, str], dict[str, Any]]]:

@@ -18,7 +18,7 @@ import rally
 from rally import RallyError, Status
 
 LONGEST = 90
-MODELS = [(name, dtype) for name in models.NAMES for dtype in models.DTYPES]
+MODELS = [(name, dtype) for name in models.NAMES for dtype in models.DTYPES] + [("rally-tiny", "q4")]
 
 
 @cache

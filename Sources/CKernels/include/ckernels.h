@@ -191,11 +191,23 @@ void rk_bf16_to_f32(const uint16_t *x, float *out, size_t n);
 void rk_f16_to_f32(const uint16_t *x, float *out, size_t n);
 /// f32 to bfloat16 bits, round to nearest, ties to even; NaN stays a (quiet) NaN.
 void rk_f32_to_bf16(const float *x, uint16_t *out, size_t n);
+/// Finite f32 to IEEE binary16 bits, round to nearest, ties to even; what is larger becomes 65504.
+void rk_f32_to_f16(const float *x, uint16_t *out, size_t n);
 
 /// The rule of int8 weights, for one row of finite numbers: returns scale = max|x| / 127, or 1 where
 /// that is 0, and sets out[i] = x[i] / scale, rounded to nearest, ties to even, in −127 … 127.
 /// Every step is one correctly rounded operation: the same bits on every instruction set.
 float rk_quantize_row(const float *x, int8_t *out, size_t n);
+
+/// The rule of q4 weights, for one group of `rk_matmul_group` finite numbers, in the words of docs/format.md: the scale, a
+/// number of f16. Every step is one correctly rounded operation.
+float rk_q4_scale(const float *x);
+/// out[i] = x[i] / scale, rounded to nearest, ties to even, in −8 … 7, for one group.
+void rk_q4_round(const float *x, float scale, int8_t *out);
+/// One group as it is stored: byte i has number i in its low half and number i + 16 in its high half, both with 8 added.
+void rk_q4_store(const int8_t *x, uint8_t *out);
+/// What a stored group stands for.
+void rk_q4_load(const uint8_t *x, float scale, float *out);
 
 #pragma mark Matrix products
 //
@@ -246,6 +258,17 @@ void rk_quantize_rows(const float *x, size_t x_stride, const float *factors, siz
 void rk_matmul_int8(const int8_t *x, size_t x_stride, const float *x_scales, const int32_t *x_sums, size_t group,
                     const uint8_t *packed, const float *scales, float *y, size_t y_stride, size_t M, size_t n,
                     size_t K);
+
+/// Whether the processor adds four products of bytes in one instruction (AVX512_VNNI).
+bool rk_has_dot(void);
+
+/// q4: rows [n, K / 2], groups as `rk_q4_store` leaves them, K a multiple of `rk_matmul_group`, and scales [n, K / 32], numbers
+/// of f16 → out [ceil(n/32), K / 32, 576]: of each group of a strip eight steps of [16, 4] bytes, output i of the strip in the
+/// low half and output i + 16 in the high half, then the 32 scales in f16. Missing outputs are zeros.
+void rk_matmul_pack_q4(const uint8_t *rows, const float *scales, size_t n, size_t K, uint8_t *out);
+/// As `rk_matmul_int8` with group `rk_matmul_group`.
+void rk_matmul_q4(const int8_t *x, size_t x_stride, const float *x_scales, const int32_t *x_sums, const uint8_t *packed,
+                  float *y, size_t y_stride, size_t M, size_t n, size_t K);
 
 #pragma mark Cross products
 

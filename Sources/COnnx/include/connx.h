@@ -74,6 +74,7 @@ void rox_value_at(const rox_model *model, rox_side side, size_t index, rox_text 
 /* TensorProto.DataType, those that a Rally model may hold. */
 enum {
   ROX_FLOAT = 1,
+  ROX_UINT8 = 2, /* two numbers of q4 in a byte */
   ROX_INT8 = 3,
   ROX_INT64 = 7,
   ROX_STRING = 8,
@@ -109,7 +110,7 @@ size_t rox_tensor_count(const rox_model *model);
 void rox_tensor_at(const rox_model *model, size_t index, rox_tensor *tensor);
 
 /*
- * Decodes the typed field of a ROX_TYPED tensor of FLOAT, FLOAT16, BFLOAT16, INT8 or INT64 into `element_count` elements of
+ * Decodes the typed field of a ROX_TYPED tensor of FLOAT, FLOAT16, BFLOAT16, INT8, UINT8 or INT64 into `element_count` elements of
  * its type. ROX_CORRUPT where the field is not the one of the type, or a number does not fit.
  * out: element_count elements, any alignment.
  */
@@ -131,10 +132,10 @@ rox_check_result rox_model_check(const rox_model *model, char *reason, size_t ca
 /* How one initializer shall be stored. */
 typedef struct rox_storage {
   size_t tensor;       /* its index */
-  int32_t data_type;   /* ROX_FLOAT …; ROX_INT8 for a matrix only */
+  int32_t data_type;   /* ROX_FLOAT …; ROX_INT8 and ROX_UINT8 for a matrix only */
   uint64_t byte_count; /* of its data */
-  uint64_t scale_count; /* of an INT8 matrix: one for each row, or a multiple, for equal groups of its columns */
-  uint64_t balance_count; /* of an INT8 matrix: factors of its columns, or 0 */
+  uint64_t scale_count; /* of an INT8 or UINT8 matrix: one for each row, or a multiple, for equal groups of its columns */
+  uint64_t balance_count; /* of an INT8 or UINT8 matrix: factors of its columns, or 0 */
   int64_t offset;      /* of its data in the data file; -1: inside the model */
 } rox_storage;
 
@@ -144,8 +145,8 @@ typedef struct rox_rewrite rox_rewrite;
 typedef enum rox_data {
   ROX_NO_DATA = 0,
   ROX_ELEMENTS = 1, /* byte_count bytes, little-endian and row-major */
-  ROX_SCALES = 2,   /* [scale_count] f32 of an INT8 matrix */
-  ROX_BALANCE = 3   /* [balance_count] f32 of an INT8 matrix */
+  ROX_SCALES = 2,   /* [scale_count] f32 of an INT8 matrix, f16 of a UINT8 matrix */
+  ROX_BALANCE = 3   /* [balance_count] f32 of an INT8 or UINT8 matrix */
 } rox_data;
 
 /* `bytes`, and behind them the data of storages[storage], which the caller writes. */
@@ -156,7 +157,7 @@ typedef struct rox_piece {
 } rox_piece;
 
 /*
- * Nodes that read a tensor whose type changes are changed with it (Rewiring.h); an INT8 matrix NAME gets its scales as
+ * Nodes that read a tensor whose type changes are changed with it (Rewiring.h); an INT8 or UINT8 matrix NAME gets its scales as
  * NAME.scale, and its balance as NAME.balance, and loses them with that type. Initializers that are not in `storages` are copied; none of them may have
  * external data. The same arguments give the same bytes.
  * storages: [count], each tensor at most once. location: of the data file.

@@ -47,13 +47,14 @@ struct StoredTensor {
 }
 
 extension StoredTensor {
-  /// Nil for types that no Rally model holds numbers in.
+  /// Nil for types that no Rally model holds numbers in. Two numbers of q4 stand in a byte.
   var dataType: DataType? {
     switch elementType {
     case Int32(ROX_FLOAT): .f32
     case Int32(ROX_FLOAT16): .f16
     case Int32(ROX_BFLOAT16): .bf16
     case Int32(ROX_INT8): .int8
+    case Int32(ROX_UINT8): .q4
     case Int32(ROX_INT64): .int64
     default: nil
     }

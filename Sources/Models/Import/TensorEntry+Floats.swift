@@ -1,3 +1,4 @@
+import Kernels
 import Tensors
 
 extension TensorEntry {
@@ -17,7 +18,7 @@ extension TensorEntry {
     let width = rowWidth
     let first = rows.lowerBound * width
     let elements = unsafe UnsafeRawBufferPointer(
-      rebasing: data[(first * dataType.byteCount)..<((first + rows.count * width) * dataType.byteCount)])
+      rebasing: data[dataType.byteCount(of: first)..<dataType.byteCount(of: first + rows.count * width)])
     let count = rows.count * width
     switch dataType {
     case .f32:
@@ -40,11 +41,24 @@ extension TensorEntry {
           unsafe destination[index] = Float(elements.loadUnaligned(fromByteOffset: index, as: Int8.self)) * scale
         }
       }
-      guard !balance.isEmpty else { return }
-      for index in 0..<count { unsafe destination[index] *= balance[index % width] }
+      unsafe applyBalance(to: destination, count: count)
+    case .q4:
+      guard let bytes = unsafe elements.bindMemory(to: UInt8.self).baseAddress else { return }
+      unsafe scales.withUnsafeBufferPointer { scales in
+        guard let scales = scales.baseAddress else { return }
+        unsafe Conversion.q4(bytes, scales: scales + rows.lowerBound * groupCount, to: destination, count: count)
+      }
+      unsafe applyBalance(to: destination, count: count)
     case .int32, .int64:
       preconditionFailure("only weights are converted")
     }
+  }
+
+  /// - Parameter values: [count], whole rows.
+  @unsafe
+  private func applyBalance(to values: UnsafeMutablePointer<Float>, count: Int) {
+    guard !balance.isEmpty else { return }
+    for index in 0..<count { unsafe values[index] *= balance[index % balance.count] }
   }
 
   /// All of it as f32, for small tensors.

@@ -22,7 +22,7 @@ extension TensorEntry {
 
   /// Rows may leave memory: packing a file takes little more than the packed weights.
   private func release(rows: Range<Int>) {
-    let rowByteCount = rowWidth * dataType.byteCount
+    let rowByteCount = dataType.byteCount(of: rowWidth)
     unsafe storage?.release(
       UnsafeRawBufferPointer(rebasing: data[rows.lowerBound * rowByteCount..<rows.upperBound * rowByteCount]))
   }
@@ -31,7 +31,7 @@ extension TensorEntry {
   @unsafe
   private func copyBytes(rows: Range<Int>, into destination: UnsafeMutableRawPointer) {
     precondition(rows.lowerBound >= 0 && rows.upperBound <= shape.extents[0])
-    let rowByteCount = rowWidth * dataType.byteCount
+    let rowByteCount = dataType.byteCount(of: rowWidth)
     withExtendedLifetime(storage) {
       guard let base = unsafe data.baseAddress else { return }
       unsafe destination.copyMemory(
@@ -43,7 +43,7 @@ extension TensorEntry {
 extension ModelFile {
   /// The type to compute in that suits the file: what most weights of its layers are stored in, f32 for f16.
   var bestDataType: DataType {
-    var counts: [(type: DataType, count: Int)] = [(.f32, 0), (.bf16, 0), (.int8, 0)]
+    var counts: [(type: DataType, count: Int)] = [(.f32, 0), (.bf16, 0), (.int8, 0), (.q4, 0)]
     for entry in tensors where entry.shape.rank == 2 && Self.layerPrefixes.contains(where: entry.name.hasPrefix) {
       let type = entry.dataType == .f16 ? .f32 : entry.dataType
       for index in counts.indices where counts[index].type == type { counts[index].count += entry.shape.elementCount }

@@ -12,9 +12,9 @@ package struct TensorEntry: @unchecked Sendable {  // nobody writes to the bytes
   package let shape: Shape
   /// Little-endian and row-major; may start at any address.
   @unsafe package let data: UnsafeRawBufferPointer
-  /// [out, groupCount] of an int8 matrix; empty for other types.
+  /// [out, groupCount] of an int8 or q4 matrix; empty for other types.
   package let scales: [Float]
-  /// [in] of an int8 matrix, powers of two: what the numbers of a column are multiplied by, too. Empty for nothing.
+  /// [in] of an int8 or q4 matrix, powers of two: what the numbers of a column are multiplied by, too. Empty for nothing.
   package let balance: [Float]
   /// What `data` is part of; nil for bytes that the caller keeps.
   package let storage: (any TensorBytes)?
@@ -36,7 +36,7 @@ package struct TensorEntry: @unchecked Sendable {  // nobody writes to the bytes
   /// Extents beyond the first multiplied: the length of a row of a matrix, 1 for a vector.
   package var rowWidth: Int { shape.extents.dropFirst().reduce(1, *) }
 
-  /// Scales of a row of an int8 matrix.
+  /// Scales of a row of an int8 or q4 matrix.
   package var groupCount: Int { max(1, scales.count / max(1, shape.extents.first ?? 1)) }
 
   /// The place of the first NaN or infinity, or nil. Whole numbers have none.
@@ -57,7 +57,7 @@ package struct TensorEntry: @unchecked Sendable {  // nobody writes to the bytes
       for start in stride(from: 0, to: unsafe data.count, by: blockByteCount) {
         let end = unsafe min(start + blockByteCount, data.count)
         let block = unsafe UnsafeRawBufferPointer(rebasing: data[start..<end])
-        if let place = unsafe firstNotFinite(in: block) { return start / dataType.byteCount + place }
+        if let place = unsafe firstNotFinite(in: block) { return start * 8 / dataType.bitCount + place }
         unsafe digest.absorb(block)
       }
       return nil
@@ -69,7 +69,7 @@ package struct TensorEntry: @unchecked Sendable {  // nobody writes to the bytes
     case .f32: unsafe block.firstNotFinite(exponent: UInt32(0x7F80_0000), lowestBit: 0x0080_0000)
     case .f16: unsafe block.firstNotFinite(exponent: UInt16(0x7C00), lowestBit: 0x0400)
     case .bf16: unsafe block.firstNotFinite(exponent: UInt16(0x7F80), lowestBit: 0x0080)
-    case .int8, .int32, .int64: nil
+    case .int8, .q4, .int32, .int64: nil
     }
   }
 

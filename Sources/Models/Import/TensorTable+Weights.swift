@@ -96,16 +96,21 @@ extension TensorTable {
     }
   }
 
-  /// A matrix, which may be int8 with scales and a balance.
+  /// A matrix, which may be int8 or q4 with scales and a balance.
   private mutating func matrix(
     _ name: String, _ extents: [Int?],
     into model: inout ImportedModel, from onnx: borrowing OnnxModel, external: inout ExternalData
   ) throws(RallyError) -> TensorEntry {
     var matrix = try entry(
-      name, extents: extents, types: Self.floats + [.int8], in: onnx, external: &external)
-    if matrix.dataType == .int8 {
+      name, extents: extents, types: Self.floats + [.int8, .q4], in: onnx, external: &external)
+    if matrix.dataType.hasScales {
+      let width = matrix.shape.extents[1]
+      guard PackedMatrix.dataType(matrix.dataType, inputs: width) == matrix.dataType else {
+        throw RallyError(
+          .invalidShape, name.quoted, expected: "a multiple of \(PackedMatrix.groupWidth) columns in q4", found: "\(width)")
+      }
       matrix = unsafe TensorEntry(
-        name: name, dataType: .int8, shape: matrix.shape, data: matrix.data, storage: matrix.storage,
+        name: name, dataType: matrix.dataType, shape: matrix.shape, data: matrix.data, storage: matrix.storage,
         scales: try scales(of: matrix, from: onnx, external: &external),
         balance: try balance(of: matrix, from: onnx, external: &external))
     }
@@ -118,11 +123,13 @@ extension TensorTable {
     of matrix: TensorEntry, from onnx: borrowing OnnxModel, external: inout ExternalData
   ) throws(RallyError) -> [Float] {
     let (rows, width) = (matrix.shape.extents[0], matrix.shape.extents[1])
-    let scales = try entry(matrix.name + ".scale", extents: [nil], types: [.f32], in: onnx, external: &external)
+    let isHalf = matrix.dataType == .q4
+    let scales = try entry(
+      matrix.name + ".scale", extents: [nil], types: [isHalf ? .f16 : .f32], in: onnx, external: &external)
     let groups = rows * PackedMatrix.groupCount(inputs: width)
-    guard [rows, groups].contains(scales.shape.elementCount) else {
+    guard (isHalf ? [groups] : [rows, groups]).contains(scales.shape.elementCount) else {
       throw RallyError(
-        .invalidShape, scales.name.quoted, expected: groups == rows ? "[\(rows)]" : "[\(rows)] or [\(groups)]",
+        .invalidShape, scales.name.quoted, expected: groups == rows || isHalf ? "[\(groups)]" : "[\(rows)] or [\(groups)]",
         found: "[\(scales.shape.elementCount)]")
     }
     if let place = scales.firstNotFinite() {

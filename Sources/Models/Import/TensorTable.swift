@@ -63,30 +63,35 @@ struct TensorTable {
         .invalidDataType, name.quoted, expected: types.map(\.description).joined(separator: ", "),
         found: tensor.typeName)
     }
-    let shape = try Self.shape(of: tensor, expected: extents)
+    let shape = try Self.shape(of: tensor, type, expected: extents)
     let byteCount = try byteCount(shape, type, of: tensor)
     let (data, storage) = unsafe try bytes(
-      of: tensor, shape: shape, byteCount: byteCount, in: onnx, external: &external)
+      of: tensor, type, shape: shape, byteCount: byteCount, in: onnx, external: &external)
     return unsafe TensorEntry(name: name, dataType: type, shape: shape, data: data, storage: storage)
   }
 
-  private static func shape(of tensor: StoredTensor, expected: [Int?]) throws(RallyError) -> Shape {
-    let matches = tensor.extents.count == expected.count
-      && zip(tensor.extents, expected).allSatisfy { found, wanted in wanted.map { Int64($0) == found } ?? (found >= 0) }
-    guard matches, let shape = Shape(tensor.extents.map(Int.init)) else {
+  /// In numbers: a byte of q4 has two.
+  private static func shape(
+    of tensor: StoredTensor, _ type: DataType?, expected: [Int?]
+  ) throws(RallyError) -> Shape {
+    var extents = tensor.extents
+    if type == .q4, let last = extents.last, (0..<Int64.max / 2).contains(last) { extents[extents.count - 1] = 2 * last }
+    let matches = extents.count == expected.count
+      && zip(extents, expected).allSatisfy { found, wanted in wanted.map { Int64($0) == found } ?? (found >= 0) }
+    guard matches, let shape = Shape(extents.map(Int.init)) else {
       let wanted = expected.map { $0.map(String.init) ?? "any" }.joined(separator: ", ")
-      let found = tensor.extents.map(String.init).joined(separator: ", ")
+      let found = extents.map(String.init).joined(separator: ", ")
       throw RallyError(.invalidShape, tensor.name.quoted, expected: "[\(wanted)]", found: "[\(found)]")
     }
     return shape
   }
 
   private func byteCount(_ shape: Shape, _ type: DataType, of tensor: StoredTensor) throws(RallyError) -> Int {
-    let (byteCount, overflow) = shape.elementCount.multipliedReportingOverflow(by: type.byteCount)
-    guard !overflow else {
+    guard shape.elementCount <= Int.max / 8 else {
       throw RallyError(
         .invalidShape, tensor.name.quoted, expected: "a tensor that fits into memory", found: "\(shape)")
     }
+    let byteCount = type.byteCount(of: shape.elementCount)
     guard byteCount <= limits.maximumTensorByteCount else {
       throw RallyError(
         .limitExceeded, tensor.name.quoted, expected: "at most \(limits.maximumTensorByteCount) bytes",
@@ -106,11 +111,11 @@ struct TensorTable {
     for (name, index) in stored.sorted(by: { $0.value < $1.value }) where !known(name) {
       let tensor = onnx.tensor(index)
       guard tensor.source == .external else { continue }
-      guard let type = tensor.dataType else {
+      guard let type = tensor.dataType, type != .q4 else {
         throw RallyError(
           .unsupported, name.quoted, expected: "its data inside the model", found: "external data of \(tensor.typeName)")
       }
-      let shape = try Self.shape(of: tensor, expected: tensor.extents.map { _ in nil })
+      let shape = try Self.shape(of: tensor, type, expected: tensor.extents.map { _ in nil })
       let byteCount = try byteCount(shape, type, of: tensor)
       let (data, storage) = unsafe try external.bytes(of: tensor, byteCount: byteCount)
       others.append((index, unsafe TensorEntry(name: name, dataType: type, shape: shape, data: data, storage: storage)))
@@ -120,7 +125,7 @@ struct TensorTable {
 
   @unsafe
   private func bytes(
-    of tensor: StoredTensor, shape: Shape, byteCount: Int, in onnx: borrowing OnnxModel,
+    of tensor: StoredTensor, _ type: DataType, shape: Shape, byteCount: Int, in onnx: borrowing OnnxModel,
     external: inout ExternalData
   ) throws(RallyError) -> StoredBytes {
     switch tensor.source {
@@ -134,9 +139,10 @@ struct TensorTable {
       }
       return unsafe (tensor.data, file)
     case .typed:
-      guard tensor.elementCount == shape.elementCount else {
+      let elementCount = type == .q4 ? byteCount : shape.elementCount
+      guard tensor.elementCount == elementCount else {
         throw RallyError(
-          .truncatedData, tensor.name.quoted, expected: "\(shape.elementCount) elements",
+          .truncatedData, tensor.name.quoted, expected: "\(elementCount) elements",
           found: "\(tensor.elementCount)")
       }
       let decoded = try DecodedBytes(byteCount: byteCount)

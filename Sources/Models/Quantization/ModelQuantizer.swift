@@ -1,4 +1,5 @@
 public import Files
+import Kernels
 public import Tensors
 
 /// Writes a model file anew with its matrices stored in another element type.
@@ -12,12 +13,12 @@ public struct ModelQuantizer: ~Copyable {
 
   let outputPath: String
   let dataType: DataType
-  /// What a text says about the inputs of the matrices; int8 only.
+  /// What a text says about the inputs of the matrices; int8 and q4 only.
   package var calibration: Calibration?
   var inlineLimit = StoragePlan.inlineLimit
   let progress: Progress?
   private var report = QuantizationReport()
-  private var converter: RowConverter
+  private var converter = RowConverter()
   /// Of the weights of the old file, twice: once they are checked, once they are stored.
   private var bytesDone: UInt64 = 0
   private var bytesTotal: UInt64 = 0
@@ -26,17 +27,16 @@ public struct ModelQuantizer: ~Copyable {
 
   /// - Parameters:
   ///   - outputPath: replaced if it is there.
-  ///   - dataType: f32, bf16 or int8.
+  ///   - dataType: f32, bf16, int8 or q4.
   ///   - progress: gets bytes of weights that were checked or stored, and those in all; false cancels.
   /// - Throws: `invalidArgument` for another type.
   public init(outputPath: String, dataType: DataType, progress: Progress? = nil) throws(RallyError) {
-    guard [.f32, .bf16, .int8].contains(dataType) else {
-      throw RallyError(.invalidArgument, "dtype", expected: "f32, bf16 or int8", found: "\(dataType)")
+    guard [.f32, .bf16, .int8, .q4].contains(dataType) else {
+      throw RallyError(.invalidArgument, "dtype", expected: "f32, bf16, int8 or q4", found: "\(dataType)")
     }
     self.outputPath = outputPath
     self.dataType = dataType
     self.progress = progress
-    converter = RowConverter(dataType)
   }
 
   /// - Throws: all that opening `path` throws; `invalidArgument` where the output is one of the files that are read;
@@ -110,7 +110,7 @@ extension ModelQuantizer {
     path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[path.index(after: $0)...]) } ?? path
   }
 
-  /// - Returns: the scales of the int8 matrices that were written, by their storage.
+  /// - Returns: the scales of the matrices that were written, by their storage.
   private mutating func writeData(
     _ plan: StoragePlan, _ data: inout ReplacementFile
   ) throws(RallyError) -> [Int: [Float]] {
@@ -133,7 +133,9 @@ extension ModelQuantizer {
       switch data {
       case .none: break
       case .elements(let storage): scales[storage] = try writeElements(of: plan.storages[storage], to: &file)
-      case .scales(let storage): try file.write(scales.removeValue(forKey: storage) ?? [])
+      case .scales(let storage):
+        let own = scales.removeValue(forKey: storage) ?? []
+        if plan.storages[storage].dataType == .q4 { try file.write(own.halves) } else { try file.write(own) }
       case .balance(let storage): try file.write(plan.storages[storage].balance)
       }
     }
@@ -159,7 +161,7 @@ extension ModelQuantizer {
 // MARK: Tensors
 
 extension ModelQuantizer {
-  /// - Returns: the scales of an int8 matrix.
+  /// - Returns: the scales of an int8 or q4 matrix.
   private mutating func writeElements(
     of storage: TensorStorage, to file: inout ReplacementFile
   ) throws(RallyError) -> [Float] {
@@ -173,23 +175,23 @@ extension ModelQuantizer {
     }
     let rowCount = entry.shape.extents[0]
     let chunk = max(1, Self.chunkByteCount / (max(1, entry.rowWidth) * 4))
-    converter.start(balance: storage.balance, rounding: rounding(of: storage))
+    converter.start(storage.dataType, balance: storage.balance, rounding: rounding(of: storage))
     for first in stride(from: 0, to: rowCount, by: chunk) {
       let rows = first..<min(first + chunk, rowCount)
       try converter.convert(rows, of: entry)
       try file.write(converter.bytes)
       for error in converter.errors { note(error, storage) }
-      try step(byteCount: rows.count * entry.rowWidth * entry.dataType.byteCount)
+      try step(byteCount: entry.dataType.byteCount(of: rows.count * entry.rowWidth))
     }
     return converter.scales
   }
 
   /// A tied embedding is looked up, too, which no error elsewhere makes up for.
   private func rounding(of storage: TensorStorage) -> CalibratedRounding? {
-    guard !storage.balance.isEmpty, storage.kind != .embedding,
+    guard storage.isConverted, storage.dataType == .q4 || !storage.balance.isEmpty, storage.kind != .embedding,
       let statistics = calibration?.statistics(of: storage.entry.name)
     else { return nil }
-    return CalibratedRounding(statistics, balance: storage.balance)
+    return CalibratedRounding(statistics, balance: storage.balance, dataType: storage.dataType)
   }
 
   private mutating func step(byteCount: Int) throws(RallyError) {
@@ -217,5 +219,14 @@ extension ModelQuantizer {
     var group = QuantizationReport.Group()
     body(&group)
     report.matrices.append((kind, group))
+  }
+}
+
+extension [Float] {
+  /// The bits of numbers of f16.
+  fileprivate var halves: [UInt16] {
+    var bits = [UInt16](repeating: 0, count: count)
+    unsafe Conversion.f32(self, toF16: &bits, count: count)
+    return bits
   }
 }

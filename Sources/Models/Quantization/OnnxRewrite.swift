@@ -12,7 +12,7 @@ struct OnnxRewrite: ~Copyable {
     case none
     /// Of the storage with this index.
     case elements(Int)
-    /// Of the int8 matrix with this index.
+    /// Of the int8 or q4 matrix with this index.
     case scales(Int)
     case balance(Int)
   }
@@ -67,6 +67,7 @@ extension DataType {
     case .f16: Int32(ROX_FLOAT16)
     case .bf16: Int32(ROX_BFLOAT16)
     case .int8: Int32(ROX_INT8)
+    case .q4: Int32(ROX_UINT8)
     case .int64: Int32(ROX_INT64)
     case .int32: preconditionFailure("no initializer of a model is int32")
     }

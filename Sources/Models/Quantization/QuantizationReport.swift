@@ -34,7 +34,8 @@ extension QuantizationReport.Group {
 
   mutating func add(_ storage: TensorStorage) {
     tensorCount += 1
-    byteCountBefore += unsafe storage.entry.data.count + (storage.entry.scales.count + storage.entry.balance.count) * 4
-    byteCountAfter += storage.byteCount + (storage.scaleCount + storage.balance.count) * 4
+    let old = storage.entry
+    byteCountBefore += unsafe old.data.count + old.scales.count * old.dataType.scaleByteCount + old.balance.count * 4
+    byteCountAfter += storage.totalByteCount
   }
 }

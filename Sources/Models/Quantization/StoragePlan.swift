@@ -11,17 +11,19 @@ struct TensorStorage {
   let kind: MatrixKind?
   let dataType: DataType
   let byteCount: Int
-  /// Of an int8 matrix, [columns], or empty.
+  /// Of an int8 or q4 matrix, [columns], or empty.
   var balance: [Float]
   /// In the data file; nil inside the model.
   var offset: Int?
 
   var isConverted: Bool { dataType != entry.dataType }
-  /// Of an int8 matrix; 0 for other types.
+  /// Of an int8 or q4 matrix; 0 for other types.
   var scaleCount: Int {
-    guard dataType == .int8 else { return 0 }
+    guard dataType.hasScales else { return 0 }
     return isConverted ? entry.shape.extents[0] * PackedMatrix.groupCount(inputs: entry.rowWidth) : entry.scales.count
   }
+  /// Of data, scales and balance.
+  var totalByteCount: Int { byteCount + scaleCount * dataType.scaleByteCount + balance.count * 4 }
 }
 
 /// How every initializer is stored in the new file: decided before anything is written.
@@ -54,15 +56,15 @@ struct StoragePlan {
 
   private mutating func add(_ entry: TensorEntry, index: Int, dataType wanted: DataType) throws(RallyError) {
     let kind = MatrixKind(tensor: entry.name)
-    let dataType = kind == nil ? entry.dataType : wanted
-    let (byteCount, overflow) = entry.shape.elementCount.multipliedReportingOverflow(by: dataType.byteCount)
-    guard !overflow else {
+    let dataType = kind.map { $0.dataType(wanted, inputs: entry.rowWidth) } ?? entry.dataType
+    guard entry.shape.elementCount <= Int.max / 8 else {
       throw RallyError(
         .limitExceeded, entry.name.quoted, expected: "a tensor that fits into memory as \(dataType)",
         found: "\(entry.shape)")
     }
     storages.append(
-      TensorStorage(index: index, entry: entry, kind: kind, dataType: dataType, byteCount: byteCount,
+      TensorStorage(index: index, entry: entry, kind: kind, dataType: dataType,
+        byteCount: dataType.byteCount(of: entry.shape.elementCount),
         balance: dataType == entry.dataType ? entry.balance : [], offset: nil))
   }
 

@@ -6,7 +6,7 @@ extension ModelWeights {
   /// Packs the weights of an open file. The file is not needed afterwards.
   ///
   /// - Parameters:
-  ///   - dataType: f32, bf16 or int8, what products are computed in; nil for what the file's layers are stored in.
+  ///   - dataType: f32, bf16, int8 or q4, what products are computed in; nil for what the file's layers are stored in.
   ///   - pool: packs in parallel.
   ///   - progress: called with the bytes packed so far; false cancels.
   /// - Throws: `outOfMemory`, `cancelled`; `limitExceeded` for a matrix too wide for int8.
@@ -29,7 +29,8 @@ extension ModelWeights {
     finalNorm = description.hasFinalNorm ? try loader.norm("norm") : nil
     languageHead =
       description.kind == .languageModel
-      ? try loader.projection([(description.tiesEmbeddings ? "embed_tokens" : "lm_head", false)]) : nil
+      ? try loader.projection(
+        [(description.tiesEmbeddings ? "embed_tokens" : "lm_head", false)], dataType: loader.outerDataType) : nil
     (routers, auxiliaryRouters, routerBias) = try loader.routers()
     adapter = try loader.adapter()
     exitGates = try loader.exitGates()
@@ -134,7 +135,7 @@ extension WeightLoader {
 
   mutating func adapter() throws(RallyError) -> Projection? {
     guard case .concat(let hasBias, _) = description.loop?.injection else { return nil }
-    return try projection([("adapter", hasBias)])
+    return try projection([("adapter", hasBias)], dataType: outerDataType)
   }
 
   mutating func exitGates() throws(RallyError) -> [ExitGate] {

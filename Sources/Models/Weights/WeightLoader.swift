@@ -6,8 +6,10 @@ import Tensors
 struct WeightLoader {
   let file: ModelFile
   let pool: WorkerPool
-  /// What projections are packed in; what decides (routers, heads of raters) stays f32.
+  /// What projections of layers are packed in; what decides (routers, heads of raters) stays f32.
   let dataType: DataType
+  /// What other projections are packed in: four bits are too few for the head, which all else goes through.
+  var outerDataType: DataType { dataType == .q4 ? .int8 : dataType }
   /// Called with the bytes of the file that are packed; false cancels.
   let progress: ((_ done: UInt64) -> Bool)?
 
@@ -88,16 +90,17 @@ struct WeightLoader {
   mutating func projection(
     _ parts: [(stem: String, hasBias: Bool)], dataType: DataType? = nil, in name: (String) -> String = { $0 }
   ) throws(RallyError) -> Projection {
-    let dataType = dataType ?? self.dataType
+    let wanted = dataType ?? self.dataType
     let names = parts.map { name($0.stem + ".weight") }
     let biasNames = parts.map { $0.hasBias ? name($0.stem + ".bias") : nil }
     let key = (names + biasNames.map { $0 ?? "" }).joined(separator: "|")
     if let known = projections[key] { return known }
     var entries: [TensorEntry] = []
     for name in names { entries.append(try file.required(name)) }
+    let dataType = PackedMatrix.dataType(wanted, inputs: entries[0].shape.extents[1])
     // Parts that share their rows share a balance: where they do not, all are converted.
     let balance = entries[0].balance
-    let isShared = dataType == .int8 && entries.allSatisfy { $0.dataType == .int8 && $0.balance == balance }
+    let isShared = dataType.hasScales && entries.allSatisfy { $0.dataType == dataType && $0.balance == balance }
     let factors = isShared ? balance : []
     let matrix = try PackedMatrix(
       inputs: entries[0].shape.extents[1], sources: entries.map { $0.rows(as: dataType, balance: factors) },

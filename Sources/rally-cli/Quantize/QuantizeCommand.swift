@@ -22,7 +22,7 @@ struct QuantizeCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Text file that the model reads first, so that int8 loses less of what it is given; - for standard input.",
+      "Text file that the model reads first, so that int8 and q4 lose less of what it is given; - for standard input.",
       valueName: "file"))
   var calibrate: String?
 
@@ -30,11 +30,12 @@ struct QuantizeCommand: ParsableCommand {
   var json = false
 
   enum StoredType: String, ExpressibleByArgument, CaseIterable {
-    case int8, bf16, f32
+    case int8, q4, bf16, f32
 
     var dataType: DataType {
       switch self {
       case .int8: .int8
+      case .q4: .q4
       case .bf16: .bf16
       case .f32: .f32
       }

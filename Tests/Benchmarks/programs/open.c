@@ -1,7 +1,7 @@
 /*
  * Opens a model and prints how long that took and the greatest memory the process ever had, as one JSON object.
  *
- *     open MODEL.onnx f32|bf16|int8
+ *     open MODEL.onnx f32|bf16|int8|q4
  */
 #include <rally.h>
 #include <stdio.h>
@@ -19,12 +19,13 @@ static rally_dtype parse_dtype(const char *name) {
   if (!strcmp(name, "f32")) return RALLY_DTYPE_F32;
   if (!strcmp(name, "bf16")) return RALLY_DTYPE_BF16;
   if (!strcmp(name, "int8")) return RALLY_DTYPE_INT8;
+  if (!strcmp(name, "q4")) return RALLY_DTYPE_Q4;
   return RALLY_DTYPE_AUTO;
 }
 
 int main(int count, char **arguments) {
   if (count != 3 || parse_dtype(arguments[2]) == RALLY_DTYPE_AUTO) {
-    fprintf(stderr, "usage: open MODEL.onnx f32|bf16|int8\n");
+    fprintf(stderr, "usage: open MODEL.onnx f32|bf16|int8|q4\n");
     return 2;
   }
   rally_error error;

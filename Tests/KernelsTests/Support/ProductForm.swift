@@ -4,7 +4,7 @@ import Testing
 
 /// The ways to compute a product that this processor has.
 enum ProductForm: String, CaseIterable, CustomTestStringConvertible {
-  case f32, widening, native, int8
+  case f32, widening, native, int8, q4
 
   static var available: [ProductForm] { allCases.filter { $0 != .native || BF16Method.native.isAvailable } }
 
@@ -15,11 +15,14 @@ enum ProductForm: String, CaseIterable, CustomTestStringConvertible {
     case .f32: .f32
     case .widening, .native: .bf16
     case .int8: .int8
+    case .q4: .q4
     }
   }
 
+  /// q4 has whole groups of inputs only; other widths are packed in int8.
   func pack(_ weights: [Float], inputs: Int, outputs: Int) throws -> PackedMatrix {
-    try unsafe PackedMatrix(inputs: inputs, outputs: outputs, from: weights, dataType: dataType, method: method)
+    try unsafe PackedMatrix(
+      inputs: inputs, outputs: outputs, from: weights, dataType: PackedMatrix.dataType(dataType, inputs: inputs), method: method)
   }
 
   /// What the product should be, [rows, outputs], from rounded operands and exact sums.
@@ -33,6 +36,11 @@ enum ProductForm: String, CaseIterable, CustomTestStringConvertible {
         (
           Int8Row.rows(x, width: inputs) { Int8Row(activations: $0) }.flatMap(\.values),
           Int8Row.rows(weights, width: inputs) { Int8Row(weights: $0) }.flatMap(\.values)
+        )
+      case .q4:
+        (
+          Int8Row.rows(x, width: inputs) { Int8Row(activations: $0) }.flatMap(\.values),
+          Int8Row.rows(weights, width: inputs) { Int8Row(q4: $0) }.flatMap(\.values)
         )
       }
     return Twin.matmul(x, weights, rows: rows, inputs: inputs, outputs: outputs)
@@ -52,6 +60,26 @@ struct Int8Row {
     self.init(x, groupCount) { most in most > 0 ? most / 127 : 1 } number: { value, scale, _ in
       max(-127, min(127, (value / scale).rounded(.toNearestOrEven)))
     }
+  }
+
+  /// By the rule of `docs/format.md`; int8 where it has no whole groups.
+  init(q4 x: [Float]) {
+    guard x.count % 32 == 0 else {
+      self.init(weights: x)
+      return
+    }
+    let groups = stride(from: 0, to: x.count, by: 32).map { Array(x[$0..<$0 + 32]) }
+    let scales = groups.map { Twin.q4Scale($0) }
+    self.init(
+      scales: scales,
+      numbers: zip(groups, scales).flatMap { group, scale in
+        group.map { Int8(max(-8, min(7, $0 / scale)).rounded(.toNearestOrEven)) }
+      })
+  }
+
+  private init(scales: [Float], numbers: [Int8]) {
+    self.scales = scales
+    self.numbers = numbers
   }
 
   init(activations x: [Float], groupCount: Int? = nil) {

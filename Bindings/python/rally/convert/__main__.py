@@ -9,6 +9,7 @@ from pathlib import Path
 from rally.convert.conversion import convert
 from rally.convert.loops import KV_POLICIES
 from rally.convert.raters.choices import POLICIES, RaterChoices
+from rally.errors import RallyError
 from rally.modelfile import ModelFileError
 
 
@@ -21,7 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     parser.add_argument("out", type=Path, metavar="OUT.onnx")
     parser.add_argument(
-        "--dtype", choices=("f32", "bf16"), help="element type of the large matrices (default: as they are)"
+        "--dtype",
+        choices=("f32", "bf16", "int8", "q4"),
+        help="element type of the large matrices (default: as they are)",
     )
     parser.add_argument("--name", help="name of the model, for people (default: the folder's)")
     parser.add_argument("--tokenizer", type=Path, metavar="PATH", help="a tokenizer.json other than the folder's own")
@@ -77,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
             config=options.config,
             quiet=options.quiet,
         )
-    except (ModelFileError, OSError) as error:
+    except (ModelFileError, RallyError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(summary, file=sys.stderr)

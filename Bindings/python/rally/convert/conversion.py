@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +33,10 @@ from rally.modelfile import (
     write_model,
 )
 from rally.modelfile.tensors import ELEMENT_NAMES
+from rally.quantization import quantize
+
+#: Made of the file in the checkpoint's own type.
+QUANTIZED = ("int8", "q4")
 
 
 @dataclass(frozen=True)
@@ -88,9 +95,9 @@ def convert(
         ``config.json`` beside it or one folder up: the result is compared with it before anything is written.
     out : Path
         The file to write.
-    dtype : {"f32", "bf16"}, optional
-        Element type of the large matrices; routers, norms, biases and score heads are never narrowed. Default:
-        as they are.
+    dtype : {"f32", "bf16", "int8", "q4"}, optional
+        Element type of the large matrices; routers, norms, biases and score heads are never narrowed. int8 and q4
+        are what :func:`rally.quantize` makes of the file, without a text. Default: as they are.
     name : str, optional
         For people; by default the folder's name.
     tokenizer : Path, optional
@@ -122,11 +129,12 @@ def convert(
     """
     source = _source(directory, config)
     choices = LoopChoices(exit_threshold, kv_policy, recursions)
-    with source.open() as checkpoint:
+    stored = None if dtype in QUANTIZED else dtype
+    with source.open() as checkpoint, _place(out, dtype) as place:
         refuse_foreign(checkpoint)
         found = source.tokenizer(tokenizer)
         said = name or source.name
-        model, tensors = plan(checkpoint, source.config, said, found, dtype, choices, rater or RaterChoices())
+        model, tensors = plan(checkpoint, source.config, said, found, stored, choices, rater or RaterChoices())
         model = source.complete(model)
         if found:
             table = tokenizer.name if tokenizer else source.tokenizer_name
@@ -139,8 +147,24 @@ def convert(
             source.prove(model, lambda path: write_model(path, model, wide))
         total = sum(tensor.byte_count for tensor in tensors)
         with tqdm(total=total, unit="B", unit_scale=True, desc=out.name, disable=quiet or None, leave=False) as bar:
-            written = write_model(out, model, tensors, external_data=external_data, progress=bar.update)
-    return summarise(model, tensors, written)
+            written = write_model(place, model, tensors, external_data=external_data, progress=bar.update)
+    summary = summarise(model, tensors, written)
+    if place == out or dtype is None:
+        return summary
+    side = out.with_name(f"{out.name}.data")
+    written = WrittenFile(out, side if side.exists() else None, out.stat().st_size)
+    return replace(summary, elements=(dtype,), file=written)
+
+
+@contextmanager
+def _place(out: Path, dtype: str | None) -> Iterator[Path]:
+    """Where the file is written: at its own place, or beside it, to be quantized to it."""
+    if dtype is None or dtype not in QUANTIZED:
+        yield out
+        return
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
+        yield Path(folder) / out.name
+        quantize(Path(folder) / out.name, out, dtype)
 
 
 def _source(path: Path, config: Path | None) -> FolderSource | GgufSource | OnnxSource:

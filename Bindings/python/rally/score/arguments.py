@@ -89,7 +89,7 @@ def _rating(found: argparse.ArgumentParser) -> None:
     )
     rating.add_argument("--confidence", type=float, metavar="SHARE", help="of that (default: 0.95)")
     rating.add_argument("--sample", type=int, metavar="N", help="rows that both raters read first (default: 8192)")
-    rating.add_argument("--dtype", choices=("auto", "f32", "bf16", "int8"), default="auto")
+    rating.add_argument("--dtype", choices=("auto", "f32", "bf16", "int8", "q4"), default="auto")
     rating.add_argument("--threads", type=int, default=0, metavar="N", help="default: as many as the process may use")
     rating.add_argument("--workers", type=int, default=1, metavar="N", help="processes that rate (default: 1)")
     rating.add_argument("--shard", type=_shard, metavar="K/N", help="every N-th file, from the K-th on; see --merge")

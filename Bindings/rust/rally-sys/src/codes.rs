@@ -89,7 +89,8 @@ pub const RALLY_INVALID_TOKENIZER: rally_status = 47;
 /// it is. BF16: weights are rounded to bf16; rows and sums are f32, but where the processor multiplies bf16 at more
 /// than the speed of f32 (AMD with AVX512_BF16, Intel with AMX) rows are rounded to bf16, too. INT8: weights and rows
 /// with a scale for every 32 inputs, max|w| / 127, or as the file stores them; sums are exact within such a group
-/// (docs/number-formats.md).
+/// (docs/number-formats.md). Q4: weights of the layers in four bits with an f16 scale for every 32 inputs, the head and
+/// what the layers have beside them as INT8; rows as with INT8.
 pub type rally_dtype = i32;
 /// What most weights of the layers are stored in; f32 for f16.
 pub const RALLY_DTYPE_AUTO: rally_dtype = 0;
@@ -99,6 +100,8 @@ pub const RALLY_DTYPE_F32: rally_dtype = 1;
 pub const RALLY_DTYPE_BF16: rally_dtype = 2;
 /// `RALLY_DTYPE_INT8`.
 pub const RALLY_DTYPE_INT8: rally_dtype = 3;
+/// `RALLY_DTYPE_Q4`.
+pub const RALLY_DTYPE_Q4: rally_dtype = 4;
 
 /// How important a line of the log is.
 pub type rally_log_level = i32;

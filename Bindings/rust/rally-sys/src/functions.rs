@@ -70,11 +70,12 @@ extern "C" {
     /// graph, whose nodes follow the types: the result is an ordinary model file, executable by any ONNX runtime.
     /// docs/format.md has the rule of rounding. From a narrower type to a wider one, what the stored numbers stand for.
     /// The same file gives the same bytes. With a calibration_text the model first reads some 16 000 tokens of it in
-    /// f32, and int8 is stored so that less is lost of what its matrices were given; matrices that are int8 already
-    /// stay. The new file is written under a name of its own in the folder of `out_path`, checked as rally_model_open
-    /// checks it, and takes the place of what stood there in one step; on failure nothing there has changed. Where the
-    /// file would exceed 2 GB, its data goes to `out_path` with ".data" appended, which must not exist. The input is
-    /// read as rally_model_open reads it.
+    /// f32, and int8 or q4 is stored so that less is lost of what its matrices were given; matrices that have the type
+    /// already stay. With RALLY_DTYPE_Q4 the embedding, the head and matrices whose rows are no multiple of 32 long
+    /// become int8. The new file is written under a name of its own in the folder of `out_path`, checked as
+    /// rally_model_open checks it, and takes the place of what stood there in one step; on failure nothing there has
+    /// changed. Where the file would exceed 2 GB, its data goes to `out_path` with ".data" appended, which must not
+    /// exist. The input is read as rally_model_open reads it.
     ///
     /// Memory: some 10 MB, the graph, and of the mapped files the largest tensor; with a calibration_text also that of
     /// the model in f32 and some 2 KiB for each input of each matrix.

@@ -48,13 +48,13 @@ pub struct rally_model_options {
 pub struct rally_quantize_options {
     /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// RALLY_DTYPE_INT8 (default), RALLY_DTYPE_BF16 or RALLY_DTYPE_F32: how the matrices are stored.
+    /// RALLY_DTYPE_INT8 (default), _Q4, _BF16 or _F32: how the matrices are stored.
     pub dtype: rally_dtype,
     /// Bytes of weights, each counted when it is checked and when it is stored.
     pub progress: rally_progress_callback,
     /// `progress_user`.
     pub progress_user: *mut c_void,
-    /// NULL (default): none. UTF-8, with RALLY_DTYPE_INT8: what the model reads, to lose less.
+    /// NULL (default): none. UTF-8, with INT8 and Q4: what the model reads, to lose less.
     pub calibration_text: *const c_char,
     /// Bytes.
     pub calibration_text_size: usize,
@@ -130,7 +130,7 @@ pub struct rally_tensor_info {
     pub struct_size: usize,
     /// Lives as long as the model is open.
     pub name: *const c_char,
-    /// As stored: "f32", "f16", "bf16", "int8"; static storage.
+    /// As stored: "f32", "f16", "bf16", "int8", "q4"; static storage.
     pub dtype: *const c_char,
     /// `rank`.
     pub rank: i32,

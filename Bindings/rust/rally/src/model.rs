@@ -169,7 +169,7 @@ pub enum ScoreRule {
 pub struct Tensor {
     /// As docs/format.md names it.
     pub name: String,
-    /// As stored: `f32`, `f16`, `bf16` or `int8`.
+    /// As stored: `f32`, `f16`, `bf16`, `int8` or `q4`.
     pub dtype: String,
     /// Extents.
     pub shape: Vec<usize>,
@@ -329,8 +329,10 @@ pub enum Dtype {
     F32,
     /// bfloat16.
     Bf16,
-    /// Eight bits, with a scale per output channel.
+    /// Eight bits, with a scale for every 32 inputs of an output channel.
     Int8,
+    /// Four bits, with such a scale; the head has eight.
+    Q4,
 }
 
 impl Dtype {
@@ -339,6 +341,7 @@ impl Dtype {
             Dtype::F32 => sys::RALLY_DTYPE_F32,
             Dtype::Bf16 => sys::RALLY_DTYPE_BF16,
             Dtype::Int8 => sys::RALLY_DTYPE_INT8,
+            Dtype::Q4 => sys::RALLY_DTYPE_Q4,
         }
     }
 
@@ -346,6 +349,7 @@ impl Dtype {
         match raw {
             sys::RALLY_DTYPE_BF16 => Dtype::Bf16,
             sys::RALLY_DTYPE_INT8 => Dtype::Int8,
+            sys::RALLY_DTYPE_Q4 => Dtype::Q4,
             _ => Dtype::F32,
         }
     }

@@ -72,6 +72,10 @@ fn models_are_stored_anew() {
         quantize(&source, &target, dtype).unwrap();
         assert_eq!(Model::open(&target).unwrap().tensors().unwrap()[0].dtype, name);
     }
+    quantize(&source, &target, Dtype::Q4).unwrap();
+    let model = Model::open(&target).unwrap();
+    assert_eq!(model.info().dtype, Dtype::Q4);
+    assert!(model.tensors().unwrap().iter().any(|tensor| tensor.dtype == "q4"));
     let error = quantize(&target, &target, Dtype::Int8).unwrap_err();
     assert_eq!(error.code(), Code::InvalidArgument);
     std::fs::remove_dir_all(&folder).unwrap();
