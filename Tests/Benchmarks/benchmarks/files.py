@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import rally
 from rally.convert import convert
 from rally.synthesize import synthesize
 
@@ -62,6 +63,17 @@ class ModelFiles:
             run_program([PEERS, "-m", "benchmarks.encoders", self.folder, shape])
             convert(folder / "checkpoint", path)
         return str(folder)
+
+    def looped(self, shape: str, shares: tuple[float, ...]) -> Path:
+        """Return a looped model stored in int8 whose tokens leave in these shares after each loop."""
+        path = self.folder / f"{shape}-{'-'.join(f'{share:g}' for share in shares)}-int8.onnx"
+        if not path.exists():
+            self._progress.say(f"writing {path.name}")
+            full = path.with_name(f"{shape}-bf16.part.onnx")
+            synthesize(shape, full, dtype="bf16", exits=shares, quiet=True)
+            rally.quantize(full, path)
+            full.unlink()
+        return path
 
     def gguf(self, shape: str, format_name: str) -> Path:
         """Return the same weights for llama.cpp."""

@@ -49,6 +49,10 @@ class Plan:
         Turns of the short queues; the long ones run once.
     growth_generated : int
         Tokens that each sequence decodes, per point.
+    looped : str
+        Shape of the looped model.
+    looped_generated : int
+        Tokens that each of its sequences decodes.
     growth_batches, growth_prompts, growth_rows : tuple of int
         Sequences decoded together; lengths of prompts; numbers of rated rows of 512 tokens.
     queue : Queue
@@ -78,6 +82,8 @@ class Plan:
     growth_repetitions: int
     queue_repetitions: int
     growth_generated: int
+    looped: str
+    looped_generated: int
     growth_batches: tuple[int, ...]
     growth_prompts: tuple[int, ...]
     growth_rows: tuple[int, ...]
@@ -101,6 +107,8 @@ FULL = Plan(
     growth_repetitions=2,
     queue_repetitions=3,
     growth_generated=16,
+    looped="ouro-1.4b",
+    looped_generated=32,
     growth_batches=(1, 2, 4, 8, 16, 32, 64),
     growth_prompts=(128, 256, 512, 1024, 2048, 4096),
     growth_rows=(1, 2, 4, 8, 16, 32),
@@ -114,6 +122,7 @@ FULL = Plan(
         "ceilings": 0.5,
         "vanilla": 5,
         "depth": 5,
+        "looped": 20,
         "queue": 10,
         "pytorch": 4,
         "rating": 4,
@@ -136,6 +145,8 @@ QUICK = Plan(
     growth_repetitions=1,
     queue_repetitions=1,
     growth_generated=8,
+    looped="ouro-tiny",
+    looped_generated=64,
     growth_batches=(1, 8, 64),
     growth_prompts=(128, 1024),
     growth_rows=(1, 8),
@@ -149,6 +160,7 @@ QUICK = Plan(
         "ceilings": 0.5,
         "vanilla": 1.5,
         "depth": 1.5,
+        "looped": 0.5,
         "queue": 1,
         "pytorch": 1.2,
         "rating": 0.9,

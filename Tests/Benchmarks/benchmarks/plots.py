@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from benchmarks import targets
 from benchmarks.measurements import Book
 from benchmarks.plan import Plan
-from benchmarks.sections import depth, growth
+from benchmarks.sections import depth, growth, looped
 from benchmarks.shapes import HEAD, PAPER_SPEED_UP, RECURSIVE
 
 matplotlib.use("svg")
@@ -41,6 +41,7 @@ def draw(book: Book, plan: Plan, folder: Path) -> list[str]:
         "throughput-by-batch": (growth.BATCH, _throughput),
         "prompt-by-length": (growth.PROMPT, _prompts),
         "depth": (depth.SECTION, lambda book, axes: _depth(book, plan, axes)),
+        "exits": (looped.SECTION, lambda book, axes: _exits(book, plan, axes)),
         "rating-by-tokens": (growth.RATING, _rating),
     }
     drawn = []
@@ -66,6 +67,32 @@ def _prompts(book: Book, axes: Axes) -> None:
     _curves(book, growth.PROMPT, axes)
     axes.set(title="Prompts, 360M shapes", xlabel="tokens of the prompt", ylabel="seconds")
     _logarithmic(axes)
+
+
+def _exits(book: Book, plan: Plan, axes: Axes) -> None:
+    """Draw a curve per batch: thresholds by the mean depth that they gave, and what full depth and layers alone say."""
+    for batch, dashes in zip(looped.BATCHES, ("--", "-"), strict=True):
+        points = []
+        for threshold in looped.THRESHOLDS:
+            rate = book.median(looped.rate_key(batch, threshold, plan.looped))
+            mean = book.median(looped.depth_key(batch, threshold, plan.looped))
+            if rate is not None and mean is not None:
+                points.append((mean, rate, threshold))
+        style: dict[str, Any] = {"color": COLOURS["Rally"], "linestyle": dashes, "marker": "o", "markersize": 4}
+        axes.plot(*zip(*((mean, rate) for mean, rate, _ in points), strict=True), label=f"{batch} together", **style)
+        for mean, rate, threshold in points:
+            axes.annotate(f"{threshold:g}", (mean, rate), (4, 4), textcoords="offset points", fontsize=7)
+        mean, rate, _ = points[-1]
+        depths = [1 + step / 20 for step in range(61)]
+        label = "" if batch != looped.BATCHES[-1] else "layers alone, from full depth"
+        axes.plot(depths, [rate * mean / value for value in depths], color="black", linewidth=0.8, ls=":", label=label)
+    axes.set(
+        title=f"Decoding {plan.looped}, {looped.DTYPE}, by exit threshold",
+        xlabel="mean depth, loops; numbers are thresholds",
+        ylabel="tokens per second",
+        ylim=(0, None),
+    )
+    axes.legend()
 
 
 def _rating(book: Book, axes: Axes) -> None:

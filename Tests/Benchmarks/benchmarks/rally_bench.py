@@ -51,12 +51,21 @@ def prompts(model: Path, dtype: str, lengths: Sequence[int], warm: bool = True) 
     return {record["n_prompt"]: _run(record) for record in records}
 
 
-def decoding(model: Path, dtype: str, generated: int, batches: Sequence[int], drawn: bool = True) -> dict[int, Run]:
+def decoding(
+    model: Path,
+    dtype: str,
+    generated: int,
+    batches: Sequence[int],
+    drawn: bool = True,
+    exit_threshold: float | None = None,
+) -> dict[int, Run]:
     """Decode ``generated`` tokens per sequence behind one token; by the number of sequences together.
 
-    ``drawn``: tokens are drawn at :data:`TEMPERATURE`; else the most probable ones are taken.
+    ``drawn``: tokens are drawn at :data:`TEMPERATURE`; else the most probable ones are taken. ``exit_threshold``: of a
+    looped model, in place of its file's.
     """
     options = ["--temp", TEMPERATURE] if drawn else []
+    options += [] if exit_threshold is None else ["--exit-threshold", str(exit_threshold)]
     records = _bench(model, dtype, "-p", "0", "-n", str(generated), "-npl", _list(batches), *options)
     return {record["n_seq"]: _run(record) for record in records}
 

@@ -13,6 +13,7 @@ from benchmarks.sections import (
     encoders,
     graph,
     growth,
+    looped,
     opening,
     profile,
     pytorch,
@@ -66,6 +67,7 @@ def _sections(book: Book, plan: Plan) -> list[str]:
         ("Ceilings of the machine", _ceilings(book)),
         ("Vanilla 360M beside llama.cpp", _versus(book, vanilla.SECTION, "Rally", "llama.cpp")),
         ("Does depth pay", _depth(book)),
+        (f"Do exits pay, {plan.looped}, {looped.DTYPE}", _looped(book, plan)),
         (f"The paper's queue, {queue.DTYPE}, {_lengths(plan.queue)}", _queue(book, plan)),
         (
             f"Depth-wise beside sequence-wise, {queue.SHORT_DTYPE}, {_lengths(plan.short_queues[0])}",
@@ -142,6 +144,25 @@ def _depth(book: Book) -> str:
         "share",
     ]
     return table(head_cells, rows) if rows else ""
+
+
+def _looped(book: Book, plan: Plan) -> str:
+    """Return a row per threshold: rates, and how they stand to those of full depth."""
+    rows = []
+    for batch in looped.BATCHES:
+        for threshold in looped.THRESHOLDS:
+            key, full = (looped.rate_key(batch, value, plan.looped) for value in (threshold, looped.NEVER))
+            if book.median(key) is not None:
+                mean = book.median(looped.depth_key(batch, threshold, plan.looped))
+                rows.append(
+                    [
+                        f"decode {batch}, threshold {threshold:g}",
+                        ratio(mean),
+                        _rate(book, key),
+                        ratio(book.ratio(key, full)),
+                    ]
+                )
+    return table(["", "mean depth", "tokens/s", "over full depth"], rows) if rows else ""
 
 
 def _lengths(sizes: Queue) -> str:

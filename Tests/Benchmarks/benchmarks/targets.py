@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from benchmarks.measurements import Book, Key
-from benchmarks.sections import ceilings, depth, encoders, opening, pytorch, queue, rating, vanilla
-from benchmarks.shapes import HEAD, HEAD_PARAMETERS, LAYER_PARAMETERS, MOR_3, RECURSIVE
+from benchmarks.sections import ceilings, depth, encoders, looped, opening, pytorch, queue, rating, vanilla
+from benchmarks.shapes import HEAD, HEAD_PARAMETERS, LAYER_PARAMETERS, LOOPED, LOOPED_BYTES, MOR_3, RECURSIVE
 
 #: Bytes of one weight as it is computed with.
 WEIGHT_BYTES = {"f32": 4, "bf16": 2, "int8": 1}
@@ -43,7 +43,7 @@ class Target:
 
 def targets() -> list[Target]:
     """Return all rows, in the order of the table."""
-    return [*_vanilla(), *_depth(), *_raters(), *_encoders(), *_pytorch(), *_opening()]
+    return [*_vanilla(), *_depth(), *_looped(), *_raters(), *_encoders(), *_pytorch(), *_opening()]
 
 
 def _vanilla() -> Iterator[Target]:
@@ -69,6 +69,16 @@ def _depth() -> Iterator[Target]:
     )
     what = f"queue of {MOR_3}, {queue.SHORT_DTYPE}, 8 in flight"
     yield Target(what, "depth-wise / sequence-wise, jobs/s", 1.2, _ratio((keys[0], keys[1])))
+
+
+def _looped() -> Iterator[Target]:
+    for batch in looped.BATCHES:
+        keys = tuple(looped.rate_key(batch, threshold, LOOPED) for threshold in (looped.CHOSEN, looped.NEVER))
+        what = f"decode {batch}, {LOOPED}, {looped.DTYPE}, mean depth 2"
+        yield Target(what, "with exits / at depth 4", 1.86, _ratio((keys[0], keys[1])))
+    yield Target(
+        f"decode, batch 1, {LOOPED} at depth 4, {looped.DTYPE}", "bytes read / read bandwidth", 0.85, _looped_share
+    )
 
 
 def _raters() -> Iterator[Target]:
@@ -148,6 +158,11 @@ def _bandwidth_share(dtype: str) -> Callable[[Book], float | None]:
         return rate * (32 * LAYER_PARAMETERS + HEAD_PARAMETERS) * WEIGHT_BYTES[dtype] / (read * 1e9)
 
     return share
+
+
+def _looped_share(book: Book) -> float | None:
+    rate, read = book.median(looped.rate_key(1, looped.NEVER, LOOPED)), book.best(ceilings.read_key(2))
+    return None if rate is None or read is None else rate * LOOPED_BYTES / (read * 1e9)
 
 
 def product_ceiling(book: Book, dtype: str) -> float | None:

@@ -8,8 +8,8 @@ from benchmarks import targets
 from benchmarks.measurements import Book
 from benchmarks.plan import FULL
 from benchmarks.report import report, target_table
-from benchmarks.sections import ceilings, depth, encoders, opening, pytorch, queue, rating, vanilla
-from benchmarks.shapes import HEAD, MOR_2, MOR_3, MOR_4, RECURSIVE, VANILLA, VANILLA_34
+from benchmarks.sections import ceilings, depth, encoders, looped, opening, pytorch, queue, rating, vanilla
+from benchmarks.shapes import HEAD, LOOPED, MOR_2, MOR_3, MOR_4, RECURSIVE, VANILLA, VANILLA_34
 
 
 def filled(rally: float, others: float) -> Book:
@@ -38,6 +38,10 @@ def filled(rally: float, others: float) -> Book:
         book.add({depth.rate_key(test, model): others for model in (VANILLA, VANILLA_34)})
     for batching, rate in ((queue.DEPTH, rally), (queue.SEQUENCE, others)):
         book.add({queue.rate_key(queue.SHORT, queue.SHORT_DTYPE, 8, batching, MOR_3): rate})
+    for batch in (1, *looped.BATCHES):
+        book.add(
+            {looped.rate_key(batch, looped.CHOSEN, LOOPED): rally, looped.rate_key(batch, looped.NEVER, LOOPED): others}
+        )
     for place in opening.PLACES:
         book.add({opening.seconds_key("Rally", place): others, opening.seconds_key("at least", place): rally})
         book.add({opening.memory_key(place): 1.5})
@@ -52,13 +56,13 @@ def test_the_ideals_are_the_published_ones() -> None:
 
 
 #: Figures that compare two contenders; the others compare Rally with the machine, the file, or itself.
-COMPARISONS = ("Rally / ", "depth-wise / ", "speed-up / ", "time / ")
+COMPARISONS = ("Rally / ", "depth-wise / ", "speed-up / ", "time / ", "with exits / ")
 
 
 def test_every_target_is_measured_and_the_faster_one_reaches_it() -> None:
     fast, slow = filled(rally=500.0, others=100.0), filled(rally=100.0, others=500.0)
     compared = [target for target in targets.targets() if target.figure.startswith(COMPARISONS)]
-    assert len(compared) == 37
+    assert len(compared) == 39
     for target in targets.targets():
         assert target.measured(fast) is not None, target.what
     for target in compared:
@@ -83,7 +87,7 @@ def test_the_report_marks_misses_and_keeps_remarks() -> None:
     book.remark("something happened")
     text = report(book, {"processor": "P"}, FULL, ["depth"])
     assert target_table(book) in text
-    assert target_table(book).count("**missed**") == 39
+    assert target_table(book).count("**missed**") == 41
     for expected in ("something happened", "plots/depth.svg", "make bench", "| processor |", "## Does depth pay"):
         assert expected in text
     assert "not measured" in target_table(Book())
