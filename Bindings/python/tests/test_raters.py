@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from compare import relative_error
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 import rally
 import rally.modelfile
@@ -191,7 +191,26 @@ WRONG = {
     "policy": ({}, {"policy": "fineweb"}, "known: fineweb-edu"),
     "characters": ({}, {"reading_characters": 5}, "expected a reading of first"),
     "bounds": ({}, {"int_score": (5, 0)}, "two bounds"),
+    "pooling": ({"model_type": "roberta"}, {"pooling": "mean"}, "--pooling is for BERT"),
+    "window": ({}, {"reading": "first", "reading_tokens": 4096}, "reading_tokens 4096: expected 1 to the model's"),
 }
+
+
+def test_a_head_that_is_no_number(tmp_path: Path) -> None:
+    """A NaN in it, or none at all: a sentence, and no file."""
+    folder, source = tmp_path / "checkpoint", FIXTURES / "bert_six_labels"
+    folder.mkdir()
+    (folder / "config.json").symlink_to(source / "config.json")
+    tensors = load_file(source / "model.safetensors")
+    broken = tensors["classifier.weight"].copy()
+    broken[3, 1] = np.nan
+    headless = {name: tensor for name, tensor in tensors.items() if not name.startswith("classifier")}
+    for state, message in ((tensors | {"classifier.weight": broken}, "NaN|finite"), (headless, "classifier.weight")):
+        save_file(state, folder / "model.safetensors")
+        with pytest.raises(rally.modelfile.ModelFileError, match=message) as error:
+            convert(folder, tmp_path / "rater.onnx", quiet=True)
+        assert "\n" not in str(error.value)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint"]
 
 
 @pytest.mark.parametrize("case", WRONG)

@@ -181,3 +181,29 @@ def test_refused_by_name(changes: dict[str, Any], name: str, folder: Path) -> No
     with pytest.raises(ModelFileError, match=r"tokenizer\.json") as caught:
         converted(folder)
     assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "normalizer", "message"),
+    [
+        ({"unk_id": None}, None, "expected unk_id, the id of an entry, found None"),
+        ({"unk_id": 99}, None, "expected unk_id, the id of an entry, found 99"),
+        ({"vocab": [["<unk>", 0.0], ["a", float("-inf")]]}, None, "a score is not finite"),
+        (
+            {},
+            {"type": "Precompiled", "precompiled_charsmap": "AAAA"},
+            "precompiled_charsmap of its normalizer is broken",
+        ),
+        ({}, {"type": "Precompiled", "precompiled_charsmap": "no base64"}, "precompiled_charsmap"),
+    ],
+)
+def test_broken_unigram_models(changes: dict[str, Any], normalizer: Any, message: str, folder: Path) -> None:
+    tokenizer = Tokenizer(models.Unigram([("<unk>", 0.0), ("a", -1.0), ("\u2581a", -2.0)], unk_id=0))
+    content = json.loads(tokenizer.to_str())
+    content["normalizer"] = normalizer
+    content["model"] |= changes
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(ModelFileError, match=message) as caught:
+        converted(folder)
+    assert "\n" not in str(caught.value)
+    assert not (folder.parent / "model.onnx").exists()

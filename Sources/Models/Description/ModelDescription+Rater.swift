@@ -20,6 +20,8 @@ extension ModelDescription {
       case relu, tanh
     }
     public enum Head: Sendable, Equatable {
+      /// There are no outputs: the pooled states are what the model gives.
+      case absent
       case linear
       case mlp(HeadActivation)
     }
@@ -44,7 +46,7 @@ extension ModelDescription {
     public var head: Head
     /// A norm follows the activation of an MLP head.
     public var headHasNorm: Bool
-    /// One per output, n.
+    /// One per output, n; none without a head.
     public var labels: [String]
     public var score: ScoreRule
     /// Bounds of the score that is reported as a whole number, too.

@@ -2,7 +2,7 @@ import Files
 import JSON
 
 extension ModelDescription.Rater {
-  private enum HeadName: String, CaseIterable { case linear, mlp }
+  private enum HeadName: String, CaseIterable { case linear, mlp, none }
   private enum SquashName: String, CaseIterable { case none, sigmoid, clamp }
 
   init(_ reader: inout MetadataReader, vocabularySize: Int, contextLength: Int) throws(RallyError) {
@@ -15,10 +15,12 @@ extension ModelDescription.Rater {
       switch try reader.choice("head", of: HeadName.self) {
       case .linear: .linear
       case .mlp: .mlp(try reader.choice("head_act"))
+      case .none: .absent
       }
-    headHasNorm = head != .linear && reader.has("head_norm") ? try reader.boolean("head_norm") : false
-    labels = try Self.labels(&reader)
-    score = try ScoreRule(&reader, outputCount: labels.count)
+    headHasNorm =
+      if case .mlp = head, reader.has("head_norm") { try reader.boolean("head_norm") } else { false }
+    labels = head == .absent ? [] : try Self.labels(&reader)
+    score = head == .absent ? .none : try ScoreRule(&reader, outputCount: labels.count)
     integerScore = try Self.integerScore(&reader, score)
     squash = try Self.squash(&reader)
     reading = try Reading(&reader, contextLength: contextLength)

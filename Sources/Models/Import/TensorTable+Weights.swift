@@ -20,7 +20,7 @@ extension TensorTable {
     }
     try readLayers("last", groups.last, into: &model, from: onnx, external: &external)
     try read(description.trailingRequirements, into: &model, from: onnx, external: &external)
-    if let rater = description.rater, rater.head != .linear {
+    if let rater = description.rater, case .mlp = rater.head {
       try readHead(of: rater, into: &model, from: onnx, external: &external)
     }
   }

@@ -161,6 +161,9 @@ extension WeightLoader {
 
   mutating func head(_ rater: ModelDescription.Rater) throws(RallyError) -> RaterHeadWeights {
     switch rater.head {
+    case .absent:
+      return RaterHeadWeights(
+        hidden: nil, norm: nil, output: try FloatStorage(count: 0), bias: try FloatStorage(count: 0))
     case .linear:
       return RaterHeadWeights(
         hidden: nil, norm: nil, output: try vector("head.weight"), bias: try vector("head.bias"))

@@ -90,7 +90,7 @@ package struct ExitGate: Sendable {
   package let bias: Float
 }
 
-/// z = W x + b, or W norm(act(V x + c)) + b.
+/// z = W x + b, or W norm(act(V x + c)) + b; or nothing.
 package struct RaterHeadWeights: Sendable {
   /// V [M, D] with bias, of an MLP head.
   package let hidden: Projection?

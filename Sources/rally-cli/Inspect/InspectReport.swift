@@ -152,6 +152,7 @@ enum InspectReport {
   private static func rater(_ rater: ModelDescription.Rater) -> [(String, String)] {
     let head =
       switch rater.head {
+      case .absent: "no"
       case .linear: "linear"
       case .mlp(let activation): "mlp (\(activation.rawValue))"
       }
@@ -172,6 +173,7 @@ enum InspectReport {
   }
 
   private static func outputs(_ rater: ModelDescription.Rater) -> String {
+    if rater.head == .absent { return "pooled states alone, for embeddings" }
     let labels = rater.labels.map { $0.clipped(to: 24) }.joined(separator: ", ").clipped(to: 200)
     func label(_ index: Int?) -> String { index.map { " of \(rater.labels[$0].clipped(to: 24))" } ?? ", no score" }
     let rule =

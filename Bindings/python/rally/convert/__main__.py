@@ -63,6 +63,11 @@ def main(arguments: list[str] | None = None) -> int:
         "--reading-join", choices=("mean", "max", "min"), help="what the scores of several windows make"
     )
     raters.add_argument("--text-template", metavar="TEXT", help=r"what documents are made of, such as {url}\n\n{text}")
+    raters.add_argument(
+        "--pooling",
+        choices=("cls", "mean", "last"),
+        help="of a BERT without a pooler or a head: what its states become",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     options = parser.parse_args(arguments)
     try:

@@ -18,6 +18,7 @@ from rally.convert.loops import LoopChoices
 from rally.convert.onnx_source import OnnxSource, is_onnx
 from rally.convert.rater import convert_rater, is_rater
 from rally.convert.raters import RaterChoices, convert_classifier, is_classifier
+from rally.convert.raters.outputs import check_reading
 from rally.convert.retrofit import convert_retrofit, is_retrofit
 from rally.convert.settings import Settings
 from rally.convert.sources import FolderSource, GgufSource
@@ -27,6 +28,7 @@ from rally.modelfile import (
     Description,
     LanguageModel,
     ModelFileError,
+    Rater,
     Tensor,
     WordPiece,
     WrittenFile,
@@ -136,6 +138,8 @@ def convert(
         said = name or source.name
         model, tensors = plan(checkpoint, source.config, said, found, stored, choices, rater or RaterChoices())
         model = source.complete(model)
+        if isinstance(model, Rater):
+            check_reading(source.config, model)
         if found:
             table = tokenizer.name if tokenizer else source.tokenizer_name
             model = replace(model, tokenizer=fit_table(found, model.vocab_size, table))
@@ -189,6 +193,9 @@ def plan(
     if is_classifier(checkpoint, config) or is_rater(checkpoint, config):
         choices.refuse("rater")
     if is_classifier(checkpoint, config):
+        kind = config.values.get("model_type") or "bert"
+        if rater.pooling is not None and kind != "bert":
+            raise ModelFileError(f"--pooling is for BERT; {config.source}: model_type {kind!r} pools as its class does")
         return convert_classifier(checkpoint, rater.applied(config), name, tokenizer, dtype)
     if is_rater(checkpoint, config):
         return convert_rater(checkpoint, rater.applied(config), name, tokenizer, dtype)

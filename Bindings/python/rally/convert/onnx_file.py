@@ -15,6 +15,7 @@ import torch
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
 from rally.convert.checkpoint import Checkpoint, Source
+from rally.convert.onnx_widening import users_of
 from rally.modelfile import ModelFileError
 from rally.modelfile.tensors import Array
 
@@ -51,9 +52,9 @@ class _Value:
 class OnnxCheckpoint(Checkpoint):
     """The parameters of an exported model under the names that they had in PyTorch.
 
-    TorchScript names each node by its module's path; the newer exporter writes the path into the node's metadata. A
-    module's tensors are read from the inputs of its own nodes, so that a tensor that the exporter merged with an equal
-    one is found wherever it is needed.
+    TorchScript names each node by its module's path; the newer exporter writes the path into the node's metadata. Where
+    that was taken away, a product belongs to the module whose bias is added to it. A module's tensors are read from the
+    inputs of its own nodes, so that a tensor that the exporter merged with an equal one is found wherever it is needed.
 
     Attributes
     ----------
@@ -82,13 +83,17 @@ class OnnxCheckpoint(Checkpoint):
         self._refuse_foreign()
         self._tensors = {tensor.name: tensor for tensor in self._graph.initializer}
         self._makers = {name: node for node in self._graph.node for name in node.output}
+        self._users = users_of(self._graph)
         self.epsilons = {
             round(attribute.f, 15)
             for node in self._graph.node
             for attribute in node.attribute
             if node.op_type == "LayerNormalization" and attribute.name == "epsilon"
         }
-        found = dict(self._named()) | self._by_module()
+        by_module = self._by_module()
+        # The modules of a wrapper stand before the names that parameters had inside it.
+        tails = {name[place + 1 :] for name in by_module for place, letter in enumerate(name) if letter == "."}
+        found = {name: value for name, value in self._named() if name not in tails} | by_module
         if not found:
             raise ModelFileError(
                 f"{path.name}: neither node names nor metadata say which module a weight belongs to; export it again"
@@ -114,10 +119,10 @@ class OnnxCheckpoint(Checkpoint):
 
     def _named(self) -> Iterator[tuple[str, _Value]]:
         """Yield the tensors that kept their parameter's name, biases and norms above all."""
-        for name, tensor in self._tensors.items():
-            if name.endswith((".weight", ".bias")) and not name.startswith("onnx::") and len(tensor.dims) in (1, 2):
+        for name in (*self._tensors, *self._makers):
+            if name.endswith((".weight", ".bias")) and not name.startswith("onnx::"):
                 value = self._value(name)
-                if value is not None:
+                if value is not None and len(value.dims) in (1, 2):
                     yield name, value
 
     # What modules say
@@ -125,12 +130,20 @@ class OnnxCheckpoint(Checkpoint):
     def _by_module(self) -> dict[str, _Value]:
         found: dict[str, _Value] = {}
         for node in self._graph.node:
-            module = _module(node)
+            module = _module(node) or self._biased_module(node)
             if module and not module.endswith("rotary_emb"):
                 for name, value in self._parameters(node):
                     # The product of a quantised Gemm and its sum stand in one module; the first of a kind is it.
                     found.setdefault(f"{module}.{name}", value)
         return {name: value for name, value in found.items() if not _is_repeated(name, found)}
+
+    def _biased_module(self, node: NodeProto) -> str:
+        """Return the module whose named bias is added to a product; empty for any other node."""
+        users = self._users.get(node.output[0], []) if node.op_type == "MatMul" else []
+        if len(users) != 1 or users[0].op_type != "Add":
+            return ""
+        named = [name for name in users[0].input if name in self._tensors and name.endswith(".bias")]
+        return named[0].removesuffix(".bias") if len(named) == 1 else ""
 
     def _parameters(self, node: NodeProto) -> Iterator[tuple[str, _Value]]:
         """Yield what a node reads of its own module's parameters."""
@@ -205,12 +218,15 @@ class OnnxCheckpoint(Checkpoint):
             if cast is None or cast.op_type != "Cast" or scale is None or cast.input[0] not in self._tensors:
                 continue
             stored = self._tensors[cast.input[0]]
-            if stored.data_type in (TensorProto.INT8, TensorProto.UINT8) and np.prod(scale.dims) == 1:
+            fits = len(scale.dims) == len(stored.dims) and all(
+                one in (1, size) for one, size in zip(scale.dims, stored.dims, strict=True)
+            )
+            if stored.data_type in (TensorProto.INT8, TensorProto.UINT8) and (fits or np.prod(scale.dims) == 1):
                 return self._dequantised(stored.name, scale.name, "")
         return None
 
     def _dequantised(self, name: str, scale: str, zero: str) -> _Value | None:
-        """Return (q − zero) · scale; scales are one number, or one per column of a matrix."""
+        """Return (q − zero) · scale; scales are one number, or one per row or column of a matrix."""
         stored, factor = self._tensors.get(name), self._tensors.get(scale)
         if stored is None or factor is None:
             return None

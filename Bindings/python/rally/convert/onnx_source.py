@@ -128,8 +128,8 @@ class OnnxSource:
             pad = self.config.values.get("pad_token_id")
             known = np.setdiff1d(np.arange(model.vocab_size), [pad if isinstance(pad, int) else -1])
             ids = stream.choice(known, (1, length)).astype(np.int64)
-            expected = _run(original, ids, self.path.name)
-            found = _run(result, ids, path.name)
+            expected = _run(original, ids, self.path.name, model)
+            found = _run(result, ids, path.name, model)
             if expected.size != found.size:
                 raise ModelFileError(
                     f"{self.path.name}: expected {found.size} outputs, as the weights say, found {list(expected.shape)}"
@@ -153,8 +153,10 @@ def _session(model: Path | bytes) -> onnxruntime.InferenceSession:
         raise ModelFileError(f"{name}: onnxruntime: {str(error).splitlines()[0]}") from None
 
 
-def _run(session: onnxruntime.InferenceSession, ids: Array, name: str) -> Array:
-    """Return the outputs of one row: ``logits`` where a file has them, else its first output."""
+def _run(session: onnxruntime.InferenceSession, ids: Array, name: str, model: Rater) -> Array:
+    """Return the outputs of one row: ``logits`` where a file has them, else its first output; the pooled states of a
+    body without a head.
+    """
     feed = {}
     for known in session.get_inputs():
         ones = np.ones if known.name == "attention_mask" else np.zeros
@@ -163,9 +165,26 @@ def _run(session: onnxruntime.InferenceSession, ids: Array, name: str) -> Array:
             feed[known.name] = np.arange(ids.shape[1], dtype=np.int64)[None]
         if known.type == "tensor(int32)":
             feed[known.name] = feed[known.name].astype(np.int32)
-    names = [output.name for output in session.get_outputs()]
+    names = [output.name for output in session.get_outputs() if output.type == "tensor(float)"]
+    wanted = ["logits"] if "logits" in names else names[:1] if model.head != "none" else names
     try:
-        found: Array = session.run(["logits" if "logits" in names else names[0]], feed)[0]
+        results = session.run(wanted, feed)
     except Exception as error:  # whatever the runtime has against these inputs
         raise ModelFileError(f"{name}: onnxruntime: {str(error).splitlines()[0]}") from None
-    return found.astype(np.float32)
+    if model.head != "none":
+        return np.asarray(results[0], np.float32)
+    return _pooled(results, model, name)
+
+
+def _pooled(results: list[Array], model: Rater, name: str) -> Array:
+    """Return the pooled states [1, D] of one row, of a file that gives them or the states of its tokens [1, T, D]."""
+    states = next((value for value in results if value.ndim == 3 and value.shape[2] == model.hidden_size), None)
+    if states is not None:
+        pooled: Array = (
+            states.mean(axis=1) if model.pooling == "mean" else states[:, 0 if model.pooling == "cls" else -1]
+        )
+        return pooled
+    found = next((value for value in results if value.ndim == 2 and value.shape[1] == model.hidden_size), None)
+    if found is None:
+        raise ModelFileError(f"{name}: expected an output [rows, tokens, {model.hidden_size}], found none")
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from onnx import ModelProto, NodeProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, helper, numpy_helper
 
 if TYPE_CHECKING:
     from rally.convert.onnx_file import OnnxCheckpoint
@@ -21,10 +21,7 @@ def widened(checkpoint: OnnxCheckpoint) -> bytes:
     model.CopyFrom(checkpoint.model)
     graph = model.graph
     makers = {name: node for node in graph.node for name in node.output}
-    users: dict[str, list[NodeProto]] = {}
-    for node in graph.node:
-        for name in node.input:
-            users.setdefault(name, []).append(node)
+    users = users_of(graph)
     gone: set[str] = set()
     added = []
     for node in [node for node in graph.node if node.op_type == "MatMulInteger"]:
@@ -50,6 +47,15 @@ def widened(checkpoint: OnnxCheckpoint) -> bytes:
     graph.node.extend(kept)
     widened: bytes = model.SerializeToString()
     return widened
+
+
+def users_of(graph: GraphProto) -> dict[str, list[NodeProto]]:
+    """Return the nodes that read each value."""
+    users: dict[str, list[NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node)
+    return users
 
 
 def _chain(node: NodeProto, users: dict[str, list[NodeProto]]) -> list[NodeProto] | None:

@@ -54,7 +54,8 @@ class Rater(Description):
 
     ``labels`` names the outputs; empty for one output without a name. ``score`` says how one number comes of them:
     ``logit``, ``softmax`` or ``sigmoid`` of output ``score_index``, the ``expectation`` of ``score_values`` (0 … n−1
-    where empty), or ``none``. Without an index, ``softmax`` and ``sigmoid`` make probabilities and no score.
+    where empty), or ``none``. Without an index, ``softmax`` and ``sigmoid`` make probabilities and no score. ``head``
+    ``none`` leaves no outputs: the pooled states are what the model gives.
     """
 
     position_buckets: int = 0
@@ -91,17 +92,19 @@ class Rater(Description):
     @property
     def num_labels(self) -> int:
         """Outputs."""
-        return max(1, len(self.labels))
+        return 0 if self.head == "none" else max(1, len(self.labels))
 
     @property
     def has_score(self) -> bool:
         """Tell whether the outputs make one score."""
-        return self.score in ("logit", "expectation") or (self.score != "none" and self.score_index is not None)
+        return self.head != "none" and (
+            self.score in ("logit", "expectation") or (self.score != "none" and self.score_index is not None)
+        )
 
     @property
     def has_logits(self) -> bool:
         """Tell whether the graph shows the outputs besides the score."""
-        return bool(self.labels) or self.score != "logit"
+        return self.head != "none" and (bool(self.labels) or self.score != "logit")
 
     def _own_metadata(self) -> dict[str, object]:
         pairs: dict[str, object] = {

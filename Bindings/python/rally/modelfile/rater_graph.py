@@ -13,7 +13,8 @@ from rally.modelfile.rater import Rater
 class RaterGraph:
     """Writes ``input_ids``, ``attention_mask`` [B, T] → ``score`` [B], ``logits`` [B, n] into a graph.
 
-    The score is there where the outputs make one, the logits where they are not the score itself.
+    The score is there where the outputs make one, the logits where they are not the score itself; without a head there is
+    ``pooled`` [B, D] alone.
 
     The mask is 1 for real tokens, which start at position 0, and 0 for padding after them. A row without a real token
     scores a finite number without meaning.
@@ -49,6 +50,9 @@ class RaterGraph:
             pooled = self._pool(x, real)
             if model.final_norm == "pooled":
                 pooled = self.layers.norm(pooled, "norm")
+            if model.head == "none":
+                graph.op("Identity", pooled, output="pooled")
+                return
             logits = self._head(pooled)
             if not model.has_logits:
                 graph.op("Squeeze", logits, graph.constant("axis_1", [1]), output="score")

@@ -121,6 +121,9 @@ def build_model(description: Description, tensors: Sequence[Tensor]) -> ModelPro
         if description.has_logits:
             logits = ["batch", description.num_labels]
             outputs.append(helper.make_tensor_value_info("logits", TensorProto.FLOAT, logits))
+        if description.head == "none":
+            pooled = ["batch", description.hidden_size]
+            outputs.append(helper.make_tensor_value_info("pooled", TensorProto.FLOAT, pooled))
     else:
         raise AssertionError(type(description))
     constants = [*builder.constants.values(), *_tokenizer_tensors(description)]

@@ -7,7 +7,13 @@ from typing import Any
 from rally.convert.checkpoint import Checkpoint
 from rally.convert.llama import activation
 from rally.convert.plan import Entry
-from rally.convert.raters.outputs import output_count, output_fields
+from rally.convert.raters.outputs import (
+    has_outputs,
+    headless_fields,
+    output_count,
+    output_fields,
+    stated_pooling,
+)
 from rally.convert.raters.planning import Plan, linear, norm, refuse_unless, sizes
 from rally.convert.scoring import score_fields
 from rally.convert.settings import Settings
@@ -51,7 +57,8 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
 
     With BERT's pooler the outputs are those of ``BertForSequenceClassification``: the pooler is the first layer of an
     mlp head on the first token. ``pooling`` in the configuration, ``cls``, ``mean`` or ``last``, asks for a linear head
-    without it. The type of all tokens is 0; its embedding is part of every position.
+    without it. A body without a head gives the states so pooled, and no outputs. The type of all tokens is 0; its
+    embedding is part of every position.
 
     Raises
     ------
@@ -64,9 +71,14 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
     prefix = table.removesuffix(TABLE)
     refuse_unless(config, NEUTRAL)
     head = next((name for name in _HEADS if f"{name}.weight" in checkpoint.sources), _HEADS[0])
-    count = output_count(checkpoint, head)
-    scoring = score_fields(config, head_act="tanh") | output_fields(config, count)
-    uses_pooler = "pooling" not in config
+    embeds = not has_outputs(checkpoint, head) and (pooling := stated_pooling(checkpoint, config)) is not None
+    scoring = score_fields(config, head_act="tanh")
+    if embeds:
+        count, scoring = 0, scoring | headless_fields(config, pooling)
+    else:
+        count = output_count(checkpoint, head)
+        scoring |= output_fields(config, count)
+    uses_pooler = not embeds and "pooling" not in config
     if uses_pooler and f"{prefix}pooler.dense.weight" not in checkpoint.sources:
         raise ModelFileError(f"{config.source}: missing pooling: cls, mean or last, as the checkpoint has no pooler")
     if uses_pooler:
@@ -80,7 +92,8 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
     width = model.hidden_size
     if uses_pooler:
         entries += linear("head.0", f"{prefix}pooler.dense", (width, width))
-    entries += linear("head.1" if uses_pooler else "head", head, (count, width))
+    if not embeds:
+        entries += linear("head.1" if uses_pooler else "head", head, (count, width))
     unused = [f"{prefix}embeddings.position_ids", f"{prefix}embeddings.token_type_ids"]
     if not uses_pooler:
         unused += [f"{prefix}pooler.dense.weight", f"{prefix}pooler.dense.bias"]

@@ -11,6 +11,7 @@ from rally.modelfile import ModelFileError
 
 #: Fields of the configuration that a caller's choices become.
 CHOSEN = (
+    "pooling",
     "score",
     "score_label",
     "score_index",
@@ -52,6 +53,8 @@ class RaterChoices:
     reading_tokens, reading_characters : int, optional
     reading_join : {"mean", "max", "min"}, optional
     text_template : str, optional
+    pooling : {"cls", "mean", "last"}, optional
+        Of a BERT: a linear head without its pooler, or, where there is no head, embeddings.
     """
 
     policy: str | None = None
@@ -62,13 +65,16 @@ class RaterChoices:
     reading_characters: int | None = None
     reading_join: str | None = None
     text_template: str | None = None
+    pooling: str | None = None
 
     def values(self) -> dict[str, Any]:
         """Return them under the names that a configuration has for them."""
         if self.policy is not None and self.policy not in POLICIES:
             raise ModelFileError(f"--policy {self.policy!r} is not known; known: {', '.join(POLICIES)}")
         values = dict(POLICIES[self.policy]) if self.policy else {}
-        names = ("int_score", "reading", "reading_tokens", "reading_characters", "reading_join", "text_template")
+        names = (
+            "int_score", "reading", "reading_tokens", "reading_characters", "reading_join", "text_template", "pooling",
+        )  # fmt: skip
         values |= {name: value for name in names if (value := getattr(self, name)) is not None}
         if self.score is not None:
             rule, _, label = self.score.partition(":")

@@ -7,10 +7,54 @@ from typing import Any
 
 from rally.convert.checkpoint import Checkpoint
 from rally.convert.settings import Settings
-from rally.modelfile import ModelFileError, Reading
+from rally.modelfile import ModelFileError, Rater, Reading
 
 _RULES = ("logit", "expectation", "softmax", "sigmoid", "none")
 _PARTS = ("windows", "first", "middle", "ends")
+
+
+def has_outputs(checkpoint: Checkpoint, key: str) -> bool:
+    """Tell whether a checkpoint has the last linear map."""
+    return f"{key}.weight" in checkpoint.sources
+
+
+def stated_pooling(checkpoint: Checkpoint, config: Settings) -> str | None:
+    """Return how states become one: as the configuration says, or the ``1_Pooling`` of sentence-transformers."""
+    if "pooling" in config:
+        return config.choice("pooling", ("mean", "cls", "last"), "mean")
+    place = checkpoint.directory
+    for folder in (place, place.parent, place.parent.parent):
+        path = folder / "1_Pooling" / "config.json"
+        if path.is_file():
+            modes = Settings.read(path).values
+            names = {"cls_token": "cls", "mean_tokens": "mean", "lasttoken": "last"}
+            chosen = [name for mode, name in names.items() if modes.get(f"pooling_mode_{mode}") is True]
+            others = [mode for mode, value in modes.items() if mode.startswith("pooling_mode_") and value is True]
+            if len(chosen) != 1 or len(others) != 1:
+                raise ModelFileError(f"{path}: expected one of cls, mean and last token, found {', '.join(others)}")
+            return chosen[0]
+    return None
+
+
+def headless_fields(config: Settings, pooling: str) -> dict[str, Any]:
+    """Return what there is to say of a body that gives pooled states alone.
+
+    Raises
+    ------
+    ModelFileError
+        Something was said of outputs.
+    """
+    for key in ("score", "score_label", "score_index", "score_values", "int_score"):
+        if key in config:
+            raise ModelFileError(f"{config.source}: {key}: the checkpoint has no head, so that there are no outputs")
+    template = config.text("text_template") if "text_template" in config else None
+    return {
+        "pooling": pooling,
+        "head": "none",
+        "score": "none",
+        "reading": _reading(config),
+        "text_template": template,
+    }
 
 
 def output_count(checkpoint: Checkpoint, key: str) -> int:
@@ -19,7 +63,7 @@ def output_count(checkpoint: Checkpoint, key: str) -> int:
     if source is None or len(source.dims) != 2:
         raise ModelFileError(
             f"{checkpoint.directory}: key missing: {key}.weight; this is a body without a head for scores, "
-            "such as a masked language model or an embedder"
+            "such as a masked language model or an embedder; of a BERT, --pooling cls, mean or last makes embeddings"
         )
     return source.dims[0]
 
@@ -115,6 +159,13 @@ def _bounds(config: Settings, bounds: Any) -> tuple[float, float]:
     if not whole or not bounds[0] <= bounds[1]:
         raise ModelFileError(f"{config.source}: int_score: expected two bounds such as 0,5, found {bounds!r}")
     return float(bounds[0]), float(bounds[1])
+
+
+def check_reading(config: Settings, model: Rater) -> None:
+    """Raise an error where a window of the reading has more tokens than the model takes."""
+    asked, longest = model.reading.tokens, model.max_position_embeddings
+    if asked is not None and not 1 <= asked <= longest:
+        raise ModelFileError(f"{config.source}: reading_tokens {asked}: expected 1 to the model's {longest} positions")
 
 
 def _reading(config: Settings) -> Reading:
