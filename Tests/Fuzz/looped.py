@@ -9,7 +9,7 @@ from wire import BYTES, VARINT, Field
 
 WIDTH, HEADS, GROUPS, HEAD_DIM, INNER, VOCABULARY, RECURSIONS = 16, 2, 1, 8, 24, 64, 3
 
-SETTINGS = {
+SETTINGS: dict[str, object] = {
     "format": "2",
     "kind": "lm",
     "name": "looped",
@@ -65,12 +65,17 @@ SETTINGS = {
 
 def looped_model() -> bytes:
     """The bytes of the file: the same ones each time."""
+    return model_file(SETTINGS, shapes())
+
+
+def model_file(settings: dict[str, object], shapes: dict[str, tuple[int, ...]]) -> bytes:
+    """The bytes of a file with these settings and weights."""
     stream = random.Random(7)
-    tensors = [tensor(name, extents, stream) for name, extents in shapes().items()]
+    tensors = [tensor(name, extents, stream) for name, extents in shapes.items()]
     node = message((1, b"input_ids"), (2, b"depth"), (4, b"Identity"))
     values = [message((1, name), (2, INT64_ROWS)) for name in (b"input_ids", b"depth")]
-    graph = message((1, node), (2, b"looped"), *((5, one) for one in tensors), (11, values[0]), (12, values[1]))
-    pairs = [message((1, f"rally.{key}".encode()), (2, str(value).encode())) for key, value in SETTINGS.items()]
+    graph = message((1, node), (2, b"graph"), *((5, one) for one in tensors), (11, values[0]), (12, values[1]))
+    pairs = [message((1, f"rally.{key}".encode()), (2, str(value).encode())) for key, value in settings.items()]
     return message((1, 8), (7, graph), (8, message((1, b""), (2, 17))), *((14, pair) for pair in pairs))
 
 

@@ -15,6 +15,7 @@ WORDS = """
     1,0.5,nan 1,0.5,0 2147483647 2147483648 4294967296 9223372036854775807 -9223372036854775808 9223372036854775808
     99999999999999999999 true false TRUE none lm rater expert token cycle middle_cycle sequence shared hybrid recursion
     mlp linear gpt2 smollm bpe rope learned post layernorm sandwich branch q,k q,q 0,1,none sliding_attention head causal
+    expectation softmax sigmoid logit logits windows first middle ends mean max min cls disentangled c2p,p2c 0,2.5,5 5,0 [] ["a"]
     bidirectional concat zeros seeded embedding hazard latent_diff last_exited full propagated 2 255 256
 """.split()  # noqa: SIM905
 WORDS += ["", " ", " 1", "1 ", "\0", "\n", "1\0", "é", "\u202e", "x" * 100_000]
