@@ -1,7 +1,7 @@
 """Known ways to spoil text, each with a level in (0, 1].
 
-``LISTED`` are the five the rater must know, ``EXTRA`` five more it also trains on, and
-``UNSEEN`` are kept for evaluation only. Every function maps (rng, text, level) to text.
+``LISTED`` are the five that the paper names, ``EXTRA`` five more, and ``UNSEEN`` are kept for
+evaluation only. Every function maps (rng, text, level) to text.
 """
 
 import base64
@@ -209,5 +209,3 @@ UNSEEN: dict[str, Corruption] = {
     "no_spaces": no_spaces,
 }
 ALL = LISTED | EXTRA | UNSEEN
-# How often each is mixed in; the harder to see, the more often.
-SHARES = dict.fromkeys(LISTED, 2.0) | dict.fromkeys(EXTRA, 0.6) | {"repeated_lines": 6.0, "ocr_noise": 3.0}

@@ -4,6 +4,7 @@ Parameters travel as dictionaries name -> tensor; the inner optimiser is a pure 
 because an in-place step would cut the graph.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -89,19 +90,21 @@ def meta_gradient(
     rule: AdamRule,
     batches: list[torch.Tensor],
     outer: torch.Tensor,
+    seen: list[torch.Tensor] | None = None,
 ) -> tuple[list[torch.Tensor], float, Parameters, AdamState]:
     """Gradient of the outer loss after the inner updates, with respect to the rater.
 
     Parameters
     ----------
     batches : T tensors [B, L] int64, inner data; outer : [B', L] int64, held-out data
+    seen : T tensors [B, ...], what the rater sees of the batches; by default the ids themselves
 
     Returns
     -------
     gradients in the order of ``rater.parameters()``, the outer loss, and the committed
     (detached) parameters and optimiser state of the inner model
     """
-    weights = [torch.softmax(rater(ids), dim=0) for ids in batches]
+    weights = [torch.softmax(rater(rows), dim=0) for rows in seen or batches]
     theta, state = inner_updates(model, leaves(theta), state, rule, weights, batches)
     loss = sample_losses(model, theta, outer).mean()
     gradient = torch.autograd.grad(loss, list(rater.parameters()))
@@ -111,3 +114,33 @@ def meta_gradient(
 def leaves(theta: Parameters) -> Parameters:
     """Fresh leaves with the same numbers."""
     return {name: value.detach().requires_grad_() for name, value in theta.items()}
+
+
+class RaterOptimiser:
+    """One decoupled-weight-decay Adam per inner model over the same rater; proposals are averaged."""
+
+    def __init__(self, rater: nn.Module, count: int, weight_decay: float) -> None:
+        self.parameters, self.weight_decay = list(rater.parameters()), weight_decay
+        zeros = [torch.zeros_like(p) for p in self.parameters]
+        self.moments = [([z.clone() for z in zeros], [z.clone() for z in zeros]) for _ in range(count)]
+        self.steps = 0
+
+    @torch.no_grad()
+    def update(self, gradients: list[list[torch.Tensor]], rate: float) -> None:
+        """Set eta to the mean of the per-model Adam proposals."""
+        self.steps += 1
+        for j, parameter in enumerate(self.parameters):
+            change = torch.zeros_like(parameter)
+            for (first, second), gradient in zip(self.moments, gradients, strict=True):
+                first[j].lerp_(gradient[j], 0.1)
+                second[j].lerp_(gradient[j] ** 2, 0.01)
+                m, v = first[j] / (1 - 0.9**self.steps), second[j] / (1 - 0.99**self.steps)
+                change += m / (v.sqrt() + 1e-10)
+            decay = self.weight_decay * parameter if parameter.dim() == 2 else 0
+            parameter -= rate * (change / len(gradients) + decay)
+
+
+def clipped(gradient: list[torch.Tensor], limit: float) -> tuple[list[torch.Tensor], float]:
+    """Scale a gradient down to the global norm ``limit``; also return the norm it had."""
+    norm = math.sqrt(sum(g.square().sum().item() for g in gradient))
+    return [g * min(1.0, limit / (norm + 1e-12)) for g in gradient], norm

@@ -1,207 +1,165 @@
-"""Meta-train rally-rater-tiny by algorithm 1 of the DataRater paper, on one core.
+"""Train rally-rater-tiny to tell text from junk, on one core.
 
-Several inner language models live at staggered ages. For each, the rater weighs T = 2
-inner batches (half of their samples corrupted); the loss of the updated model on clean
-held-out data is differentiated through both updates into the rater. Each inner model has
-its own Adam state for the rater; their proposals are averaged. No label is ever used:
-``auc`` in the log only watches.
+Half of the windows are good text in several languages, half are junk of the kinds of
+``../raters``; the loss is the cross entropy of ``sigmoid(score)``. The body begins as the
+first layer and the block of rally-tiny, which has the same tokens and knows which word
+follows which: words in the wrong order would take many more windows to learn from nothing.
 """
 
 import argparse
 import json
-import math
 import random
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import onnx
 import torch
+from onnx import numpy_helper
+from tokenizers import Tokenizer
+from torch.nn.functional import binary_cross_entropy_with_logits
 
-from meta import AdamRule, AdamState, leaves, meta_gradient
-from model import LanguageModel, Shape, initialise
+from pools import HELD_OUT, KINDS, Supply
 from rater import Rater, RaterShape, save
-from samples import SampleSource, TextMix, area_under_curve
+from samples import area_under_curve
 
-WINDOWS = (
-    (64, 32),
-    (64, 32),
-    (64, 32),
-    (128, 16),
-    (128, 16),
-    (256, 8),
-    (512, 5),
-)  # (length, samples) of an inner batch
+WINDOWS = ((40, 40), (40, 40), (80, 20), (160, 10), (320, 5))  # tokens, and windows of a batch
+#: How often each kind of junk is drawn: what is hard, or frequent on the web, more often than the others.
+SHARES = {kind: 1.0 for kind in KINDS if kind not in HELD_OUT} | {
+    "shuffled words": 9.0, "repeated lines": 2.0, "boilerplate": 3.0, "keyword lists": 2.0, "menus": 2.0,
+    "licences": 2.0, "capitals": 1.5, "ocr noise": 1.5, "wrong encoding": 1.5,
+}  # fmt: skip
+GOOD = ("english", "other languages")
 
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", type=Path, required=True, help="folder that collect.py wrote")
+    parser.add_argument("--junk", type=Path, required=True, help="junk.json of ../raters")
     parser.add_argument("--tokenizer", type=Path, required=True)
+    parser.add_argument("--start", type=Path, required=True, help="rally-tiny.onnx")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint folder")
     parser.add_argument("--state", type=Path, required=True, help="folder for the resumable state and the log")
-    parser.add_argument("--steps", type=int, default=230, help="meta-updates; each visits every inner model")
-    parser.add_argument("--inner-models", type=int, default=4)
-    parser.add_argument("--window", type=int, default=2, help="inner updates that are differentiated")
-    parser.add_argument("--lifetime", type=int, default=400, help="meta-updates until an inner model starts anew")
-    parser.add_argument("--inner-rate", type=float, default=2e-3)
-    parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--warmup", type=int, default=20)
-    parser.add_argument("--weight-decay", type=float, default=0.1)
-    parser.add_argument("--clip", type=float, default=0.01, help="global norm of a meta-gradient")
-    parser.add_argument("--save-every", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--save-every", type=int, default=75)
     return parser.parse_args()
 
 
-def inner_shape() -> Shape:
-    """Sizes of an inner model: two layers, 96 wide."""
-    return Shape(
-        width=96, heads=2, kv_heads=2, head_dim=48, feed_forward=256, block_layers=2, recursions=0, context=512
-    )
+def begin_with(rater: Rater, file: Path) -> None:
+    """Put the layers of rally-tiny into the upper left corner of the rater's, where the rest is random.
+
+    A norm divides by the root of the mean square of all columns, of which the new ones are small at first: its
+    weights are smaller by the root of the ratio of the widths.
+    """
+    stored = {
+        t.name: torch.from_numpy(np.array(numpy_helper.to_array(t)))
+        for t in onnx.load(file).graph.initializer
+        if t.data_type == 1
+    }
+    groups = {"layers.0": "first.0", "layers.1": "block.0", "layers.2": "block.1"}
+    for name, parameter in rater.named_parameters():
+        source = name
+        for ours, theirs in groups.items():
+            source = source.replace(ours, theirs)
+        if source not in stored or name.startswith("head"):
+            continue
+        values = stored[source]
+        if name.endswith(("k_proj.weight", "v_proj.weight")):
+            values = torch.cat([values, values])  # one head of keys for two of queries
+        if values.dim() == 1:
+            parameter.data[: len(values)] = values * (len(values) / len(parameter)) ** 0.5
+        else:
+            parameter.data[: values.shape[0], : values.shape[1]] = values
+            if name != "embed_tokens.weight":
+                parameter.data[: values.shape[0], values.shape[1] :] *= 0.1
 
 
-class InnerModel:
-    """Parameters, optimiser state and age of one inner model."""
+class Batches:
+    """Draws windows of text and junk with their tokens."""
 
-    def __init__(self, number: int, seed: int, age: int) -> None:
-        self.number, self.seed, self.births = number, seed, 0
-        self.restart()
-        self.age = age  # staggered: the first life is shorter
+    def __init__(self, supply: Supply, tokenizer: Tokenizer) -> None:
+        self.supply, self.tokenizer = supply, tokenizer
 
-    def restart(self) -> None:
-        """Begin a new life from fresh weights."""
-        torch.manual_seed(hash((self.seed, self.number, self.births)) % 2**31)
-        model = LanguageModel(inner_shape())
-        initialise(model)
-        self.theta = leaves(dict(model.named_parameters()))
-        self.adam, self.age, self.births = AdamState(), 0, self.births + 1
+    def draw(self, rng: random.Random, length: int, good: bool) -> tuple[str, list[int]]:
+        """Draw one window: its kind, and ``length`` ids."""
+        while True:
+            kind, text = self.supply.clean(rng, length * 5, half=rng.randrange(2)) if good else ("", "")
+            if not good:
+                kind = rng.choices(list(SHARES), list(SHARES.values()))[0]
+                text = self.supply.junk(rng, length * 6, kind)
+            ids = self.tokenizer.encode(text).ids
+            if len(ids) >= length:
+                return kind, ids[:length]
 
-
-class RaterOptimiser:
-    """One decoupled-weight-decay Adam per inner model over the same rater; proposals are averaged."""
-
-    def __init__(self, rater: Rater, count: int, weight_decay: float) -> None:
-        self.parameters, self.weight_decay = list(rater.parameters()), weight_decay
-        zeros = [torch.zeros_like(p) for p in self.parameters]
-        self.moments = [([z.clone() for z in zeros], [z.clone() for z in zeros]) for _ in range(count)]
-        self.steps = 0
-
-    @torch.no_grad()
-    def update(self, gradients: list[list[torch.Tensor]], rate: float) -> None:
-        """Set eta to the mean of the per-model Adam proposals."""
-        self.steps += 1
-        for j, parameter in enumerate(self.parameters):
-            change = torch.zeros_like(parameter)
-            for (first, second), gradient in zip(self.moments, gradients, strict=True):
-                first[j].lerp_(gradient[j], 0.1)
-                second[j].lerp_(gradient[j] ** 2, 0.01)
-                m, v = first[j] / (1 - 0.9**self.steps), second[j] / (1 - 0.99**self.steps)
-                change += m / (v.sqrt() + 1e-10)
-            decay = self.weight_decay * parameter if parameter.dim() == 2 else 0
-            parameter -= rate * (change / len(gradients) + decay)
-
-
-def clipped(gradient: list[torch.Tensor], limit: float) -> tuple[list[torch.Tensor], float]:
-    """Scale a gradient down to the global norm ``limit``; also return the norm it had."""
-    norm = math.sqrt(sum(g.square().sum().item() for g in gradient))
-    return [g * min(1.0, limit / (norm + 1e-12)) for g in gradient], norm
+    def batch(self, rng: random.Random, length: int, count: int) -> tuple[list[str], torch.Tensor]:
+        """Draw kinds and ids [count, length], every second one good."""
+        drawn = [self.draw(rng, length, place % 2 == 0) for place in range(count)]
+        return [kind for kind, _ in drawn], torch.tensor([ids for _, ids in drawn])
 
 
 @torch.no_grad()
-def watch(rater: Rater, source: SampleSource, seed: int) -> tuple[float, dict[str, float]]:
-    """AUC of clean against corrupted on held-out windows, overall and by corruption."""
-    rng, scores = random.Random(seed), {}
-    for length, count in ((64, 96), (128, 96), (256, 48), (512, 16)):
-        samples, ids = source.batch(rng, count, length)
-        for sample, score in zip(samples, rater(ids).tolist(), strict=True):
-            scores.setdefault(sample.name, []).append(score)
-    clean = scores.pop("clean")
-    each = {name: round(area_under_curve(clean, values), 3) for name, values in sorted(scores.items())}
-    return area_under_curve(clean, [s for values in scores.values() for s in values]), each
+def watch(rater: Rater, batches: Batches) -> tuple[float, dict[str, float]]:
+    """AUC of good text against junk on other documents: overall and by kind."""
+    rng, scores = random.Random("watch"), {}
+    for length, count in ((40, 160), (160, 40)):
+        kinds, ids = batches.batch(rng, length, count)
+        for kind, score in zip(kinds, rater(ids).tolist(), strict=True):
+            scores.setdefault(kind, []).append(score)
+    good = [score for kind in GOOD for score in scores.pop(kind)]
+    each = {kind: round(area_under_curve(good, values), 3) for kind, values in sorted(scores.items())}
+    return area_under_curve(good, [s for values in scores.values() for s in values]), each
 
 
 def main() -> None:
-    """Meta-train, log, save."""
+    """Train, log, save."""
     options = parse_arguments()
     torch.set_num_threads(1)
+    torch.manual_seed(0)
     options.state.mkdir(parents=True, exist_ok=True)
-    # Inner and outer data are disjoint parts of the training split.
-    inner = SampleSource(TextMix(options.corpus, "train", 0, 2), options.tokenizer, corrupted=0.5, steep=2.0)
-    outer = SampleSource(TextMix(options.corpus, "train", 1, 2), options.tokenizer, corrupted=0.0)
-    heldout = SampleSource(TextMix(options.corpus, "heldout"), options.tokenizer, corrupted=0.5)
-    torch.manual_seed(options.seed)
-    rater, skeleton = Rater(RaterShape()), LanguageModel(inner_shape())
+    found, tokenizer = json.loads(options.junk.read_text()), Tokenizer.from_file(str(options.tokenizer))
+    learned, other = (Batches(Supply(options.corpus, found["real"], found["foreign"], p), tokenizer) for p in (0, 1))
+    rater = Rater(RaterShape())
     rater.initialise()
-    optimiser = RaterOptimiser(rater, options.inner_models, options.weight_decay)
-    share = options.lifetime // options.inner_models
-    models = [InnerModel(i, options.seed, i * share) for i in range(options.inner_models)]
-    rule, step, elapsed = AdamRule(rate=options.inner_rate), 0, 0.0
+    begin_with(rater, options.start)
+    matrices = [p for p in rater.parameters() if p.dim() == 2]
+    others = [p for p in rater.parameters() if p.dim() < 2]
+    groups = [{"params": matrices, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=options.rate, betas=(0.9, 0.98))
+    step, start = 0, time.process_time()
     state_file = options.state / "state.pt"
     if state_file.exists():
-        state = torch.load(state_file, weights_only=False)
-        rater.load_state_dict(state["rater"])
-        optimiser.moments, optimiser.steps, step, elapsed = (
-            state["moments"],
-            state["step"],
-            state["step"],
-            state["elapsed"],
-        )
-        for model, saved in zip(models, state["models"], strict=True):
-            model.theta, model.adam, model.age, model.births = leaves(saved[0]), *saved[1:]
-        print(f"resumed at step {step}", file=sys.stderr)
-    log = (options.state / "log.jsonl").open("a")
+        saved = torch.load(state_file, weights_only=False)
+        rater.load_state_dict(saved["rater"])
+        optimiser.load_state_dict(saved["optimiser"])
+        step = saved["step"]
     while step < options.steps:
-        start, rng = time.monotonic(), random.Random(f"{options.seed}/{step}")
-        rate = options.rate * min(1.0, (step + 1) / options.warmup, max(0.05, 2 * (1 - step / options.steps)))
-        gradients, norms, losses = [], [], []
-        for model in models:
-            length, count = rng.choice(WINDOWS)
-            batches = [inner.batch(rng, count, length)[1] for _ in range(options.window)]
-            held = outer.batch(rng, 16, 128)[1]
-            gradient, loss, model.theta, model.adam = meta_gradient(
-                rater, skeleton, model.theta, model.adam, rule, batches, held
-            )
-            gradient, norm = clipped(gradient, options.clip)
-            gradients.append(gradient)
-            norms.append(norm)
-            losses.append(loss)
-            model.age += 1
-            if model.age >= options.lifetime:
-                model.restart()
-        optimiser.update(gradients, rate)
+        rng = random.Random(f"rater/{step}")
+        kinds, ids = learned.batch(rng, *rng.choice(WINDOWS))
+        score = rater(ids)
+        good = torch.tensor([float(kind in GOOD) for kind in kinds])
+        loss = binary_cross_entropy_with_logits(score, good * 0.96 + 0.02)
+        warm = min(1.0, (step + 1) / 10) * min(1.0, max(0.02, 2 * (1 - step / options.steps)))
+        for group in optimiser.param_groups:
+            group["lr"] = options.rate * warm
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(rater.parameters(), 1.0)
+        optimiser.step()
         step += 1
-        elapsed += time.monotonic() - start
-        record = {
-            "step": step,
-            "outer": losses,
-            "norm": norms,
-            "rate": rate,
-            "ages": [m.age for m in models],
-            "elapsed": elapsed,
-        }
+        record = {"step": step, "loss": loss.item()}
         if step % options.save_every == 0 or step == options.steps:
-            record["auc"], record["auc_by_corruption"] = watch(rater, heldout, 1)
-            saved = [({k: v.detach() for k, v in m.theta.items()}, m.adam, m.age, m.births) for m in models]
-            torch.save(
-                {
-                    "rater": rater.state_dict(),
-                    "moments": optimiser.moments,
-                    "step": step,
-                    "elapsed": elapsed,
-                    "models": saved,
-                },
-                state_file,
-            )
+            record["auc"], record["auc_by_kind"] = watch(rater, other)
+            record["seconds"] = time.process_time() - start
+            saved = {"rater": rater.state_dict(), "optimiser": optimiser.state_dict(), "step": step}
+            torch.save(saved, state_file.with_suffix(".partial"))
+            state_file.with_suffix(".partial").replace(state_file)
             save(rater, options.tokenizer, options.out)
-        print(json.dumps(record), file=log, flush=True)
-        bar = "#" * (24 * step // options.steps)
-        left = elapsed / step * (options.steps - step) / 60
-        print(
-            f"\r[{bar:.<24}] {step}/{options.steps} outer {sum(losses) / len(losses):.3f} {left:.0f} min left ",
-            end="",
-            file=sys.stderr,
-        )
+            print(f"\r{step}/{options.steps} loss {loss.item():.3f} auc {record['auc']:.3f} ", end="", file=sys.stderr)
+        with (options.state / "log.jsonl").open("a") as log:
+            print(json.dumps(record), file=log)
     print(file=sys.stderr)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,31 @@ def test_rater_prefers_text_to_noise(rater: rally.Model) -> None:
     for text in TEXTS:
         clean, *noise = rater.rate([text, *corrupted(text)])
         assert clean > max(noise)
+
+
+def test_rater_prefers_prose_to_what_pages_carry(rater: rally.Model) -> None:
+    """A banner, a footer, letters apart and the other junk of the example: below all prose. Words in no order: below the
+    same words in theirs, which is as much as a rater of this size sees of them.
+    """
+    lines = (ROOT / "Examples" / "texts.jsonl").read_text().splitlines()
+    rows = {row["id"]: row["text"] for row in map(json.loads, lines)}
+    scores = dict(zip(rows, rater.rate(list(rows.values())).tolist(), strict=True))
+    salad, prose = scores.pop("salad"), [scores.pop("paragraph"), scores.pop("manual"), *rater.rate(TEXTS).tolist()]
+    assert min(prose) > max(scores.values()) + 1
+    assert salad < prose[0]
+
+
+def test_layout_says_little_of_quality(rater: rally.Model) -> None:
+    """The words of a justified page, against the same words with single spaces."""
+    page = """\
+     The  file  is read line by line and the result is written to standard
+     output.   If  no  file  is  given, standard  input  is  read  instead.
+     Lines  that  begin  with  a  number  sign  are  ignored,  and  so  are
+     lines  that  consist  of  blanks  only.   The  program  ends  with the
+     status  0  if  all  went  well,  and  with  1  if a line was left out.
+"""
+    justified, plain = rater.rate([page, " ".join(page.split())])
+    assert abs(plain - justified) < 0.5
 
 
 def test_rater_equals_onnxruntime(rater: rally.Model) -> None:
