@@ -112,7 +112,7 @@ pub struct rally_model_info {
     pub kv_policy: rally_kv_policy,
     /// The file's own; -1 (default) without exits.
     pub exit_threshold: f64,
-    /// Outputs of a rater; 0 for language models.
+    /// Outputs of a rater; 0 for language models, and for raters without a head: rally_pooled is for them.
     pub num_labels: i32,
     /// `score_rule`.
     pub score_rule: rally_score_rule,
