@@ -22,18 +22,19 @@ extension Model {
     guard let text = options.calibrationText else {
       return try prepare(path: path, to: outputPath, options)
     }
-    guard [nil, .int8].contains(options.dataType) else {
+    let dataType = options.dataType ?? .int8
+    guard dataType.hasScales else {
       throw RallyError(
-        .invalidArgument, "calibration text", expected: "none, with dtype \(options.dataType ?? .f32)", found: "one",
-        remedy: "prepare it as int8")
+        .invalidArgument, "calibration text", expected: "none, with dtype \(dataType)", found: "one",
+        remedy: "prepare it as int8 or q4")
     }
     let original = try PreparedOriginal(path: path)
     // Where the output shall stand there is room for it, too.
     let calibrated = "\(outputPath).\(UInt64.random(in: .min ... .max)).calibrated"
     defer { for file in [calibrated, calibrated + ".data"] { SystemPath.remove(file) } }
-    try quantize(path: path, to: calibrated, dataType: .int8, calibrationText: text, progress: options.progress)
+    try quantize(path: path, to: calibrated, dataType: dataType, calibrationText: text, progress: options.progress)
     var rest = options
-    rest.dataType = .int8
+    rest.dataType = dataType
     try prepare(path: calibrated, to: outputPath, rest, original: original)
   }
 }

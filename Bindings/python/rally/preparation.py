@@ -30,14 +30,14 @@ def prepare(
         The model file that is read.
     target : str or path
         The prepared file. What stood there is replaced in one step, or untouched on failure and Ctrl-C.
-    dtype : {"auto", "f32", "bf16", "int8"}
+    dtype : {"auto", "f32", "bf16", "int8", "q4"}
         Element type of the matrix products; auto: what most weights of the layers are stored in.
     threads : int
         Threads that pack; 0: as many as this process may use.
     progress : callable, optional
         Called with the bytes that were checked, packed or written, and those in all. What it raises ends the call.
     calibration_text : str, optional
-        With int8: as in `quantize`, whose result is prepared then.
+        With int8 and q4: as in `quantize`, whose result is prepared then.
 
     Raises
     ------

@@ -23,7 +23,7 @@ struct PrepareCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Text file that the model reads first, so that int8 loses less of what it is given; - for standard input.",
+      "Text file that the model reads first, so that int8 or q4 loses less of what it is given; - for standard input.",
       valueName: "file"))
   var calibrate: String?
 
