@@ -95,7 +95,7 @@ struct PreparedFront {
       guard let tensor = facts.tensor(named: wanted.name) else {
         throw RallyError(.missingTensor, wanted.name.quoted, expected: "a tensor of this name", found: "none")
       }
-      let types: [DataType] = DataType.allCases.filter { ![.int32, .int64].contains($0) && ($0 != .int8 || wanted.extents.count == 2) }
+      let types: [DataType] = DataType.allCases.filter { ![.int32, .int64].contains($0) && (!$0.hasScales || wanted.extents.count == 2) }
       guard types.contains(tensor.dataType) else {
         throw RallyError(.invalidDataType, wanted.name.quoted, expected: "a type of weights", found: "\(tensor.dataType)")
       }
