@@ -242,6 +242,26 @@ def test_bad_chats_and_routes(url: str) -> None:
     assert post(url, "/health", {})[0] == 405
 
 
+def test_answers_follow_a_schema(client: openai.OpenAI) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"word": {"type": "string", "maxLength": 8}, "count": {"enum": [1, 2]}},
+        "required": ["word", "count"],
+        "additionalProperties": False,
+    }
+    wanted: Any = {"type": "json_schema", "json_schema": {"name": "words", "schema": schema, "strict": True}}
+    messages: Any = [{"role": "user", "content": "The sea"}]
+    answer = client.chat.completions.create(
+        model="chat", messages=messages, max_tokens=80, n=3, seed=1, response_format=wanted
+    )
+    for choice in answer.choices:
+        found = json.loads(choice.message.content or "")
+        assert choice.finish_reason == "stop" and set(found) == {"word", "count"} and found["count"] in (1, 2)
+    wanted["json_schema"]["schema"] = {"type": "triangle"}
+    with pytest.raises(openai.BadRequestError, match="response_format"):
+        client.chat.completions.create(model="chat", messages=messages, response_format=wanted)
+
+
 def test_special_tokens_of_strangers_are_text(url: str, model: rally.Model) -> None:
     status, answer = post(url, "/v1/completions", {"prompt": models.END, "max_tokens": 1})
     assert (status, answer["usage"]["prompt_tokens"]) == (200, len(model.encode(models.END, parse_special=False)))

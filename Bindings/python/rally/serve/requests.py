@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..chat import Message
+from ..errors import RallyError
+from ..grammar import Grammar
 from ..model import Model
 from ..rows import is_integer
 from ..sampling import Sampling
@@ -57,6 +59,7 @@ class Reader:
         self._model = model
         self._limits = limits
         self._context = min(limits.context or 2**31, model.info.max_position_embeddings)
+        self._grammar_tokens: Grammar.Tokens | None = None  # read when the first client asks for a grammar
         vocabulary = model.vocabulary()
         pairs = zip(vocabulary.tokens, vocabulary.special.tolist(), strict=True)
         self._specials = [token.decode("utf-8", "replace") for token, special in pairs if special and token]
@@ -154,6 +157,8 @@ class Reader:
         seed = fields.whole("seed", -(2**63), 2**63 - 1)
         first = secrets.randbits(63) if seed is None else seed
         how = self._how(fields, logprobs)
+        if grammar := self._grammar(fields.take("response_format")):
+            how["on_logits"] = grammar
         stream = fields.switch("stream")
         streaming = fields.take("stream_options", {})
         if not isinstance(streaming, dict) or not streaming.keys() <= {"include_usage", "include_obfuscation"}:
@@ -192,6 +197,33 @@ class Reader:
         if fields.switch("ignore_eos"):
             how["stop_at_eos"] = False
         return how
+
+    def _grammar(self, wanted: Any) -> Grammar | None:
+        """What ``response_format`` asks for; None: any text."""
+        if wanted is None or wanted == {"type": "text"}:
+            return None
+        kind = wanted.get("type") if isinstance(wanted, dict) else None
+        if kind == "json_object":
+            schema: Any = {"type": "object"}
+        elif kind == "json_schema" and isinstance(wanted.get("json_schema"), dict):
+            schema = wanted["json_schema"].get("schema")
+        else:
+            raise wrong("response_format", "an object of type text, json_object or json_schema", wanted)
+        if not isinstance(schema, dict):
+            raise wrong("response_format.json_schema.schema", "a JSON Schema, an object", schema)
+        try:
+            if self._grammar_tokens is None:
+                self._grammar_tokens = Grammar.Tokens(self._model)
+            return Grammar.of_schema(self._grammar_tokens, schema)
+        except RallyError as error:
+            raise ApiError(400, f"response_format: {error.message}", "response_format") from None
+        except ImportError:
+            raise ApiError(
+                400,
+                "response_format: this server has no llguidance; leave this field out",
+                "response_format",
+                "unsupported_field",
+            ) from None
 
     def _check_model(self, name: Any) -> None:
         if name is not None and name != self._limits.alias:
