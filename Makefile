@@ -229,6 +229,14 @@ deb:
 	@test -e $(RELEASE)/librally.so.0 || $(MAKE) build
 	@Packaging/deb
 
+# libabigail, which compares interfaces of versions.
+$(STAMPS)/abigail: $(STAMPS)/python
+	@command -v abidiff >/dev/null && command -v xz >/dev/null || { \
+	  sudo=; (( $$(id -u) == 0 )) || sudo=sudo; \
+	  $$sudo apt-get update -qq; \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends abigail-tools xz-utils; }
+	@mkdir -p $(@D) && touch $@
+
 # auditwheel says which machines a wheel runs on, and needs patchelf; pkg-config, groff and cmake are for the tests.
 $(STAMPS)/packaging: Makefile
 	@missing=(); \

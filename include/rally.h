@@ -46,7 +46,10 @@
  *               a number outside the range that stands beside it; RALLY_CLOSED and RALLY_FORKED of every handle; RALLY_BUSY of
  *               every "one caller"; RALLY_OUT_OF_MEMORY.
  *   Structs     begin with `struct_size`. Call the init function with sizeof of your struct: it sets every field to its default.
- *               Fields are only ever appended, so a program compiled against an older header keeps working.
+ *               Fields are only ever appended, so a program compiled against an older header keeps working. With a newer header
+ *               than the library, a call answers RALLY_INVALID_ARGUMENT for a struct that is longer than the library knows,
+ *               a function that it lacks is an unresolved symbol of the program, and structs that the library fills, such as
+ *               events, say in their struct_size how far they go: compare rally_version_number() with RALLY_VERSION first.
  *               A NULL options pointer means the defaults.
  *   Buffers     are borrowed for the length of the call, and must be aligned for their type. Strings are UTF-8.
  *   Handles     may be closed in any order, twice, or as NULL; a model lives until the last runner on it is closed.
@@ -365,8 +368,8 @@ void rally_tensor_info_init(rally_tensor_info *info, size_t size);
 /*
  * The vocabulary: what each token stands for, laid end to end. bytes: [capacity], or NULL with capacity 0 to learn the rest.
  * offsets: [vocab_size + 1], token i is bytes[offsets[i]] ... bytes[offsets[i + 1] - 1]; offsets[vocab_size] bytes are needed.
- * special: [vocab_size], or NULL: 1 for tokens that steer the model and are no text. longest, or NULL: bytes of the longest token,
- * the most that one token adds to a text; a decoder that holds back an unfinished character gives at most 3 more.
+ * special: [vocab_size], or NULL: 1 for tokens that steer the model and are no text. longest, or NULL: the most bytes that one token
+ * adds to a text, with the space that some tokenizers put before it: what rally_decoder_push needs follows from it.
  * Errors: RALLY_BUFFER_TOO_SMALL; RALLY_UNSUPPORTED for a model without a tokenizer. Any thread.
  */
 rally_status rally_model_vocabulary(const rally_model *model, char *bytes, size_t capacity, size_t *offsets, uint8_t *special,
@@ -386,6 +389,11 @@ rally_status rally_model_tensor_at(const rally_model *model, size_t index, rally
  * give back the original text. Its first and last token are [CLS] and [SEP], called `bos` and `eos` here. Unigram and the BPE of
  * SentencePiece decode to the normalised text.
  *
+ * Special tokens in a text are read as such where the text is the program's own, as in Hugging Face's libraries: rally_encode, and
+ * prompts that bindings and the command encode. They are letters where the text is anybody's: rally_encode_document, and whatever
+ * bindings, the command and the server rate, measure, calibrate with or take from clients. parse_special says otherwise. A program
+ * that encodes what others wrote turns it off: they could end a message, or begin one.
+ *
  * A model without a tokenizer answers RALLY_UNSUPPORTED. To learn the size first, pass NULL and capacity 0: the call succeeds and
  * sets the count. A buffer that is too small answers RALLY_BUFFER_TOO_SMALL.
  * --------------------------------------------------------------------------------------------------------------------- */
@@ -399,7 +407,7 @@ typedef struct rally_tokenizer_options {
   rally_switch add_bos;        /* RALLY_DEFAULT (default): as the file says */
   rally_switch add_eos;        /* RALLY_DEFAULT (default): as the file says */
   rally_switch parse_special;  /* RALLY_DEFAULT (default) is ON: "<|endoftext|>" in the text becomes its one token. OFF:
-                                  its letters, for text from others; no special token comes from the text, whatever it is normalised to */
+                                  its letters; no special token comes from the text, whatever it is normalised to */
   rally_switch skip_special;   /* RALLY_DEFAULT (default) is OFF: special tokens appear in decoded text */
 } rally_tokenizer_options;
 
@@ -429,14 +437,17 @@ rally_status rally_decoder_open(const rally_model *model, const rally_tokenizer_
                                 rally_error *error);
 
 /*
- * Takes the next token and gives the bytes that are complete by now, often none. On RALLY_BUFFER_TOO_SMALL the token was not
- * taken.
- * text: [capacity]; length: bytes written.
+ * Takes the next token and gives the bytes that are complete by now, often none. With text NULL and capacity 0 the token is not
+ * taken, and length says how many bytes it would give. On RALLY_BUFFER_TOO_SMALL it is not taken either.
+ * text: [capacity] bytes. Of a byte-level or WordPiece tokenizer, `longest` of rally_model_vocabulary and 3 more always suffice.
+ * Where single bytes are tokens (<0x0A>), a run of them is held back until another token ends it, for it is text only as a whole:
+ * then 3 more for each of the run. length: bytes written.
  */
 rally_status rally_decoder_push(rally_decoder *decoder, int32_t token, char *text, size_t capacity, size_t *length,
                                 rally_error *error);
 
-/* Gives the bytes held back, at most one unfinished character, and starts again from nothing. */
+/* Gives the bytes held back, an unfinished character or a run of single bytes, and starts again from nothing. text, capacity, length
+ * as above; with text NULL the decoder goes on. */
 rally_status rally_decoder_finish(rally_decoder *decoder, char *text, size_t capacity, size_t *length, rally_error *error);
 
 /* Frees it. NULL or a closed handle: nothing. Any thread. */

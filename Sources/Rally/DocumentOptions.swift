@@ -17,7 +17,7 @@ public struct DocumentOptions: Sendable {
   /// what the file says.
   public var characterCount: Int?
   /// `Model.encodeDocument`: reads special tokens in a text as such; else they are the characters that they are written with.
-  public var parsesSpecialTokens = false
+  public var parsesSpecialTokens = TextSource.anybody.parsesSpecialTokens
 
   public typealias Reading = ModelDescription.Rater.Reading.Part
   public typealias Join = ModelDescription.Rater.Reading.Join

@@ -54,11 +54,12 @@ extension Model {
     }
     if description.kind == .rater {
       for paragraph in Self.paragraphs(of: text) where count < Self.calibrationTokenLimit {
-        add(Array(try tokenizer.encode(paragraph).prefix(length)))
+        add(Array(try tokenizer.encode(paragraph, options: EncodingOptions(of: .anybody)).prefix(length)))
       }
     } else {
       // A token has at least a byte; no more is encoded than could be read.
-      let tokens = try tokenizer.encode(Array(text.prefix(Self.calibrationTokenLimit * 16)))
+      let start = Array(text.prefix(Self.calibrationTokenLimit * 16))
+      let tokens = try tokenizer.encode(start, options: EncodingOptions(of: .anybody))
       for start in stride(from: 0, to: tokens.count, by: length) {
         add(Array(tokens[start..<min(start + length, tokens.count)]))
       }

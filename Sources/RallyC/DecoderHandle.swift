@@ -11,12 +11,12 @@ final class DecoderHandle: Sendable {
 
   init(_ decoder: sending StreamDecoder) { self.decoder = Mutex(decoder) }
 
-  /// Moves the stream forward, or not at all when `body` throws.
-  func advance(_ body: (inout StreamDecoder) throws(RallyError) -> Void) throws(RallyError) {
+  /// Moves the stream forward, or not at all when `body` throws, or only asks what it would give.
+  func advance(if takes: Bool, _ body: (inout StreamDecoder) throws(RallyError) -> Void) throws(RallyError) {
     try decoder.withLock { (decoder) throws(RallyError) in
       var next = decoder
       try body(&next)
-      decoder = next
+      if takes { decoder = next }
     }
   }
 }

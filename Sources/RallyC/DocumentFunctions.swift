@@ -62,7 +62,7 @@ extension DocumentOptions {
     reading = try options.reading.part
     join = try options.join.choice
     characterCount = try Self.count(options.characters, "characters")
-    parsesSpecialTokens = try options.parse_special.choice("parse_special") ?? false
+    parsesSpecialTokens = try options.parse_special.choice("parse_special") ?? TextSource.anybody.parsesSpecialTokens
   }
 
   private static func count(_ value: Int, _ name: String) throws(RallyError) -> Int? {

@@ -13,7 +13,7 @@ public func rally_encode(
     let options = EncodingOptions(
       addsBeginningOfSequence: try read.add_bos.choice("add_bos"),
       addsEndOfSequence: try read.add_eos.choice("add_eos"),
-      parsesSpecialTokens: try read.parse_special.choice("parse_special") ?? true)
+      parsesSpecialTokens: try read.parse_special.choice("parse_special") ?? TextSource.program.parsesSpecialTokens)
     let bytes = try unsafe buffer(text, length, "text")
     let encoded = try unsafe model.tokenizer().encode(bytes.map { UInt8(bitPattern: $0) }, options: options)
     try unsafe give(encoded, to: tokens, capacity, "tokens", count: tokenCount, "token_count")
@@ -60,9 +60,9 @@ public func rally_decoder_push(
   _ length: UnsafeMutablePointer<Int>?, _ error: UnsafeMutablePointer<rally_error>?
 ) -> rally_status {
   unsafe status(error) { () throws(RallyError) in
-    try unsafe DecoderHandle.table.object(decoder).advance { (decoder) throws(RallyError) in
+    try unsafe DecoderHandle.table.object(decoder).advance(if: text != nil) { (decoder) throws(RallyError) in
       let bytes = try decoder.push(token).map { CChar(bitPattern: $0) }
-      try unsafe give(bytes, to: required(text, "text"), capacity, "text", count: length, "length")
+      try unsafe give(bytes, to: text, capacity, "text", count: length, "length")
     }
   }
 }
@@ -73,9 +73,9 @@ public func rally_decoder_finish(
   _ length: UnsafeMutablePointer<Int>?, _ error: UnsafeMutablePointer<rally_error>?
 ) -> rally_status {
   unsafe status(error) { () throws(RallyError) in
-    try unsafe DecoderHandle.table.object(decoder).advance { (decoder) throws(RallyError) in
+    try unsafe DecoderHandle.table.object(decoder).advance(if: text != nil) { (decoder) throws(RallyError) in
       let bytes = decoder.finish().map { CChar(bitPattern: $0) }
-      try unsafe give(bytes, to: required(text, "text"), capacity, "text", count: length, "length")
+      try unsafe give(bytes, to: text, capacity, "text", count: length, "length")
     }
   }
 }
@@ -142,12 +142,10 @@ public func rally_model_vocabulary(
       throw RallyError(.invalidArgument, "bytes", expected: "a buffer of \(UInt(bitPattern: capacity))", found: "NULL")
     }
     unsafe offsets.pointee = 0
-    var most = 0
     for (index, end) in ends.enumerated() {
-      most = unsafe max(most, end - offsets[index])
       unsafe offsets[index + 1] = end
       if let special = unsafe special { unsafe special[index] = tokenizer.isSpecial(Int32(index)) ? 1 : 0 }
     }
-    if let longest = unsafe longest { unsafe longest.pointee = most }
+    if let longest = unsafe longest { unsafe longest.pointee = tokenizer.greatestByteCount }
   }
 }

@@ -81,6 +81,23 @@ extension TextTokenizer {
     }
   }
 
+  /// The most bytes that one token adds to a text, at its beginning or later. O(n) in the vocabulary.
+  public var greatestByteCount: Int {
+    var most = 0
+    var bytes: [UInt8] = []
+    for isFirst in [true, false] {
+      for id in 0..<Int32(tokenCount) {
+        var state = StreamState()
+        if !isFirst { state.passBeginning() }
+        append(id, &state, to: &bytes)
+        finish(&state, to: &bytes)
+        most = max(most, bytes.count)
+        bytes.removeAll(keepingCapacity: true)
+      }
+    }
+    return most
+  }
+
   /// Whether both make the same tokens of every text. O(n) in the vocabularies.
   public func encodes(like other: TextTokenizer) -> Bool {
     switch (self, other) {
@@ -116,4 +133,10 @@ extension TextTokenizer {
 struct StreamState: Sendable {
   var isFirst = true
   var pipeline = DecodingState()
+
+  /// As after a token that is none of the bytes.
+  mutating func passBeginning() {
+    isFirst = false
+    pipeline.passBeginning()
+  }
 }

@@ -24,14 +24,23 @@ static void test_round_trip(rally_model *model, const char *bytes, size_t length
   }
 
   rally_decoder *decoder = NULL;
-  size_t at = 0, piece = 0;
+  size_t at = 0, piece = 0, longest = 0;
+  static size_t offsets[ROOM * 2];
+  CHECK_STATUS(rally_model_vocabulary(model, NULL, 0, offsets, NULL, &longest, NULL), RALLY_OK);
   CHECK_STATUS(rally_decoder_open(model, &options, &decoder, NULL), RALLY_OK);
   for (size_t i = 0; i < count; i++) {
-    CHECK_STATUS(rally_decoder_push(decoder, tokens[i], text + at, ROOM - at, &piece, NULL), RALLY_OK);
+    size_t asked = 0, untouched = 77;
+    CHECK_STATUS(rally_decoder_push(decoder, tokens[i], NULL, 0, &asked, NULL), RALLY_OK);
+    if (asked) CHECK_STATUS(rally_decoder_push(decoder, tokens[i], text + at, asked - 1, &untouched, NULL), RALLY_BUFFER_TOO_SMALL);
+    CHECK_STATUS(rally_decoder_push(decoder, tokens[i], text + at, asked, &piece, NULL), RALLY_OK);
+    CHECK(piece == asked && untouched == 77 && asked <= longest + 3);
     CHECK(!is_utf8 || piece == 0 || ((unsigned char)text[at] & 0xC0) != 0x80); /* begins with a character */
     at += piece;
   }
-  CHECK_STATUS(rally_decoder_finish(decoder, text + at, ROOM - at, &piece, NULL), RALLY_OK);
+  size_t held = 0;
+  CHECK_STATUS(rally_decoder_finish(decoder, NULL, 0, &held, NULL), RALLY_OK);
+  CHECK_STATUS(rally_decoder_finish(decoder, text + at, held, &piece, NULL), RALLY_OK);
+  CHECK(piece == held && held <= 3);
   at += piece;
   CHECK(at == length && !memcmp(text, bytes, length));
   rally_decoder_close(decoder);

@@ -25,6 +25,18 @@ struct WordPieceTests {
     }
   }
 
+  @Test func aTokenAddsNoMoreThanIsSaid() throws {
+    let tokenizer = TextTokenizer.wordPiece(try small())
+    #expect(tokenizer.greatestByteCount == 6)  // "##able" at the beginning; "[UNK]" with a space
+    for first in 0..<Int32(tokenizer.tokenCount) {
+      for second in 0..<Int32(tokenizer.tokenCount) {
+        var decoder = StreamDecoder(tokenizer: tokenizer, skipsSpecialTokens: false)
+        #expect(try decoder.push(first).count <= 6)
+        #expect(try decoder.push(second).count <= 6 + 3)
+      }
+    }
+  }
+
   private func streamed(_ tokens: [Int32], _ tokenizer: WordPieceTokenizer, skips: Bool) throws -> [UInt8] {
     var decoder = StreamDecoder(tokenizer: .wordPiece(tokenizer), skipsSpecialTokens: skips)
     var text: [UInt8] = []

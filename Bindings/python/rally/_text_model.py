@@ -20,7 +20,7 @@ class TextModel(OpenedModel, Chat):
         text: str | bytes,
         add_bos: bool | None = None,
         add_eos: bool | None = None,
-        parse_special: bool = True,
+        parse_special: bool | None = None,
     ) -> list[int]:
         """The token ids of a text. Bytes that are not UTF-8 are kept: decoding gives back the very bytes.
 
@@ -31,8 +31,9 @@ class TextModel(OpenedModel, Chat):
         text : str or bytes
         add_bos, add_eos : bool, optional
             Whether the model's first and last token are added; None: as the model file says.
-        parse_special : bool
-            Whether "<|endoftext|>" in the text becomes its one token. False for text of strangers.
+        parse_special : bool, optional
+            Whether "<|endoftext|>" in the text becomes its one token; None: yes, as in Hugging Face's libraries. False
+            for text of strangers, as documents are encoded.
 
         Raises
         ------
@@ -47,7 +48,7 @@ class TextModel(OpenedModel, Chat):
         texts: Sequence[str | bytes],
         add_bos: bool | None = None,
         add_eos: bool | None = None,
-        parse_special: bool = True,
+        parse_special: bool | None = None,
     ) -> Rows:
         """The token ids of many texts, laid end to end as the methods that compute take them; see `encode`."""
         switches = {"add_bos": add_bos, "add_eos": add_eos, "parse_special": parse_special}
@@ -136,8 +137,7 @@ class TextModel(OpenedModel, Chat):
     def _rows(self, rows: Any) -> Rows:
         rows = listed(rows)
         if isinstance(rows, (list, tuple)) and any(isinstance(row, (str, bytes)) for row in rows):
-            # The text of a document is text: no token of control comes out of it.
-            parses = None if self.kind == "lm" else False
+            parses = None if self.kind == "lm" else tokenizer.ANYBODYS_SPECIAL
             wishes = tokenizer.options(self._library, parse_special=parses)
             address = self._handle.address
             rows = [

@@ -29,7 +29,7 @@ class Chat:
         text: str | bytes,
         add_bos: bool | None = None,
         add_eos: bool | None = None,
-        parse_special: bool = True,
+        parse_special: bool | None = None,
     ) -> list[int]:
         """The token ids of a text."""
         raise NotImplementedError

@@ -13,6 +13,7 @@ from . import _library
 from ._library import Library
 from .info import ModelInfo
 from .rows import Offsets, Rows, choice, integer, row_lengths
+from .tokenizer import ANYBODYS_SPECIAL
 
 Floats = npt.NDArray[np.float32]
 
@@ -86,7 +87,7 @@ class Reading:
     part: str | None = None
     join: str | None = None
     characters: int | None = None
-    parse_special: bool = False
+    parse_special: bool = ANYBODYS_SPECIAL
 
     def label(self, metadata: Mapping[str, str]) -> str:
         """Pairs of a distribution's label: what is read otherwise than the model's file says; empty without any.

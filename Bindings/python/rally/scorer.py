@@ -14,6 +14,7 @@ from .documents import DocumentScores, Reading
 from .errors import RallyError, Status
 from .model import Model
 from .rows import Row, Rows
+from .tokenizer import ANYBODYS_SPECIAL
 
 
 class Scorer:
@@ -143,7 +144,7 @@ class Scorer:
         """
         model = self.model
         longest = model.info.max_position_embeddings if truncate else None
-        return model.rate([model.encode(text)[:longest] for text in texts], squash=self._squash)
+        return model.rate([model.encode(text, parse_special=ANYBODYS_SPECIAL)[:longest] for text in texts], squash=self._squash)
 
     def close(self) -> None:
         """Closes this process' model; the next use opens it anew."""

@@ -14,6 +14,10 @@ from ._library import Library
 from .errors import RallyError, Status
 from .rows import Tokens, choice
 
+#: Whether special tokens are read in texts that anybody may have written: documents, and what clients send. As the library's own
+#: rule for documents; what a program encodes itself is read as the library's default says.
+ANYBODYS_SPECIAL = False
+
 
 def to_bytes(text: str | bytes) -> bytes:
     """UTF-8; bytes that Python smuggles through a str as surrogates become themselves again."""

@@ -8,6 +8,11 @@ struct DecodingState: Sendable {
 
   init() { strippedCount = 0 }
 
+  mutating func passBeginning() {
+    isFirst = false
+    strippedCount = nil
+  }
+
   /// Of byte tokens that are held back.
   var pendingByteCount: Int { bytes.count }
 

@@ -76,7 +76,7 @@ struct PerplexityCommand: ParsableCommand {
     }
     let tokenizer = try model.requireTokenizer()
     do throws(RallyError) {
-      let tokens = try tokenizer.encode(text)
+      let tokens = try tokenizer.encode(text, options: EncodingOptions(of: .anybody))
       guard tokens.count >= 2 else {
         throw RallyError(.emptyInput, "text", expected: "at least two tokens", found: "\(tokens.count)")
       }

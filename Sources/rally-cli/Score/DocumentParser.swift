@@ -93,7 +93,7 @@ struct DocumentParser {
     }
     let text = try template.map { (template) throws(LineError) in try template.filled(text, object) } ?? text
     do throws(RallyError) {
-      guard let reading else { return try tokenizer.encode(text) }
+      guard let reading else { return try tokenizer.encode(text, options: EncodingOptions(of: .anybody)) }
       return try model.encodeDocument(text, options: reading)
     } catch { throw LineError(message: error.message) }
   }

@@ -13,6 +13,7 @@ from ..content import ContentError, name_of, text_bytes, token_ids
 from ..documents import Reading
 from ..model import Model
 from ..text_template import Template
+from ..tokenizer import ANYBODYS_SPECIAL
 from .rows import Lost, Row
 
 Tokens = npt.NDArray[np.int32]
@@ -165,7 +166,7 @@ class DocumentMaker:
         """What the rater reads of a text; what becomes part of a packed sequence ends with its end."""
         if self._end is None:
             return np.array(self._model.encode_document(text, self._reading), np.int32)
-        return self._model.encode_rows([text], add_eos=True, parse_special=False).tokens
+        return self._model.encode_rows([text], add_eos=True, parse_special=ANYBODYS_SPECIAL).tokens
 
     def _ended(self, tokens: Tokens) -> Tokens:
         if self._end is None or tokens[-1] == self._end:

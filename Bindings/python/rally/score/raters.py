@@ -18,6 +18,7 @@ from ..perplexities import perplexity
 from ..rows import Rows
 from ..scorer import Scorer
 from ..text_template import PLAIN, Template, template_of
+from ..tokenizer import ANYBODYS_SPECIAL
 from .documents import Document
 from .settings import Settings
 
@@ -310,5 +311,5 @@ class Raters:
     def _encoded(self, model: Model, documents: Sequence[Document]) -> Rows:
         texts: list[Any] = [document.text for document in documents]
         if model.kind == "lm":
-            return model.encode_rows(texts, parse_special=False)
+            return model.encode_rows(texts, parse_special=ANYBODYS_SPECIAL)
         return Rows.pack([model.encode_document(text, self._settings.how_read) for text in texts])

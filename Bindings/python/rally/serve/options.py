@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
+from ..tokenizer import ANYBODYS_SPECIAL
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -49,7 +51,7 @@ class Limits:
     cache_bytes: int = 0
     threads: int = 0
     cache_type: str = "f32"
-    parse_special: bool = False
+    parse_special: bool = ANYBODYS_SPECIAL
 
 
 def _count(text: str) -> int:

@@ -130,9 +130,9 @@ extern "C" {
     /// offsets: \[vocab_size + 1\], token i is bytes\[offsets\[i\]\] ... bytes\[offsets\[i + 1\] - 1\]; offsets\[vocab_size\] bytes
     /// are needed.
     ///
-    /// special: \[vocab_size\], or NULL: 1 for tokens that steer the model and are no text. longest, or NULL: bytes of
-    /// the longest token, the most that one token adds to a text; a decoder that holds back an unfinished character
-    /// gives at most 3 more.
+    /// special: \[vocab_size\], or NULL: 1 for tokens that steer the model and are no text. longest, or NULL: the most
+    /// bytes that one token adds to a text, with the space that some tokenizers put before it: what rally_decoder_push
+    /// needs follows from it.
     ///
     /// Errors: RALLY_BUFFER_TOO_SMALL; RALLY_UNSUPPORTED for a model without a tokenizer. Any thread.
     pub fn rally_model_vocabulary(
@@ -190,10 +190,13 @@ extern "C" {
         decoder: *mut *mut rally_decoder,
         error: *mut rally_error,
     ) -> rally_status;
-    /// Takes the next token and gives the bytes that are complete by now, often none. On RALLY_BUFFER_TOO_SMALL the
-    /// token was not taken.
+    /// Takes the next token and gives the bytes that are complete by now, often none. With text NULL and capacity 0 the
+    /// token is not taken, and length says how many bytes it would give. On RALLY_BUFFER_TOO_SMALL it is not taken
+    /// either.
     ///
-    /// text: \[capacity\]; length: bytes written.
+    /// text: \[capacity\] bytes. Of a byte-level or WordPiece tokenizer, `longest` of rally_model_vocabulary and 3 more
+    /// always suffice. Where single bytes are tokens (\<0x0A\>), a run of them is held back until another token ends it,
+    /// for it is text only as a whole: then 3 more for each of the run. length: bytes written.
     pub fn rally_decoder_push(
         decoder: *mut rally_decoder,
         token: i32,
@@ -202,7 +205,8 @@ extern "C" {
         length: *mut usize,
         error: *mut rally_error,
     ) -> rally_status;
-    /// Gives the bytes held back, at most one unfinished character, and starts again from nothing.
+    /// Gives the bytes held back, an unfinished character or a run of single bytes, and starts again from nothing.
+    /// text, capacity, length as above; with text NULL the decoder goes on.
     pub fn rally_decoder_finish(
         decoder: *mut rally_decoder,
         text: *mut c_char,

@@ -150,8 +150,8 @@ pub struct rally_tokenizer_options {
     pub add_bos: rally_switch,
     /// RALLY_DEFAULT (default): as the file says.
     pub add_eos: rally_switch,
-    /// RALLY_DEFAULT (default) is ON: "\<|endoftext|\>" in the text becomes its one token. OFF: its letters, for text
-    /// from others; no special token comes from the text, whatever it is normalised to.
+    /// RALLY_DEFAULT (default) is ON: "\<|endoftext|\>" in the text becomes its one token. OFF: its letters; no special
+    /// token comes from the text, whatever it is normalised to.
     pub parse_special: rally_switch,
     /// RALLY_DEFAULT (default) is OFF: special tokens appear in decoded text.
     pub skip_special: rally_switch,
