@@ -184,16 +184,18 @@ check: build lint
 test: build
 	@Tests/run $(SUITES)
 
-## acceptance  what takes an hour: every suite, 50 000 mutants, 200 kills of corpus runs, soak and sanitizers; before a release
+## acceptance  what takes two hours: every suite, 50 000 mutants, coverage, 200 kills of corpus runs, a bare root, soak and sanitizers
 acceptance: test
 	@Tests/Fuzz/run --count 50000 --seed 2
+	@Tests/Fuzz/guided 20
 	@.venv/bin/python Bindings/python/tests/score_kills.py --kills 200
+	@Tests/Install/clean_root
 	@$(MAKE) -s soak
 	@$(MAKE) -s sanitize
 
-## fuzz    thousands of broken model files; the host must live
+## fuzz    thousands of broken model files; the host must live. With MINUTES=10: as long, guided by coverage
 fuzz: build
-	@Tests/Fuzz/run
+	@$(if $(MINUTES),Tests/Fuzz/guided $(MINUTES),Tests/Fuzz/run)
 
 ## bench   Rally beside llama.cpp, onnxruntime and PyTorch, in turns; 40 minutes
 bench: build $(STAMPS)/bench

@@ -12,5 +12,6 @@
 @_exported public import struct Tensors.Shape
 @_exported public import struct Tokenization.EncodingOptions
 @_exported public import struct Tokenization.StreamDecoder
+@_exported public import enum Tokenization.TextSource
 @_exported public import enum Tokenization.TextTokenizer
 @_exported public import struct Tokenization.TokenRoles

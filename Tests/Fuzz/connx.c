@@ -141,4 +141,14 @@ static void examine(mutant *m) {
   m->stage = 4;
 }
 
+#ifdef BY_COVERAGE
+/* libFuzzer's own main() calls it with what it makes. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  mutant m = {.data = data, .size = size};
+  examine(&m);
+  return 0;
+}
+#else
 int main(int argc, char **argv) { return serve(argc, argv, examine); }
+#endif
