@@ -15,11 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import atheris
-
-FOLDER = Path(tempfile.mkdtemp())
-
 import rally
 from rally.modelfile import ModelFileError
+
+FOLDER = Path(tempfile.mkdtemp())
 
 # What reads, not what computes: instrumenting takes its time.
 with atheris.instrument_imports(include=["rally.convert", "rally.score", "rally.content"]):

@@ -19,7 +19,7 @@ extern "C" {
     /// `struct.field OFFSET SIZE` per field. Bindings compare it with their own declarations when they load. Static
     /// storage. Any thread.
     pub fn rally_abi_layout() -> *const c_char;
-    /// The instruction set in use: "avx512", "avx2", "sse4" or "sse2"; x86-64 is what is tested and released.
+    /// The instruction set in use: "avx512", "avx2", "sse4" or "sse2"; only x86-64 is tested and released.
     /// RALLY_MAX_CPU_ISA in the environment, read when the library first computes, holds it down to sse4 or avx2; with
     /// any other value no model opens. Static storage. Any thread.
     pub fn rally_instruction_set() -> *const c_char;
