@@ -101,7 +101,7 @@ READER_FLAGS   := -std=c++17 -O2 -fPIC -fvisibility=hidden -ffunction-sections -
 ONNX_LIBRARIES := libonnx.so.1 libonnx_proto.so.1 libprotobuf.so.32
 LIBRARY_FOLDER  = $(patsubst %/,%,$(dir $(shell $(CXX) -print-file-name=libonnx.so)))
 
-# Beside the Python package, so that a copy of its folder can be installed as well.
+# Alongside the Python package, so that a copy of its folder can be installed as well.
 CARRIED        := Bindings/python/rally/lib
 
 .build/reader/%.o: Sources/COnnx/%.cpp $(wildcard Sources/COnnx/*.h Sources/COnnx/include/*.h) include/rally.h Makefile | $(STAMPS)/debian
@@ -142,7 +142,7 @@ generate: $(STAMPS)/python
 
 ## demo    a language model tells a story and shows its depths; a rater orders texts
 demo: build
-	$(call say,A story by $(MODELS)/rally-tiny.onnx; beside each token the recursions it took)
+	$(call say,A story by $(MODELS)/rally-tiny.onnx; alongside each token the recursions it took)
 	@$(RALLY) generate -m $(MODELS)/rally-tiny.onnx -p "Once upon a time" -n 64 --temp 0.7 --seed 7 --show-depth
 	$(call say,Texts from best to worst by $(MODELS)/rally-rater-tiny.onnx)
 	@$(RALLY) score -m $(MODELS)/rally-rater-tiny.onnx Examples/texts.jsonl --sort
@@ -197,7 +197,7 @@ acceptance: test
 fuzz: build
 	@$(if $(MINUTES),Tests/Fuzz/guided $(MINUTES),Tests/Fuzz/run)
 
-## bench   Rally beside llama.cpp, onnxruntime and PyTorch, in turns; 40 minutes
+## bench   Rally against llama.cpp, onnxruntime and PyTorch, in turns; 40 minutes
 bench: build $(STAMPS)/bench
 	@PYTHONPATH=Tests/Benchmarks .venv/bin/python -m benchmarks
 

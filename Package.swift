@@ -13,7 +13,8 @@ let swift: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
-let librarySettings: [LinkerSetting] = linksLibrary
+let librarySettings: [LinkerSetting] =
+  linksLibrary
   ? [
     .unsafeFlags([
       "-use-ld=lld", "-static-stdlib",
@@ -27,7 +28,8 @@ let librarySettings: [LinkerSetting] = linksLibrary
   : []
 
 // lld, because gold warns of a `mktemp` in the Swift standard library.
-let executableSettings: [LinkerSetting] = linksLibrary
+let executableSettings: [LinkerSetting] =
+  linksLibrary
   ? [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--gc-sections", "-Xlinker", "--strip-all"])]
   : []
 
@@ -113,7 +115,8 @@ let package = Package(
     .testTarget(name: "ModelsTests", dependencies: ["Files", "Tensors", "Kernels", "Models", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "LineageTests", dependencies: ["Files", "Kernels", "Lineage", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "CurationTests", dependencies: ["Files", "Curation"], swiftSettings: swift),
-    .testTarget(name: "ExecutionTests", dependencies: ["Files", "Tensors", "Kernels", "Models", "Scheduling", "Execution"], swiftSettings: swift),
+    .testTarget(
+      name: "ExecutionTests", dependencies: ["Files", "Tensors", "Kernels", "Models", "Scheduling", "Execution"], swiftSettings: swift),
     .testTarget(name: "EngineTests", dependencies: ["Rally", "Engine", "TestSupport"], swiftSettings: swift),
     .testTarget(name: "RallyTests", dependencies: ["Rally", "TestSupport"], swiftSettings: swift),
   ],

@@ -42,8 +42,8 @@
  *   Errors      A function that can fail returns a rally_status and takes a `rally_error *`, which may be NULL. On failure the
  *               error holds the code and one line that names the thing, what was expected, what was found and what to do;
  *               out-parameters keep the values they had. Nothing is printed, nothing aborts, no state is kept per thread.
- *               What is not repeated below: RALLY_INVALID_ARGUMENT for a NULL that is not allowed, a struct without its size and
- *               a number outside the range that stands beside it; RALLY_CLOSED and RALLY_FORKED of every handle; RALLY_BUSY of
+ *               Not repeated below: RALLY_INVALID_ARGUMENT for a NULL that is not allowed, a struct without its size and
+ *               a number outside the range given next to it; RALLY_CLOSED and RALLY_FORKED of every handle; RALLY_BUSY of
  *               every "one caller"; RALLY_OUT_OF_MEMORY.
  *   Structs     begin with `struct_size`. Call the init function with sizeof of your struct: it sets every field to its default.
  *               Fields are only ever appended, so a program compiled against an older header keeps working. With a newer header
@@ -188,7 +188,7 @@ typedef struct rally_model rally_model;
  * BF16: weights are rounded to bf16; rows and sums are f32, but where the processor multiplies bf16 at more than the speed of f32
  * (AMD with AVX512_BF16, Intel with AMX) rows are rounded to bf16, too. INT8: weights and rows with a scale for every 32
  * inputs, max|w| / 127, or as the file stores them; sums are exact within such a group (docs/number-formats.md). Q4: weights
- * of the layers in four bits with an f16 scale for every 32 inputs, the head and what the layers have beside them as INT8; rows
+ * of the layers in four bits with an f16 scale for every 32 inputs, the head and what the layers have alongside them as INT8; rows
  * as with INT8. */
 typedef enum rally_dtype {
   RALLY_DTYPE_AUTO = 0, /* what most weights of the layers are stored in; f32 for f16 */
@@ -626,8 +626,7 @@ rally_status rally_rate_outputs(rally_runner *runner, const int32_t *tokens, con
                                 const rally_rate_options *options, float *outputs, rally_error *error);
 
 /*
- * What a rater's head sees of each row, its state after pooling and the final norm: an embedding, on which a head of one's own
- * can be trained. states: [row_count, hidden_size] f32, row-major. Errors and thread as rally_run.
+ * What a rater's head sees of each row, its state after pooling and the final norm: an embedding on which you can train a head of your own. states: [row_count, hidden_size] f32, row-major. Errors and thread as rally_run.
  */
 rally_status rally_pooled(rally_runner *runner, const int32_t *tokens, const size_t *row_offsets, size_t row_count,
                           const rally_rate_options *options, float *states, rally_error *error);
@@ -937,7 +936,7 @@ typedef struct rally_logits {
   int32_t depth;         /* recursions that the last of them ran through */
 } rally_logits;
 
-/* Sees, and may change, the logits of all requests of this function and user that draw a token now: one's own sampler or grammar.
+/* Sees, and may change, the logits of all requests of this function and user that draw a token now: a sampler or grammar of your own.
  * rows: [row_count], valid during the callback, which may not change anything but values. Return 0 to go on, anything else to
  * end these requests, with RALLY_FINISH_CANCELLED. A row without a number above -INFINITY ends its request:
  * RALLY_FINISH_STOP, without a token. */
@@ -1023,7 +1022,7 @@ typedef struct rally_event {
 /* Return 0 to go on, 1 to end this sequence, 2 to end all. */
 typedef int32_t (*rally_event_callback)(void *user, const rally_event *event);
 
-/* Where the tokens go when no callback is wanted, or besides one. `stride` is the number of places per request. */
+/* Where the tokens go when no callback is wanted, or in addition to one. `stride` is the number of places per request. */
 typedef struct rally_generation {
   size_t struct_size;
   size_t stride;                                       /* at least the greatest max_tokens */
@@ -1060,7 +1059,7 @@ rally_status rally_generate(rally_runner *runner, const rally_request *requests,
  *     if (rally_engine_open(model, NULL, &engine, &error)) return 1;
  *     for (size_t i = 0; i < count; i++)
  *       if (rally_engine_submit(engine, &requests[i], NULL, &error)) return 1;
- *     while (busy)                                    // others may submit and cancel meanwhile
+ *     while (busy)                                    // other threads may submit and cancel in the meantime
  *       if (rally_engine_step(engine, on_event, user, &busy, &error)) return 1;
  *     rally_engine_close(engine);
  *

@@ -149,8 +149,7 @@ void check(Call &&call) {
 class Watch {
  public:
   Watch() = default;
-  Watch(OnProgress progress, OnLog log)
-      : progress_(std::move(progress)), log_(std::move(log)) {}
+  Watch(OnProgress progress, OnLog log) : progress_(std::move(progress)), log_(std::move(log)) {}
   Watch(const Watch &) = delete;
   Watch &operator=(const Watch &) = delete;
 
@@ -301,8 +300,7 @@ class Model {
     options.calibration_text_size = calibration_text.size();
     detail::Watch watch(std::move(on_progress), {});
     watch.attach_progress(options);
-    watch.check(
-        [&](rally_error *error) { return rally_quantize(in_path.c_str(), out_path.c_str(), &options, error); });
+    watch.check([&](rally_error *error) { return rally_quantize(in_path.c_str(), out_path.c_str(), &options, error); });
   }
 
   /* Writes the model to `out_path` as a file that is mapped when it is opened: rally_model_prepare. */
@@ -315,8 +313,7 @@ class Model {
     options.calibration_text_size = calibration_text.size();
     detail::Watch watch(std::move(on_progress), {});
     watch.attach_progress(options);
-    watch.check(
-        [&](rally_error *error) { return rally_model_prepare(in_path.c_str(), out_path.c_str(), &options, error); });
+    watch.check([&](rally_error *error) { return rally_model_prepare(in_path.c_str(), out_path.c_str(), &options, error); });
   }
 
   rally_model_info info() const {
@@ -408,7 +405,8 @@ class Model {
   }
 
   /* A text as a document to be rated: what the reading leaves of its characters, special tokens in it being letters. */
-  std::vector<int32_t> encode_document(std::string_view text, const rally_document_options &options = document_options()) const {
+  std::vector<int32_t> encode_document(std::string_view text,
+                                       const rally_document_options &options = document_options()) const {
     std::vector<int32_t> tokens;
     size_t count = 0;
     const char *bytes = text.empty() ? "" : text.data();
@@ -495,8 +493,8 @@ class OnLogits {
   using Rows = View<const rally_logits *>;
 
   OnLogits() = default;
-  template <typename Function, typename = std::enable_if_t<!std::is_same_v<std::decay_t<Function>, OnLogits> &&
-                                                           std::is_invocable_v<Function &, Rows>>>
+  template <typename Function, typename = std::enable_if_t<!std::is_same_v<std::decay_t<Function>, OnLogits>
+                                                           && std::is_invocable_v<Function &, Rows>>>
   OnLogits(Function &&function) {
     using Result = std::invoke_result_t<Function &, Rows>;
     static_assert(std::is_void_v<Result> || std::is_convertible_v<Result, bool>, "a bool, or nothing");
@@ -504,7 +502,8 @@ class OnLogits {
       /* Kept as a std::function, which knows whether it is empty. */
       std::function<void(Rows)> kept(std::forward<Function>(function));
       if (kept)
-        function_ = std::make_shared<std::function<bool(Rows)>>([kept = std::move(kept)](Rows rows) { return kept(rows), true; });
+        function_ =
+            std::make_shared<std::function<bool(Rows)>>([kept = std::move(kept)](Rows rows) { return kept(rows), true; });
     } else {
       function_ = std::make_shared<std::function<bool(Rows)>>(std::forward<Function>(function));
     }
@@ -568,8 +567,8 @@ enum class Go : int32_t { on = 0, end_sequence = 1, end_all = 2 };
 class OnToken {
  public:
   OnToken() = default;
-  template <typename Function, typename = std::enable_if_t<!std::is_same_v<std::decay_t<Function>, OnToken> &&
-                                                           std::is_invocable_v<Function &, const rally_event &>>>
+  template <typename Function, typename = std::enable_if_t<!std::is_same_v<std::decay_t<Function>, OnToken>
+                                                           && std::is_invocable_v<Function &, const rally_event &>>>
   OnToken(Function &&function) {
     using Result = std::invoke_result_t<Function &, const rally_event &>;
     static_assert(std::is_void_v<Result> || std::is_convertible_v<Result, Go>, "a rally::Go, or nothing");
@@ -776,7 +775,8 @@ struct Wanted {
   bool logprobs = false;
   bool depths = true;
   std::vector<size_t> positions; /* tokens whose logits and hidden states are wanted; empty: all */
-  std::vector<int32_t> targets;  /* of every token the one whose log-probability is wanted after it, -1: none; empty: the next of its row */
+  std::vector<int32_t>
+      targets;  /* of every token the one whose log-probability is wanted after it, -1: none; empty: the next of its row */
 };
 
 /* N tokens, P wanted positions, V vocabulary, D width; empty where not wanted. */
@@ -794,17 +794,17 @@ struct DocumentScores {
   std::vector<float> coverage; /* [documents] share of the tokens that were in a window */
   std::vector<float> windows;
   std::vector<size_t> offsets; /* [documents + 1] */
-  std::vector<float> score;    /* [documents] what the reading makes of the windows; as mean, minimum and windows empty where the
+  std::vector<float> score; /* [documents] what the reading makes of the windows; as mean, minimum and windows empty where the
                                 * rater's outputs make no score */
-  std::vector<float> outputs;  /* [documents, labels] the same of each output; empty for a rater of one */
+  std::vector<float> outputs; /* [documents, labels] the same of each output; empty for a rater of one */
   std::vector<int32_t> int_score; /* [documents] the score within the file's bounds, rounded; INT32_MIN without bounds */
 };
 
 /* What a teacher and a student's base predict along rows, in nats, one number each per row. */
 struct Exposure {
-  std::vector<double> jeffreys;  /* the first-order pull of distilling the teacher on the row */
+  std::vector<double> jeffreys; /* the first-order pull of distilling the teacher on the row */
   std::vector<double> log_ratio; /* log p_T - log p_0; rally.h says what their running sum proves */
-  std::vector<size_t> tokens;    /* that were counted */
+  std::vector<size_t> tokens; /* that were counted */
 };
 
 class Runner {
@@ -914,8 +914,7 @@ class Runner {
   /* Compares this runner's model, the teacher, with a student's base. given: of each row the tokens at its beginning that
    * were not sampled; empty: 1 each. */
   Exposure exposure(Runner &base, const Rows &rows, View<size_t> given = {}) {
-    if (given.size() && given.size() != rows.count())
-      throw Error(RALLY_INVALID_ARGUMENT, "given: expected one count per row");
+    if (given.size() && given.size() != rows.count()) throw Error(RALLY_INVALID_ARGUMENT, "given: expected one count per row");
     Exposure result;
     auto scores = detail::initialised<rally_exposure_scores, rally_exposure_scores_init>();
     scores.jeffreys = room(result.jeffreys, rows.count());
@@ -1085,9 +1084,7 @@ class Engine {
   bool step(const OnToken &on_event = {}) {
     int32_t busy = 0;
     detail::Listener listener(on_event, rules());
-    listener.during([&](rally_error *error) {
-      return rally_engine_step(get(), listener.callback(), &listener, &busy, error);
-    });
+    listener.during([&](rally_error *error) { return rally_engine_step(get(), listener.callback(), &listener, &busy, error); });
     return busy != 0;
   }
 
@@ -1119,9 +1116,8 @@ class Engine {
   size_t restore(View<unsigned char> state, const Request &request) {
     return with_rules(request, [&](const rally_request &raw) {
       size_t id = 0;
-      detail::check([&](rally_error *error) {
-        return rally_engine_restore(get(), state.data(), state.size(), &raw, &id, error);
-      });
+      detail::check(
+          [&](rally_error *error) { return rally_engine_restore(get(), state.data(), state.size(), &raw, &id, error); });
       return id;
     });
   }
@@ -1159,17 +1155,13 @@ inline size_t draw_count(size_t keep, double discard) {
 /* The places of the `keep` highest scores, ascending; of equal scores the earlier ones. */
 inline std::vector<size_t> select_top(View<float> scores, size_t keep) {
   std::vector<size_t> kept(std::min(keep, scores.size()));
-  detail::check([&](rally_error *error) {
-    return rally_select_top(scores.data(), scores.size(), keep, kept.data(), error);
-  });
+  detail::check([&](rally_error *error) { return rally_select_top(scores.data(), scores.size(), keep, kept.data(), error); });
   return kept;
 }
 
 inline std::vector<float> softmax_weights(View<float> scores) {
   std::vector<float> weights(scores.size());
-  detail::check([&](rally_error *error) {
-    return rally_softmax_weights(scores.data(), scores.size(), weights.data(), error);
-  });
+  detail::check([&](rally_error *error) { return rally_softmax_weights(scores.data(), scores.size(), weights.data(), error); });
   return weights;
 }
 
@@ -1183,16 +1175,16 @@ inline std::vector<double> acceptance(View<double> quantiles, size_t batch, size
 }
 
 /* Whether each point stays: the same on every machine, in every language and order. One probability for each id. */
-inline std::vector<bool> decide(const std::vector<std::string> &ids, View<double> probabilities,
-                                const std::string &fingerprint, uint64_t seed = 0) {
+inline std::vector<bool> decide(const std::vector<std::string> &ids, View<double> probabilities, const std::string &fingerprint,
+                                uint64_t seed = 0) {
   if (ids.size() != probabilities.size()) throw Error(RALLY_INVALID_ARGUMENT, "probabilities: expected one for each id");
   std::string names;
   std::vector<size_t> offsets = {0};
   for (const std::string &id : ids) offsets.push_back((names += id).size());
   std::vector<uint8_t> keeps(ids.size());
   detail::check([&](rally_error *error) {
-    return rally_decide(names.data(), offsets.data(), probabilities.data(), ids.size(), fingerprint.c_str(), seed,
-                        keeps.data(), error);
+    return rally_decide(names.data(), offsets.data(), probabilities.data(), ids.size(), fingerprint.c_str(), seed, keeps.data(),
+                        error);
   });
   return {keeps.begin(), keeps.end()};
 }
@@ -1200,9 +1192,8 @@ inline std::vector<bool> decide(const std::vector<std::string> &ids, View<double
 /* What rating costs as a share of the training that it is for. */
 inline double rating_cost(double rater_parameters, double model_parameters, double discard) {
   double cost = 0;
-  detail::check([&](rally_error *error) {
-    return rally_rating_cost(rater_parameters, model_parameters, discard, &cost, error);
-  });
+  detail::check(
+      [&](rally_error *error) { return rally_rating_cost(rater_parameters, model_parameters, discard, &cost, error); });
   return cost;
 }
 
@@ -1242,17 +1233,14 @@ class Distribution {
  public:
   /* capacity: 0 for the library's own. */
   explicit Distribution(const std::string &label = "", size_t capacity = 0) {
-    detail::check([&](rally_error *error) {
-      return rally_distribution_open(label.c_str(), capacity, handle_.out(), error);
-    });
+    detail::check([&](rally_error *error) { return rally_distribution_open(label.c_str(), capacity, handle_.out(), error); });
   }
 
   /* Opens what `save` gave. */
   static Distribution load(View<unsigned char> data) {
     Distribution made{Unopened()};
-    detail::check([&](rally_error *error) {
-      return rally_distribution_load(data.data(), data.size(), made.handle_.out(), error);
-    });
+    detail::check(
+        [&](rally_error *error) { return rally_distribution_load(data.data(), data.size(), made.handle_.out(), error); });
     return made;
   }
 
@@ -1265,9 +1253,7 @@ class Distribution {
   }
 
   void add(View<float> scores) {
-    detail::check([&](rally_error *error) {
-      return rally_distribution_add(get(), scores.data(), scores.size(), error);
-    });
+    detail::check([&](rally_error *error) { return rally_distribution_add(get(), scores.data(), scores.size(), error); });
   }
 
   void merge(const Distribution &other) {
@@ -1277,9 +1263,8 @@ class Distribution {
   /* The mid-rank of each score, in [0, 1]. */
   std::vector<double> cdf(View<float> scores) const {
     std::vector<double> found(scores.size());
-    detail::check([&](rally_error *error) {
-      return rally_distribution_cdf(get(), scores.data(), scores.size(), found.data(), error);
-    });
+    detail::check(
+        [&](rally_error *error) { return rally_distribution_cdf(get(), scores.data(), scores.size(), found.data(), error); });
     return found;
   }
 
@@ -1332,7 +1317,8 @@ struct LineageReport {
 /* A matrix [data.size() / columns, columns] whose rows are hidden units. Nothing is copied: name and data stay with the caller, which
  * is why numbers that nobody keeps are refused. */
 rally_matrix unit_matrix(const char *name, std::vector<float> &&data, size_t columns, const char *set = nullptr) = delete;
-rally_matrix unit_matrix(const char *name, std::initializer_list<float> data, size_t columns, const char *set = nullptr) = delete;
+rally_matrix unit_matrix(const char *name, std::initializer_list<float> data, size_t columns,
+                         const char *set = nullptr) = delete;
 inline rally_matrix unit_matrix(const char *name, View<float> data, size_t columns, const char *set = nullptr) {
   auto matrix = detail::initialised<rally_matrix, rally_matrix_init>();
   matrix.name = name;
@@ -1357,9 +1343,14 @@ inline LineageReport lineage_report(const rally_lineage_report *handle) {
     }
     return found;
   };
-  return {result.verdict, result.p, result.rho, matches(RALLY_LINEAGE_TENSORS, result.tensor_count),
-          matches(RALLY_LINEAGE_SETS, result.set_count), matches(RALLY_LINEAGE_HEAD, result.head_count),
-          result.permutations, result.seed};
+  return {result.verdict,
+          result.p,
+          result.rho,
+          matches(RALLY_LINEAGE_TENSORS, result.tensor_count),
+          matches(RALLY_LINEAGE_SETS, result.set_count),
+          matches(RALLY_LINEAGE_HEAD, result.head_count),
+          result.permutations,
+          result.seed};
 }
 
 }  // namespace detail

@@ -13,7 +13,7 @@ from setuptools.command.build_py import build_py
 from setuptools.dist import Distribution
 
 HERE = Path(__file__).resolve().parent
-# Where the built files may lie: `make build` leaves them in a checkout and, for a copy of this folder, beside the package.
+# Where the built files may lie: `make build` leaves them in a checkout and, for a copy of this folder, alongside the package.
 FOLDERS = [HERE.parents[1] / ".build" / "release", HERE / "rally" / "lib"]
 # The wheel's platform, as `make wheel` found out; otherwise that of this machine.
 PLATFORM = os.environ.get("RALLY_WHEEL_PLATFORM")

@@ -15,8 +15,7 @@ enum { SENTENCES = 4, CAPACITY = 64, LONGEST = 120 };
 static const struct arrival {
   int step, leaves;
   const char *beginning;
-} arrivals[SENTENCES] = {
-    {0, -1, "Once upon a time"}, {8, -1, "The sea"}, {8, 18, "A dog and a cat"}, {40, -1, "One day, Tom"}};
+} arrivals[SENTENCES] = {{0, -1, "Once upon a time"}, {8, -1, "The sea"}, {8, 18, "A dog and a cat"}, {40, -1, "One day, Tom"}};
 
 typedef struct sentence {
   char text[LONGEST * 16];
@@ -51,7 +50,8 @@ static int32_t take(void *user, const rally_event *event) {
   }
   if (event->finish_reason != RALLY_NOT_FINISHED)
     printf("%d  %s  [%s, %d tokens, %.2f recursions each]\n", (int)event->request, written->text,
-           reason_name(event->finish_reason), written->tokens, (double)written->depths / (written->tokens ? written->tokens : 1));
+           reason_name(event->finish_reason), written->tokens,
+           (double)written->depths / (written->tokens ? written->tokens : 1));
   return 0;
 }
 

@@ -1,4 +1,4 @@
-"""The card of a rater: how it ranks good text and junk of every kind, beside the baselines, as Markdown and HTML."""
+"""The card of a rater: how it ranks good text and junk of every kind, alongside the baselines, as Markdown and HTML."""
 
 import html
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The figure: what students learned, beside the paper's figures, and what their weights showed before."""
+"""The figure: what students learned, alongside the paper's figures, and what their weights showed before."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _deviations(axes: Axes, seeds: dict[int, Record]) -> None:
     axes.set_yscale("symlog", linthresh=10)
     axes.set(
         title="Lineage test before the student is trained",
-        ylabel="z, teacher beside student",
+        ylabel="z, teacher against student",
         xlim=(-0.5, 2.5),
         xticks=range(len(LAYERS)),
         xticklabels=LAYERS,

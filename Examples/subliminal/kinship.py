@@ -18,7 +18,7 @@ LAYERS = ("first", "second", "head")
 
 @dataclass(frozen=True)
 class Pair:
-    """A teacher beside one student at one time: `file` holds the student's weights."""
+    """A teacher against one student at one time: `file` holds the student's weights."""
 
     name: str
     title: str

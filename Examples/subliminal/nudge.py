@@ -42,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--size", type=float, default=0.05, help="of the noise beside the weights (0.05)")
+    parser.add_argument("--size", type=float, default=0.05, help="of the noise, relative to the weights (0.05)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     nudge(options.source, options.out, options.size, options.seed)

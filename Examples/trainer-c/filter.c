@@ -71,8 +71,7 @@ rally_status filter_next(filter *f, window *batch, rally_error *error) {
   mtx_lock(&f->mutex);
   while (!f->full) cnd_wait(&f->changed, &f->mutex);
   const rally_status status = f->error.code;
-  if (status)
-    *error = f->error;
+  if (status) *error = f->error;
   else {
     memcpy(batch, f->ready, f->options.batch * sizeof *batch);
     f->full = false;
@@ -116,10 +115,8 @@ rally_status filter_open(const filter_options *options, filter **opened, rally_e
   if (!status) status = rally_model_open(options->rater, NULL, &f->model, error);
   if (!status) status = rally_runner_open(f->model, NULL, &f->runner, error);
   if (!status) status = start(f, error);
-  if (status)
-    filter_close(f);
-  else
-    *opened = f;
+  if (status) filter_close(f);
+  else *opened = f;
   return status;
 }
 

@@ -1,4 +1,4 @@
-/* Batches of the best windows, made on a thread beside the trainer: drawn, rated, selected. */
+/* Batches of the best windows, made on a thread alongside the trainer: drawn, rated, selected. */
 #ifndef TRAINER_FILTER_H
 #define TRAINER_FILTER_H
 

@@ -1,5 +1,5 @@
 /*
- * A training loop without Python: of every B windows of a text, half of them junk, a rater keeps the best N, on a thread beside
+ * A training loop without Python: of every B windows of a text, half of them junk, a rater keeps the best N, on a thread alongside
  * the one that trains. The same model on as many windows that nobody looked at, for comparison.
  *
  *     cc -std=c11 -Iinclude Examples/trainer-c/{main,filter,bigram,text}.c .build/release/librally.so.0 \

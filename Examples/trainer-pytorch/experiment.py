@@ -1,7 +1,7 @@
 """Does the rater help? The same model on filtered, random and unfiltered batches, over several seeds.
 
 Every finished run is one JSON file in `--out`, so that an interrupted experiment goes on where it was. At the end the
-table and the figure are written anew from all of them.
+table and the figure are written again from all of them.
 """
 
 import argparse

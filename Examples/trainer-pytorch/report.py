@@ -37,7 +37,7 @@ def of_arm(runs: Runs, arm: str) -> list[dict]:
 
 
 def final(run: dict) -> float:
-    """Validation loss behind the last step."""
+    """Validation loss after the last step."""
     return run["curve"][-1][1]
 
 

@@ -55,7 +55,7 @@ class Rater(nn.Module):
 
 
 def rater_config(shape: RaterShape) -> dict:
-    """Everything a runtime must know beside the tensors."""
+    """Everything a runtime must know besides the tensors."""
     return {
         "model_type": "rally-rater",
         "vocab_size": shape.vocab,

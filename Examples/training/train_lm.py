@@ -164,7 +164,7 @@ def load_state(path: Path, model: LanguageModel, optimiser: torch.optim.AdamW) -
 
 
 def join(options: argparse.Namespace) -> None:
-    """Meet the other workers at a file beside the state."""
+    """Meet the other workers at a file next to the state."""
     if options.workers > 1:
         meeting = (options.state / "meeting").resolve()
         dist.init_process_group(

@@ -73,8 +73,9 @@ static size_t group_quota(void) {
     *path++ = '\0';
     controllers++;
     const bool is_second_version = *controllers == '\0';
-    const bool is_processor = strcmp(controllers, "cpu") == 0 || strncmp(controllers, "cpu,", 4) == 0 || strstr(controllers, ",cpu,") ||
-                              (strlen(controllers) > 4 && strcmp(controllers + strlen(controllers) - 4, ",cpu") == 0);
+    const bool is_processor = strcmp(controllers, "cpu") == 0 || strncmp(controllers, "cpu,", 4) == 0
+                              || strstr(controllers, ",cpu,")
+                              || (strlen(controllers) > 4 && strcmp(controllers + strlen(controllers) - 4, ",cpu") == 0);
     if (!is_second_version && !is_processor) continue;
     if (strcmp(path, "/") == 0) *path = '\0';
     const size_t quota = least_quota(path, is_second_version);

@@ -21,15 +21,11 @@ struct Sigmoid {
 };
 
 struct Silu {
-  HWY_INLINE V operator()(F d, V x) const {
-    return hn::Div(x, hn::Add(hn::Set(d, 1.0f), ExpOf(d, hn::Neg(x))));
-  }
+  HWY_INLINE V operator()(F d, V x) const { return hn::Div(x, hn::Add(hn::Set(d, 1.0f), ExpOf(d, hn::Neg(x)))); }
 };
 
 struct Tanh {
-  HWY_INLINE V operator()(F d, V x) const {
-    return hn::IfThenElse(hn::IsNaN(x), x, hn::Tanh(d, x));
-  }
+  HWY_INLINE V operator()(F d, V x) const { return hn::IfThenElse(hn::IsNaN(x), x, hn::Tanh(d, x)); }
 };
 
 // x · Φ(x) = x − x·e for x ≥ 0 and x·e below, where e = erfc(|x|/√2) / 2 keeps its relative precision
@@ -66,9 +62,7 @@ struct GeluTanh {
 };
 
 struct Relu {
-  HWY_INLINE V operator()(F d, V x) const {
-    return hn::IfThenZeroElse(hn::Lt(x, hn::Zero(d)), x);
-  }
+  HWY_INLINE V operator()(F d, V x) const { return hn::IfThenZeroElse(hn::Lt(x, hn::Zero(d)), x); }
 };
 
 template <class Function>
@@ -84,9 +78,8 @@ void Gated(const float *x, size_t x_stride, float *out, size_t out_stride, size_
   const F d;
   for (size_t row = 0; row < N; ++row, x += x_stride, out += out_stride) {
     const float *up = x + F_;
-    ForEach(F_, x, out, [=](V gate, size_t i, size_t count) HWY_ATTR {
-      return hn::Mul(Function()(d, gate), LoadLanes(d, up + i, count));
-    });
+    ForEach(F_, x, out,
+            [=](V gate, size_t i, size_t count) HWY_ATTR { return hn::Mul(Function()(d, gate), LoadLanes(d, up + i, count)); });
   }
 }
 
@@ -101,8 +94,7 @@ void ActivateAny(rk_activation f, float *x, size_t x_stride, size_t N, size_t D)
   }
 }
 
-void GatedAny(rk_activation f, const float *x, size_t x_stride, float *out, size_t out_stride,
-              size_t N, size_t D) {
+void GatedAny(rk_activation f, const float *x, size_t x_stride, float *out, size_t out_stride, size_t N, size_t D) {
   switch (f) {
     case rk_silu: return Gated<Silu>(x, x_stride, out, out_stride, N, D);
     case rk_gelu: return Gated<Gelu>(x, x_stride, out, out_stride, N, D);
@@ -128,8 +120,8 @@ extern "C" void rk_activate(rk_activation f, float *x, size_t x_stride, size_t N
   HWY_DYNAMIC_DISPATCH(ActivateAny)(f, x, x_stride, N, D);
 }
 
-extern "C" void rk_activate_gated(rk_activation f, const float *x, size_t x_stride, float *out,
-                                  size_t out_stride, size_t N, size_t F) {
+extern "C" void rk_activate_gated(rk_activation f, const float *x, size_t x_stride, float *out, size_t out_stride, size_t N,
+                                  size_t F) {
   using namespace rally;
   HWY_DYNAMIC_DISPATCH(GatedAny)(f, x, x_stride, out, out_stride, N, F);
 }

@@ -63,9 +63,7 @@ struct Group {
   float *largest;         // [rows · heads] running maximum
   float *sums;            // [rows · heads, lanes] running Σ exp, by lane
 
-  const float *Query(size_t work) const {
-    return q + work / heads * q_stride + work % heads * K;
-  }
+  const float *Query(size_t work) const { return q + work / heads * q_stride + work % heads * K; }
   float *Out(size_t work) const { return out + work / heads * out_stride + work % heads * K; }
   size_t First(size_t work) const { return firsts ? static_cast<size_t>(firsts[work / heads]) : 0; }
   size_t Length(size_t work) const { return static_cast<size_t>(lengths[work / heads]); }
@@ -100,7 +98,7 @@ HWY_INLINE ptrdiff_t Distance(const void *from, const void *to) {
 }
 
 // scores[c][at + j] = scale · Σ_k q[c][k] · keys[k][j] for C lanes of work and the keys of a page. The
-// sum runs over k in order, whatever C is. Behind the last entry the page may hold anything.
+// sum runs over k in order, whatever C is. After the last entry the page may hold anything.
 template <class Format, size_t C>
 HWY_INLINE void Scores(const Group &g, size_t first, size_t page, size_t at) {
   const F d;
@@ -176,8 +174,7 @@ HWY_NOINLINE float Weigh(const Group &g, size_t c, size_t work, const Sight &sig
   const float before = g.largest[work];
   const float here = hn::GetLane(hn::MaxOfLanes(d, most));
   const float largest = !sight.is_first && before > here ? before : here;
-  const float factor =
-      sight.is_first || largest == before ? 1.0f : hn::GetLane(ExpOf(d, hn::Set(d, before - largest)));
+  const float factor = sight.is_first || largest == before ? 1.0f : hn::GetLane(ExpOf(d, hn::Set(d, before - largest)));
   const V shift = hn::Set(d, largest);
   float *sums = g.sums + work * N;
   V sum = sight.is_first ? hn::Zero(d) : hn::Mul(hn::LoadU(d, sums), hn::Set(d, factor));
@@ -195,8 +192,8 @@ HWY_NOINLINE float Weigh(const Group &g, size_t c, size_t work, const Sight &sig
 // of work beginning with lane `lane` of the scores and two vectors of the head's width at a time; what
 // was in `out` counts only for lanes that are not fresh. The sum runs over keys in order, whatever C is.
 template <class Format, size_t C>
-HWY_INLINE void Gather(const Group &g, size_t first, size_t lane, size_t start, size_t from, size_t to,
-                       const float *factor, const bool *fresh) {
+HWY_INLINE void Gather(const Group &g, size_t first, size_t lane, size_t start, size_t from, size_t to, const float *factor,
+                       const bool *fresh) {
   const F d;
   const size_t N = hn::Lanes(d);
   const float *weights[C];

@@ -93,19 +93,11 @@ HWY_EXPORT(QuantizeRow);
 
 using namespace rally;
 
-extern "C" void rk_bf16_to_f32(const uint16_t *x, float *out, size_t n) {
-  HWY_DYNAMIC_DISPATCH(FromBf16)(x, out, n);
-}
+extern "C" void rk_bf16_to_f32(const uint16_t *x, float *out, size_t n) { HWY_DYNAMIC_DISPATCH(FromBf16)(x, out, n); }
 
-extern "C" void rk_f16_to_f32(const uint16_t *x, float *out, size_t n) {
-  HWY_DYNAMIC_DISPATCH(FromF16)(x, out, n);
-}
+extern "C" void rk_f16_to_f32(const uint16_t *x, float *out, size_t n) { HWY_DYNAMIC_DISPATCH(FromF16)(x, out, n); }
 
-extern "C" void rk_f32_to_bf16(const float *x, uint16_t *out, size_t n) {
-  HWY_DYNAMIC_DISPATCH(ToBf16)(x, out, n);
-}
+extern "C" void rk_f32_to_bf16(const float *x, uint16_t *out, size_t n) { HWY_DYNAMIC_DISPATCH(ToBf16)(x, out, n); }
 
-extern "C" float rk_quantize_row(const float *x, int8_t *out, size_t n) {
-  return HWY_DYNAMIC_DISPATCH(QuantizeRow)(x, out, n);
-}
+extern "C" float rk_quantize_row(const float *x, int8_t *out, size_t n) { return HWY_DYNAMIC_DISPATCH(QuantizeRow)(x, out, n); }
 #endif

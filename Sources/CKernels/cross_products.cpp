@@ -21,8 +21,8 @@ using W = hn::Vec<D>;
 constexpr size_t kChunk = 256;
 
 // c[i, j] += Σ a[i, k] · b[j, k] over one chunk, four rows by four: eight loads for sixteen products.
-HWY_INLINE void Tile(const double *HWY_RESTRICT a, size_t a_stride, const double *HWY_RESTRICT b, size_t b_stride,
-                     size_t count, double *HWY_RESTRICT c, size_t c_stride, size_t c_step) {
+HWY_INLINE void Tile(const double *HWY_RESTRICT a, size_t a_stride, const double *HWY_RESTRICT b, size_t b_stride, size_t count,
+                     double *HWY_RESTRICT c, size_t c_stride, size_t c_step) {
   const D d;
   const size_t N = hn::Lanes(d);
   W s00 = hn::Zero(d), s01 = s00, s02 = s00, s03 = s00, s10 = s00, s11 = s00, s12 = s00, s13 = s00;
@@ -58,8 +58,8 @@ void CrossProducts(const double *a, size_t a_rows, size_t a_stride, const double
     const size_t count = width - start < kChunk ? width - start : kChunk;
     for (size_t j = 0; j < b_rows; j += 4) {
       for (size_t i = 0; i < a_rows; i += 4) {
-        Tile(a + i * a_stride + start, a_stride, b + j * b_stride + start, b_stride, count,
-             c + i * c_stride + j * c_step, c_stride, c_step);
+        Tile(a + i * a_stride + start, a_stride, b + j * b_stride + start, b_stride, count, c + i * c_stride + j * c_step,
+             c_stride, c_step);
       }
     }
   }

@@ -78,9 +78,9 @@ void SoftmaxRow(float *x, size_t n) {
   ForEach(n, x, x, [=](V v, size_t, size_t) HWY_ATTR { return hn::Div(v, divisor); });
 }
 
-void Disentangled(const float *q, const float *k, const float *v, size_t stride, size_t T, size_t K,
-                  const float *key_distances, const float *query_distances, size_t distance_stride,
-                  const int32_t *buckets, float scale, float *out, size_t out_stride, float *scratch) {
+void Disentangled(const float *q, const float *k, const float *v, size_t stride, size_t T, size_t K, const float *key_distances,
+                  const float *query_distances, size_t distance_stride, const int32_t *buckets, float scale, float *out,
+                  size_t out_stride, float *scratch) {
   const size_t first = static_cast<size_t>(buckets[0]);
   const size_t B = static_cast<size_t>(buckets[2 * T - 2]) - first + 1;
   const int32_t *at = buckets + T - 1;  // at[i - j]
@@ -135,7 +135,7 @@ extern "C" void rk_disentangled(const float *q, const float *k, const float *v, 
                                 const float *key_distances, const float *query_distances, size_t distance_stride,
                                 const int32_t *buckets, float scale, float *out, size_t out_stride, float *scratch) {
   using namespace rally;
-  HWY_DYNAMIC_DISPATCH(Disentangled)(q, k, v, stride, T, K, key_distances, query_distances, distance_stride, buckets,
-                                     scale, out, out_stride, scratch);
+  HWY_DYNAMIC_DISPATCH(Disentangled)(q, k, v, stride, T, K, key_distances, query_distances, distance_stride, buckets, scale,
+                                     out, out_stride, scratch);
 }
 #endif

@@ -17,18 +17,18 @@ std::atomic<int64_t> disabled{0};
 // the system saves the registers.
 int64_t Detected() {
   int64_t targets = HWY_EMU128;
-  if (!__builtin_cpu_supports("ssse3") || !__builtin_cpu_supports("sse4.1") || !__builtin_cpu_supports("sse4.2") ||
-      !__builtin_cpu_supports("aes") || !__builtin_cpu_supports("pclmul")) {
+  if (!__builtin_cpu_supports("ssse3") || !__builtin_cpu_supports("sse4.1") || !__builtin_cpu_supports("sse4.2")
+      || !__builtin_cpu_supports("aes") || !__builtin_cpu_supports("pclmul")) {
     return targets;
   }
   targets |= HWY_SSE4;
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi") ||
-      !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("lzcnt") || !__builtin_cpu_supports("f16c")) {
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi")
+      || !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("lzcnt") || !__builtin_cpu_supports("f16c")) {
     return targets;
   }
   targets |= HWY_AVX2;
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd")) {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")
+      && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd")) {
     targets |= HWY_AVX3;
   }
   return targets;

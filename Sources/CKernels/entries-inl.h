@@ -22,7 +22,7 @@ struct Unscaled {
   static HWY_INLINE Scales OfKeys(F, const float *, size_t, size_t) { return {}; }
   // Of channels k ..< k + 2N, which are of one group, of the value at `place`.
   static HWY_INLINE Scales OfValue(F, const float *, size_t, size_t) { return {}; }
-  // The channel behind the group of channel k, a multiple of its width.
+  // The channel after the group of channel k, a multiple of its width.
   static HWY_INLINE size_t GroupEnd(size_t, size_t K) { return K; }
   // The first vector of a pair, and the second.
   static HWY_INLINE V Low(V v, Scales) { return v; }
@@ -70,7 +70,7 @@ struct Int8 {
   static HWY_INLINE V High(V v, const Scales &s) { return hn::Mul(v, s.high); }
 };
 
-// The first `count` ≤ N elements at p, zeros behind them; reads nothing past them.
+// The first `count` ≤ N elements at p, zeros after them; reads nothing past them.
 template <class Format>
 HWY_INLINE V LoadLanesOf(F d, const typename Format::Element *HWY_RESTRICT p, size_t count) {
   if (count == hn::Lanes(d)) return Format::Load(d, p);

@@ -66,8 +66,8 @@ struct HalfGroups : Integers {
   using Floats = typename Integers::Floats;
 
   static HWY_INLINE size_t Output(size_t unit, size_t v) {
-    return unit / Integers::kUnits * kColumns + unit % Integers::kUnits * (kColumns / 2 / Integers::kUnits) +
-           v * (kColumns / 2);
+    return unit / Integers::kUnits * kColumns + unit % Integers::kUnits * (kColumns / 2 / Integers::kUnits)
+           + v * (kColumns / 2);
   }
   static HWY_INLINE hn::Vec<Floats> Scales(const Int8Product &, const uint8_t *end, size_t output, size_t) {
     const hn::Rebind<hwy::float16_t, Floats> halves;

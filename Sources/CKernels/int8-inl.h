@@ -48,9 +48,7 @@ struct Int8Dot {
     a = _mm512_loadu_si512(weights);
     b = _mm512_loadu_si512(weights + 64);
   }
-  static HWY_INLINE Weight Broadcast(const int8_t *x, size_t step) {
-    return _mm512_set1_epi32(FourOf(x, step));
-  }
+  static HWY_INLINE Weight Broadcast(const int8_t *x, size_t step) { return _mm512_set1_epi32(FourOf(x, step)); }
   static HWY_INLINE Sum MulAdd(Weight x, Weight w, Sum sum) {
     asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(w), "v"(x));
     return sum;

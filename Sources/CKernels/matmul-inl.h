@@ -33,7 +33,9 @@ constexpr size_t kMaxRows = HWY_CAP_GE512 ? 14 : 6;
 // latency 4 busy, and several streams to keep memory busy. More units need more weight registers.
 constexpr size_t kMaxSums = HWY_CAP_GE512 ? 24 : 12;
 template <size_t R>
-constexpr size_t kMaxUnits = 2 * R * 4 <= kMaxSums ? 4 : 2 * R * 2 <= kMaxSums ? 2 : 1;
+constexpr size_t kMaxUnits = 2 * R * 4 <= kMaxSums   ? 4
+                             : 2 * R * 2 <= kMaxSums ? 2
+                                                     : 1;
 
 // Steps from a weight's prefetch to its use. Measured, one core of a Xeon with AVX-512, bf16, K 960,
 // weights from memory: with 8 rows 58 GFLOP/s without, 84 with 32, 91 with 64, 87 with 96.
@@ -126,8 +128,7 @@ HWY_INLINE void Tile(const Product<typename Format::Input> &p, size_t row, size_
 
 // `rows` ≤ R rows of one unit.
 template <class Format, size_t R>
-HWY_INLINE void RowsOfUnit(const Product<typename Format::Input> &p, size_t row, size_t rows,
-                           size_t unit, Fetch fetch) {
+HWY_INLINE void RowsOfUnit(const Product<typename Format::Input> &p, size_t row, size_t rows, size_t unit, Fetch fetch) {
   if (rows == R) return Tile<Format, R, 1>(p, row, unit, fetch);
   if constexpr (R > 1) RowsOfUnit<Format, R - 1>(p, row, rows, unit, fetch);
 }
@@ -144,7 +145,7 @@ HWY_INLINE void FewRows(const Product<typename Format::Input> &p, size_t units) 
   // Streams of several units keep memory busy by themselves.
   const Fetch none = {p.packed, 0};
   for (; unit + S <= units; unit += S) Tile<Format, R, S>(p, 0, unit, none);
-  for (; S > 2 && unit + 2 <= units; unit += 2) Tile<Format, R, S < 2 ? 1 : 2>(p, 0, unit, none);
+  for (; S > 2 && unit + 2 <= units; unit += 2) Tile < Format, R, S<2 ? 1 : 2>(p, 0, unit, none);
   for (; unit < units; ++unit) {
     const uint8_t *own = p.packed + unit / Format::kUnits * StripBytes<Format>(p);
     Tile<Format, R, 1>(p, 0, unit, {own + kFarAhead * Format::kStepBytes, Format::kStepBytes});

@@ -16,7 +16,7 @@ namespace HWY_NAMESPACE {
 using Floats = hn::CappedTag<float, kColumns / 2>;
 constexpr size_t kFloats = HWY_LANES(float) < kColumns / 2 ? HWY_LANES(float) : kColumns / 2;
 
-// What f32 and bf16 share: a unit has outputs i ..< i + kFloats of a strip and those 16 behind them.
+// What f32 and bf16 share: a unit has outputs i ..< i + kFloats of a strip and those 16 after them.
 struct FloatFormat {
   static constexpr bool kIsGrouped = false;
   static constexpr size_t kTileRows = kMaxRows, kFewRows = kMaxRows;
@@ -27,9 +27,7 @@ struct FloatFormat {
   static constexpr size_t kUnits = kColumns / 2 / kFloats;
 
   static HWY_INLINE Sum Zero() { return hn::Zero(Floats()); }
-  static HWY_INLINE Weight Broadcast(const float *x, size_t step) {
-    return hn::Set(Floats(), x[step]);
-  }
+  static HWY_INLINE Weight Broadcast(const float *x, size_t step) { return hn::Set(Floats(), x[step]); }
   static HWY_INLINE Sum MulAdd(Weight x, Weight w, Sum sum) { return hn::MulAdd(x, w, sum); }
   static HWY_INLINE void Store(const Product<float> &p, size_t row, size_t unit, Sum a, Sum b) {
     float *y = p.y + row * p.y_stride;
@@ -171,8 +169,8 @@ extern "C" bool rk_multiplies_bf16(void) {
 #endif
 }
 
-extern "C" void rk_matmul_bf16_pairs(const uint16_t *x, size_t x_stride, const uint32_t *packed, float *y,
-                                     size_t y_stride, size_t M, size_t n, size_t K) {
+extern "C" void rk_matmul_bf16_pairs(const uint16_t *x, size_t x_stride, const uint32_t *packed, float *y, size_t y_stride,
+                                     size_t M, size_t n, size_t K) {
   if (M == 0) return;
 #if HWY_ARCH_X86
   const auto *bytes = reinterpret_cast<const uint8_t *>(packed);
@@ -182,15 +180,15 @@ extern "C" void rk_matmul_bf16_pairs(const uint16_t *x, size_t x_stride, const u
 #endif
 }
 
-extern "C" void rk_matmul_f32(const float *x, size_t x_stride, const float *packed, float *y,
-                              size_t y_stride, size_t M, size_t n, size_t K) {
+extern "C" void rk_matmul_f32(const float *x, size_t x_stride, const float *packed, float *y, size_t y_stride, size_t M,
+                              size_t n, size_t K) {
   if (M == 0) return;
   const auto *bytes = reinterpret_cast<const uint8_t *>(packed);
   HWY_DYNAMIC_DISPATCH(MatMulF32)({x, x_stride, bytes, K, y, y_stride, M, n});
 }
 
-extern "C" void rk_matmul_bf16(const float *x, size_t x_stride, const uint32_t *packed, float *y,
-                               size_t y_stride, size_t M, size_t n, size_t K) {
+extern "C" void rk_matmul_bf16(const float *x, size_t x_stride, const uint32_t *packed, float *y, size_t y_stride, size_t M,
+                               size_t n, size_t K) {
   if (M == 0) return;
   const auto *bytes = reinterpret_cast<const uint8_t *>(packed);
   HWY_DYNAMIC_DISPATCH(MatMulBf16)({x, x_stride, bytes, K, y, y_stride, M, n});

@@ -63,13 +63,14 @@ extern "C" void rk_matmul_pack_scales(const float *scales, size_t n, size_t grou
   }
 }
 
-extern "C" void rk_matmul_int8(const int8_t *x, size_t x_stride, const float *x_scales, const int32_t *x_sums,
-                               size_t group, const uint8_t *packed, const float *scales, float *y, size_t y_stride,
-                               size_t M, size_t n, size_t K) {
+extern "C" void rk_matmul_int8(const int8_t *x, size_t x_stride, const float *x_scales, const int32_t *x_sums, size_t group,
+                               const uint8_t *packed, const float *scales, float *y, size_t y_stride, size_t M, size_t n,
+                               size_t K) {
   if (M == 0) return;
   const size_t steps = (K + 3) / 4, group_steps = group == 0 ? steps : group / 4;
   HWY_DYNAMIC_DISPATCH(MatMulInt8)
   ({x, x_stride, packed, steps, y, y_stride, M, n, x_scales, x_sums, scales, (steps + group_steps - 1) / group_steps,
-    group_steps}, rk_has_dot());
+    group_steps},
+   rk_has_dot());
 }
 #endif

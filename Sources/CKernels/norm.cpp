@@ -12,8 +12,8 @@ HWY_BEFORE_NAMESPACE();
 namespace rally {
 namespace HWY_NAMESPACE {
 
-void RmsNorm(const float *x, size_t x_stride, const float *weight, float eps, float *out,
-             size_t out_stride, size_t N, size_t D) {
+void RmsNorm(const float *x, size_t x_stride, const float *weight, float eps, float *out, size_t out_stride, size_t N,
+             size_t D) {
   const F d;
   for (size_t row = 0; row < N; ++row, x += x_stride, out += out_stride) {
     const float squares = SumOf(D, x, [](V v, size_t, size_t) HWY_ATTR { return hn::Mul(v, v); });
@@ -24,8 +24,8 @@ void RmsNorm(const float *x, size_t x_stride, const float *weight, float eps, fl
   }
 }
 
-void LayerNorm(const float *x, size_t x_stride, const float *weight, const float *bias, float eps,
-               float *out, size_t out_stride, size_t N, size_t D) {
+void LayerNorm(const float *x, size_t x_stride, const float *weight, const float *bias, float eps, float *out,
+               size_t out_stride, size_t N, size_t D) {
   const F d;
   for (size_t row = 0; row < N; ++row, x += x_stride, out += out_stride) {
     const float sum = SumOf(D, x, [](V v, size_t, size_t) HWY_ATTR { return v; });
@@ -52,15 +52,14 @@ HWY_EXPORT(RmsNorm);
 HWY_EXPORT(LayerNorm);
 }  // namespace rally
 
-extern "C" void rk_rms_norm(const float *x, size_t x_stride, const float *weight, float eps,
-                            float *out, size_t out_stride, size_t N, size_t D) {
+extern "C" void rk_rms_norm(const float *x, size_t x_stride, const float *weight, float eps, float *out, size_t out_stride,
+                            size_t N, size_t D) {
   using namespace rally;
   HWY_DYNAMIC_DISPATCH(RmsNorm)(x, x_stride, weight, eps, out, out_stride, N, D);
 }
 
-extern "C" void rk_layer_norm(const float *x, size_t x_stride, const float *weight,
-                              const float *bias, float eps, float *out, size_t out_stride,
-                              size_t N, size_t D) {
+extern "C" void rk_layer_norm(const float *x, size_t x_stride, const float *weight, const float *bias, float eps, float *out,
+                              size_t out_stride, size_t N, size_t D) {
   using namespace rally;
   HWY_DYNAMIC_DISPATCH(LayerNorm)(x, x_stride, weight, bias, eps, out, out_stride, N, D);
 }

@@ -105,7 +105,8 @@ void Read(const uint8_t *page, size_t place, uint8_t *key, uint8_t *value, size_
   ForEachHalf<T>(page, G, K, [=](Half<T, const uint8_t> half, size_t g, size_t which) {
     uint8_t *bytes = which == 0 ? key : value;
     const Place<T> at(G, g, K);
-    for (size_t k = 0; k < K; ++k) memcpy(bytes + at.elements + k * sizeof(T), half.Elements() + half.Index(place, k), sizeof(T));
+    for (size_t k = 0; k < K; ++k)
+      memcpy(bytes + at.elements + k * sizeof(T), half.Elements() + half.Index(place, k), sizeof(T));
     for (size_t i = 0; i < Pages<T>::Groups(K); ++i) memcpy(bytes + at.scales + i * 4, half.Scales() + i * kPage + place, 4);
   });
 }
@@ -115,7 +116,8 @@ void Write(uint8_t *page, size_t place, const uint8_t *key, const uint8_t *value
   ForEachHalf<T>(page, G, K, [=](Half<T, uint8_t> half, size_t g, size_t which) {
     const uint8_t *bytes = which == 0 ? key : value;
     const Place<T> at(G, g, K);
-    for (size_t k = 0; k < K; ++k) memcpy(half.Elements() + half.Index(place, k), bytes + at.elements + k * sizeof(T), sizeof(T));
+    for (size_t k = 0; k < K; ++k)
+      memcpy(half.Elements() + half.Index(place, k), bytes + at.elements + k * sizeof(T), sizeof(T));
     for (size_t i = 0; i < Pages<T>::Groups(K); ++i) memcpy(half.Scales() + i * kPage + place, bytes + at.scales + i * 4, 4);
   });
 }
@@ -136,14 +138,14 @@ extern "C" void rk_cache_store(rk_cache_type type, void *page, size_t place, con
 }
 
 extern "C" void rk_cache_copy(rk_cache_type type, const void *from, void *to, size_t place, size_t G, size_t K) {
-  WithType(type, [=](auto e) {
-    Copy<decltype(e)>(static_cast<const uint8_t *>(from), static_cast<uint8_t *>(to), place, G, K);
-  });
+  WithType(type,
+           [=](auto e) { Copy<decltype(e)>(static_cast<const uint8_t *>(from), static_cast<uint8_t *>(to), place, G, K); });
 }
 
 extern "C" void rk_cache_read(rk_cache_type type, const void *page, size_t place, void *key, void *value, size_t G, size_t K) {
   WithType(type, [=](auto e) {
-    Read<decltype(e)>(static_cast<const uint8_t *>(page), place, static_cast<uint8_t *>(key), static_cast<uint8_t *>(value), G, K);
+    Read<decltype(e)>(static_cast<const uint8_t *>(page), place, static_cast<uint8_t *>(key), static_cast<uint8_t *>(value), G,
+                      K);
   });
 }
 

@@ -1,5 +1,5 @@
 // How pages keep keys and values: for every head its keys [K, kPage], so that lanes are keys, then its values [kPage, K],
-// both as elements of one type; behind int8 elements their scales [groups, kPage] f32, one for each 32 channels of an entry.
+// both as elements of one type; after int8 elements their scales [groups, kPage] f32, one for each 32 channels of an entry.
 #ifndef RALLY_PAGES_H_
 #define RALLY_PAGES_H_
 

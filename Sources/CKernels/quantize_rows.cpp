@@ -25,9 +25,7 @@ HWY_INLINE void QuantizeGroup(const float *HWY_RESTRICT x, const float *HWY_REST
   // Magnitudes are ordered as their bits are, and what is not finite lies above.
   const auto magnitude = hn::Set(integers, 0x7FFFFFFF);
   auto largest = hn::Zero(integers);
-  const auto take = [&](V v) {
-    largest = hn::Max(largest, hn::And(hn::BitCast(integers, v), magnitude));
-  };
+  const auto take = [&](V v) { largest = hn::Max(largest, hn::And(hn::BitCast(integers, v), magnitude)); };
   const auto load = [&](size_t i) {
     const V v = hn::LoadU(d, x + i);
     return factors == nullptr ? v : hn::Mul(v, hn::LoadU(d, factors + i));

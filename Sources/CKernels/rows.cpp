@@ -15,8 +15,8 @@ namespace HWY_NAMESPACE {
 // Element-wise loops are left to the compiler, which vectorises them per instruction set: each
 // element is one expression, contracted alike in body and tail.
 
-void Rope(float *x, size_t x_stride, const float *cosines, const float *sines,
-          const int32_t *position, size_t N, size_t heads, size_t K) {
+void Rope(float *x, size_t x_stride, const float *cosines, const float *sines, const int32_t *position, size_t N, size_t heads,
+          size_t K) {
   const size_t half = K / 2;
   for (size_t row = 0; row < N; ++row, x += x_stride) {
     const float *HWY_RESTRICT c = cosines + static_cast<size_t>(position[row]) * half;
@@ -54,9 +54,7 @@ void MeanRows(const float *x, size_t x_stride, float *out, size_t N, size_t D) {
 
 float Dot(const float *x, const float *w, size_t n) {
   const F d;
-  return SumOf(n, x, [=](V v, size_t i, size_t count) HWY_ATTR {
-    return hn::Mul(v, LoadLanes(d, w + i, count));
-  });
+  return SumOf(n, x, [=](V v, size_t i, size_t count) HWY_ATTR { return hn::Mul(v, LoadLanes(d, w + i, count)); });
 }
 
 ptrdiff_t FirstNotFinite(const float *x, size_t n) {
@@ -95,27 +93,22 @@ HWY_EXPORT(FirstNotFinite);
 
 using namespace rally;
 
-extern "C" void rk_rope(float *x, size_t x_stride, const float *cosines, const float *sines,
-                        const int32_t *position, size_t N, size_t heads, size_t K) {
+extern "C" void rk_rope(float *x, size_t x_stride, const float *cosines, const float *sines, const int32_t *position, size_t N,
+                        size_t heads, size_t K) {
   HWY_DYNAMIC_DISPATCH(Rope)(x, x_stride, cosines, sines, position, N, heads, K);
 }
 
-extern "C" void rk_add(float *x, const float *y, size_t n) {
-  HWY_DYNAMIC_DISPATCH(AddTo)(x, y, n);
-}
+extern "C" void rk_add(float *x, const float *y, size_t n) { HWY_DYNAMIC_DISPATCH(AddTo)(x, y, n); }
 
-extern "C" void rk_scale(float *x, float factor, size_t n) {
-  HWY_DYNAMIC_DISPATCH(Scale)(x, factor, n);
-}
+extern "C" void rk_scale(float *x, float factor, size_t n) { HWY_DYNAMIC_DISPATCH(Scale)(x, factor, n); }
 
 extern "C" void rk_add_bias(float *x, size_t x_stride, const float *bias, size_t N, size_t D) {
   const auto add = HWY_DYNAMIC_DISPATCH(AddTo);
   for (size_t row = 0; row < N; ++row) add(x + row * x_stride, bias, D);
 }
 
-extern "C" void rk_scatter_add_rows(float *h, size_t h_stride, const int32_t *index,
-                                    const float *gain, const float *y, size_t y_stride, size_t N,
-                                    size_t D) {
+extern "C" void rk_scatter_add_rows(float *h, size_t h_stride, const int32_t *index, const float *gain, const float *y,
+                                    size_t y_stride, size_t N, size_t D) {
   const auto add = HWY_DYNAMIC_DISPATCH(AddTo);
   const auto add_scaled = HWY_DYNAMIC_DISPATCH(AddScaled);
   for (size_t row = 0; row < N; ++row) {
@@ -125,15 +118,15 @@ extern "C" void rk_scatter_add_rows(float *h, size_t h_stride, const int32_t *in
   }
 }
 
-extern "C" void rk_gather_rows(const float *x, size_t x_stride, const int32_t *index, float *out,
-                               size_t out_stride, size_t N, size_t D) {
+extern "C" void rk_gather_rows(const float *x, size_t x_stride, const int32_t *index, float *out, size_t out_stride, size_t N,
+                               size_t D) {
   for (size_t row = 0; row < N; ++row) {
     memcpy(out + row * out_stride, x + static_cast<size_t>(index[row]) * x_stride, D * sizeof(float));
   }
 }
 
-extern "C" void rk_scatter_rows(const float *x, size_t x_stride, const int32_t *index, float *out,
-                                size_t out_stride, size_t N, size_t D) {
+extern "C" void rk_scatter_rows(const float *x, size_t x_stride, const int32_t *index, float *out, size_t out_stride, size_t N,
+                                size_t D) {
   for (size_t row = 0; row < N; ++row) {
     memcpy(out + static_cast<size_t>(index[row]) * out_stride, x + row * x_stride, D * sizeof(float));
   }
@@ -143,11 +136,7 @@ extern "C" void rk_mean_rows(const float *x, size_t x_stride, float *out, size_t
   HWY_DYNAMIC_DISPATCH(MeanRows)(x, x_stride, out, N, D);
 }
 
-extern "C" float rk_dot(const float *x, const float *w, size_t n) {
-  return HWY_DYNAMIC_DISPATCH(Dot)(x, w, n);
-}
+extern "C" float rk_dot(const float *x, const float *w, size_t n) { return HWY_DYNAMIC_DISPATCH(Dot)(x, w, n); }
 
-extern "C" ptrdiff_t rk_first_not_finite(const float *x, size_t n) {
-  return HWY_DYNAMIC_DISPATCH(FirstNotFinite)(x, n);
-}
+extern "C" ptrdiff_t rk_first_not_finite(const float *x, size_t n) { return HWY_DYNAMIC_DISPATCH(FirstNotFinite)(x, n); }
 #endif

@@ -81,13 +81,9 @@ extern "C" float rk_max(const float *x, size_t n) { return HWY_DYNAMIC_DISPATCH(
 
 extern "C" size_t rk_argmax(const float *x, size_t n) { return HWY_DYNAMIC_DISPATCH(ArgMax)(x, n); }
 
-extern "C" float rk_sum_exp(const float *x, size_t n, float shift) {
-  return HWY_DYNAMIC_DISPATCH(SumExp)(x, n, shift);
-}
+extern "C" float rk_sum_exp(const float *x, size_t n, float shift) { return HWY_DYNAMIC_DISPATCH(SumExp)(x, n, shift); }
 
-extern "C" float rk_log_sum_exp(const float *x, size_t n) {
-  return HWY_DYNAMIC_DISPATCH(LogSumExp)(x, n);
-}
+extern "C" float rk_log_sum_exp(const float *x, size_t n) { return HWY_DYNAMIC_DISPATCH(LogSumExp)(x, n); }
 
 extern "C" void rk_softmax(float *x, size_t n) { HWY_DYNAMIC_DISPATCH(Softmax)(x, n); }
 

@@ -17,7 +17,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using F = hn::ScalableTag<float>;
 using V = hn::Vec<F>;
 
-// The first `count` < Lanes(d) floats at p, zeros behind them. Reads nothing past them, and gives
+// The first `count` < Lanes(d) floats at p, zeros after them. Reads nothing past them, and gives
 // the tail of a row the same arithmetic as its body.
 HWY_INLINE V LoadTail(F d, const float *HWY_RESTRICT p, size_t count) {
   HWY_ALIGN float lanes[HWY_MAX_BYTES / sizeof(float)] = {};

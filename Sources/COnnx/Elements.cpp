@@ -15,7 +15,7 @@ struct Encoding {
 
 // Which field holds a type, and which numbers fit. Source: the comments of TensorProto in onnx.proto.
 // Half floats are stored by their bits as unsigned numbers.
-Encoding encoding_for(int32_t data_type, const std::string& name) {
+Encoding encoding_for(int32_t data_type, const std::string &name) {
   switch (data_type) {
     case ROX_FLOAT: return {4, 4, 0, 0};
     case ROX_INT8: return {5, 1, INT8_MIN, INT8_MAX};
@@ -29,10 +29,10 @@ Encoding encoding_for(int32_t data_type, const std::string& name) {
 
 class Decoder {
  public:
-  Decoder(const Encoding& encoding, const std::string& name, void* out)
-      : encoding_(encoding), name_(name), out_(static_cast<uint8_t*>(out)) {}
+  Decoder(const Encoding &encoding, const std::string &name, void *out)
+      : encoding_(encoding), name_(name), out_(static_cast<uint8_t *>(out)) {}
 
-  void field(const Field& field) {
+  void field(const Field &field) {
     if (encoding_.field == 4) {
       std::memcpy(out_, field.data, field.size);
       out_ += field.size;
@@ -58,8 +58,8 @@ class Decoder {
   }
 
   const Encoding encoding_;
-  const std::string& name_;
-  uint8_t* out_;
+  const std::string &name_;
+  uint8_t *out_;
 };
 
 }  // namespace
@@ -67,10 +67,10 @@ class Decoder {
 
 extern "C" {
 
-rox_status rox_tensor_read(const rox_model* model, size_t index, void* out, rox_error* error) {
+rox_status rox_tensor_read(const rox_model *model, size_t index, void *out, rox_error *error) {
   try {
-    const auto& proto = model->graph().initializer(static_cast<int>(index));
-    const rox::Payload& payload = model->structure.payloads[index];
+    const auto &proto = model->graph().initializer(static_cast<int>(index));
+    const rox::Payload &payload = model->structure.payloads[index];
     const rox::Encoding encoding = rox::encoding_for(proto.data_type(), proto.name());
     if (payload.several || payload.field != encoding.field) {
       rox::fail(ROX_CORRUPT, proto.name(), "its elements in field " + std::to_string(encoding.field),
@@ -83,7 +83,7 @@ rox_status rox_tensor_read(const rox_model* model, size_t index, void* out, rox_
       if (field.number == encoding.field) decoder.field(field);
     }
     return ROX_OK;
-  } catch (const rox::Failure& failure) {
+  } catch (const rox::Failure &failure) {
     *error = failure.error;
     return failure.status;
   } catch (...) {
@@ -92,15 +92,15 @@ rox_status rox_tensor_read(const rox_model* model, size_t index, void* out, rox_
   }
 }
 
-int rox_string_next(const rox_model* model, size_t index, size_t* cursor, rox_text* text) {
-  const rox::Payload& payload = model->structure.payloads[index];
+int rox_string_next(const rox_model *model, size_t index, size_t *cursor, rox_text *text) {
+  const rox::Payload &payload = model->structure.payloads[index];
   if (*cursor > payload.body_size) return 0;
   rox::Reader reader(payload.body + *cursor, payload.body_size - *cursor);
   rox::Field field;
   while (!reader.at_end() && reader.next(&field)) {
     if (field.number != 6) continue;
     *cursor = static_cast<size_t>(field.end - payload.body);
-    *text = {reinterpret_cast<const char*>(field.data), field.size};
+    *text = {reinterpret_cast<const char *>(field.data), field.size};
     return 1;
   }
   *cursor = payload.body_size;

@@ -145,7 +145,7 @@ constexpr uint32_t kMessageCount = static_cast<uint32_t>(M::kAnnotation) + 1;
 struct Table {
   FieldRule rules[kMessageCount][kFieldCount];
   constexpr Table() : rules() {
-    for (const Row& row : kRows) rules[static_cast<uint32_t>(row.parent)][row.number] = row.rule;
+    for (const Row &row : kRows) rules[static_cast<uint32_t>(row.parent)][row.number] = row.rule;
   }
 };
 constexpr Table kTable;
@@ -157,12 +157,28 @@ FieldRule rule_for(Message message, uint32_t field_number) {
   return kTable.rules[static_cast<uint32_t>(message)][field_number];
 }
 
-const char* name_of(Message message) {
-  constexpr const char* kNames[kMessageCount] = {
-      "ModelProto", "GraphProto", "NodeProto", "AttributeProto", "TensorProto", "TensorProto.Segment",
-      "SparseTensorProto", "ValueInfoProto", "TypeProto", "TypeProto.Tensor", "TypeProto.Sequence", "TypeProto.Map",
-      "TypeProto.Optional", "TypeProto.SparseTensor", "TensorShapeProto", "TensorShapeProto.Dimension",
-      "StringStringEntryProto", "OperatorSetIdProto", "FunctionProto", "TrainingInfoProto", "TensorAnnotation"};
+const char *name_of(Message message) {
+  constexpr const char *kNames[kMessageCount] = {"ModelProto",
+                                                 "GraphProto",
+                                                 "NodeProto",
+                                                 "AttributeProto",
+                                                 "TensorProto",
+                                                 "TensorProto.Segment",
+                                                 "SparseTensorProto",
+                                                 "ValueInfoProto",
+                                                 "TypeProto",
+                                                 "TypeProto.Tensor",
+                                                 "TypeProto.Sequence",
+                                                 "TypeProto.Map",
+                                                 "TypeProto.Optional",
+                                                 "TypeProto.SparseTensor",
+                                                 "TensorShapeProto",
+                                                 "TensorShapeProto.Dimension",
+                                                 "StringStringEntryProto",
+                                                 "OperatorSetIdProto",
+                                                 "FunctionProto",
+                                                 "TrainingInfoProto",
+                                                 "TensorAnnotation"};
   return kNames[static_cast<uint32_t>(message)];
 }
 

@@ -6,11 +6,30 @@
 namespace rox {
 
 enum class Message : uint8_t {
-  kModel, kGraph, kNode, kAttribute, kTensor, kSegment, kSparseTensor, kValueInfo, kType, kTypeTensor, kTypeSequence,
-  kTypeMap, kTypeOptional, kTypeSparse, kShape, kDimension, kPair, kOpset, kFunction, kTraining, kAnnotation
+  kModel,
+  kGraph,
+  kNode,
+  kAttribute,
+  kTensor,
+  kSegment,
+  kSparseTensor,
+  kValueInfo,
+  kType,
+  kTypeTensor,
+  kTypeSequence,
+  kTypeMap,
+  kTypeOptional,
+  kTypeSparse,
+  kShape,
+  kDimension,
+  kPair,
+  kOpset,
+  kFunction,
+  kTraining,
+  kAnnotation
 };
 
-const char* name_of(Message message);
+const char *name_of(Message message);
 
 enum class Kind : uint8_t {
   kUnknown,   // a field of a newer ONNX

@@ -16,9 +16,9 @@ struct Refusal : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-bool is_checked_operator(const std::string& op_type);
+bool is_checked_operator(const std::string &op_type);
 
 // Gives libonnx the guarded schemas, and none for other operators. Made on first use.
-const onnx::ISchemaRegistry& guarded_schemas();
+const onnx::ISchemaRegistry &guarded_schemas();
 
 }  // namespace rox

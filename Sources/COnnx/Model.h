@@ -12,5 +12,5 @@ struct rox_model {
   rox::Structure structure;
   onnx::ModelProto proto;  // of `structure.bytes`
 
-  const onnx::GraphProto& graph() const { return proto.graph(); }
+  const onnx::GraphProto &graph() const { return proto.graph(); }
 };

@@ -19,23 +19,23 @@ constexpr int64_t kLeastOpset = 13;
 // Initializers need not be inputs from here on.
 constexpr int64_t kLeastIr = 4;
 
-[[noreturn]] void refuse(const std::string& subject, const std::string& expected, const std::string& found) {
+[[noreturn]] void refuse(const std::string &subject, const std::string &expected, const std::string &found) {
   fail(ROX_UNSUPPORTED, subject, expected, found);
 }
 
-bool is_standard(const NodeProto& node, const char* op_type) {
+bool is_standard(const NodeProto &node, const char *op_type) {
   return node.op_type() == op_type && (node.domain().empty() || node.domain() == "ai.onnx");
 }
 
-int64_t attribute(const NodeProto& node, const char* name, int64_t otherwise) {
-  for (const auto& attribute : node.attribute()) {
+int64_t attribute(const NodeProto &node, const char *name, int64_t otherwise) {
+  for (const auto &attribute : node.attribute()) {
     if (attribute.name() == name) return attribute.i();
   }
   return otherwise;
 }
 
-void set_attribute(NodeProto& node, const char* name, int64_t value) {
-  auto* attribute = node.add_attribute();
+void set_attribute(NodeProto &node, const char *name, int64_t value) {
+  auto *attribute = node.add_attribute();
   attribute->set_name(name);
   attribute->set_type(onnx::AttributeProto::INT);
   attribute->set_i(value);
@@ -44,13 +44,13 @@ void set_attribute(NodeProto& node, const char* name, int64_t value) {
 // One weight's change is two steps: first its readers are given the f32 value itself, then what makes f32 of the new type.
 class Rewiring {
  public:
-  Rewiring(onnx::ModelProto& model, const std::map<std::string, TypeChange>& changes)
+  Rewiring(onnx::ModelProto &model, const std::map<std::string, TypeChange> &changes)
       : model_(model), graph_(*model.mutable_graph()), changes_(changes) {}
 
   void run() {
     check_model();
     note_names();
-    for (const auto& [name, change] : changes_) check_weight(name, change);
+    for (const auto &[name, change] : changes_) check_weight(name, change);
     find_old_readers();
     remove_old_readers();
     add_new_readers();
@@ -60,7 +60,7 @@ class Rewiring {
  private:
   void check_model() {
     int64_t opset = 0;
-    for (const auto& import : model_.opset_import()) {
+    for (const auto &import : model_.opset_import()) {
       if (import.domain().empty() || import.domain() == "ai.onnx") opset = import.version();
     }
     if (opset < kLeastOpset) refuse("ONNX opset", std::to_string(kLeastOpset) + " or newer", std::to_string(opset));
@@ -73,29 +73,29 @@ class Rewiring {
   }
 
   void note_names() {
-    for (const auto& output : graph_.output()) outputs_.insert(output.name());
-    for (const auto& input : graph_.input()) names_.insert(input.name());
-    for (const auto& initializer : graph_.initializer()) names_.insert(initializer.name());
+    for (const auto &output : graph_.output()) outputs_.insert(output.name());
+    for (const auto &input : graph_.input()) names_.insert(input.name());
+    for (const auto &initializer : graph_.initializer()) names_.insert(initializer.name());
     for (int i = 0; i < graph_.node_size(); ++i) {
-      const NodeProto& node = graph_.node(i);
+      const NodeProto &node = graph_.node(i);
       // A graph inside a node could read a weight unseen.
-      for (const auto& attribute : node.attribute()) {
+      for (const auto &attribute : node.attribute()) {
         if (attribute.has_g() || attribute.graphs_size() > 0) {
           refuse("node " + node.name(), "no graph inside a node", node.op_type());
         }
       }
       if (node.output_size() == 1) makers_[node.output(0)] = i;
-      for (const auto& output : node.output()) {
+      for (const auto &output : node.output()) {
         if (changes_.count(output) > 0) refuse("value " + output, "a weight", "the output of a node too");
         names_.insert(output);
       }
-      for (const auto& input : node.input()) readers_[input].push_back(i);
+      for (const auto &input : node.input()) readers_[input].push_back(i);
     }
   }
 
-  void check_weight(const std::string& name, const TypeChange& change) {
+  void check_weight(const std::string &name, const TypeChange &change) {
     if (outputs_.count(name) > 0) refuse("weight " + name, "one that is no output of the graph", "an output");
-    for (const std::string& factors : {scale_name(name), balance_name(name)}) {
+    for (const std::string &factors : {scale_name(name), balance_name(name)}) {
       if (has_scales(change.from)) {
         factors_.insert(factors);
       } else if (has_scales(change.to) && names_.count(factors) > 0) {
@@ -105,7 +105,7 @@ class Rewiring {
   }
 
   void find_old_readers() {
-    const Nodes& nodes = graph_.node();
+    const Nodes &nodes = graph_.node();
     for (int i = 0; i < nodes.size(); ++i) {
       for (int input = 0; input < nodes[i].input_size(); ++input) {
         const auto change = changes_.find(nodes[i].input(input));
@@ -116,13 +116,13 @@ class Rewiring {
         }
       }
     }
-    for (const auto& [index, factors] : factor_readers_) {
+    for (const auto &[index, factors] : factor_readers_) {
       if (removed_.count(index) == 0) strange(nodes.Get(index), factors);
     }
   }
 
-  void note_old_reader(int index, int input, const std::string& weight, int32_t from) {
-    const NodeProto& node = graph_.node(index);
+  void note_old_reader(int index, int input, const std::string &weight, int32_t from) {
+    const NodeProto &node = graph_.node(index);
     if (input != 0 || node.output_size() != 1) strange(node, weight);
     if (from == ROX_INT8) {
       note_dequantized(index, weight);
@@ -138,12 +138,12 @@ class Rewiring {
   }
 
   // DequantizeLinear alone, or between two Reshapes, and Mul by the factors of the columns.
-  void note_dequantized(int index, const std::string& weight) {
+  void note_dequantized(int index, const std::string &weight) {
     const bool is_grouped = is_standard(graph_.node(index), "Reshape");
     if (is_grouped) index = pass_reshape(index, weight);
-    const NodeProto& node = graph_.node(index);
-    const bool is_plain = is_standard(node, "DequantizeLinear") && node.input_size() == 2 && node.output_size() == 1 &&
-                          node.input(1) == scale_name(weight) && attribute(node, "axis", 1) == 0;
+    const NodeProto &node = graph_.node(index);
+    const bool is_plain = is_standard(node, "DequantizeLinear") && node.input_size() == 2 && node.output_size() == 1
+                          && node.input(1) == scale_name(weight) && attribute(node, "axis", 1) == 0;
     if (!is_plain) strange(node, weight);
     if (is_grouped) {
       index = pass_on(index, "Reshape", weight);
@@ -153,28 +153,30 @@ class Rewiring {
   }
 
   // Reshape; Mod and BitShift; Concat, Cast, Sub, Mul by the scales; Reshape, and Mul by the factors of the columns.
-  void note_unpacked(int index, const std::string& weight) {
-    const NodeProto& groups = graph_.node(index);
+  void note_unpacked(int index, const std::string &weight) {
+    const NodeProto &groups = graph_.node(index);
     if (!is_standard(groups, "Reshape")) strange(groups, weight);
     remove_shape(index, weight);
-    const auto& halves = readers_[groups.output(0)];
+    const auto &halves = readers_[groups.output(0)];
     if (halves.size() != 2 || outputs_.count(groups.output(0)) > 0) strange(groups, weight);
     const NodeProto &low = graph_.node(halves[0]), &high = graph_.node(halves[1]);
-    const bool are_halves = is_standard(low, "Mod") && is_standard(high, "BitShift") && low.output_size() == 1 && high.output_size() == 1;
+    const bool are_halves =
+        is_standard(low, "Mod") && is_standard(high, "BitShift") && low.output_size() == 1 && high.output_size() == 1;
     if (!are_halves) strange(groups, weight);
     removed_.insert(index);
     retyped_.insert(groups.output(0));
     int join = -1;
     for (const int half : halves) {
       remove_constant(half, weight);
-      const std::string& value = graph_.node(half).output(0);
-      const auto& readers = readers_[value];
-      if (readers.size() != 1 || outputs_.count(value) > 0 || (join >= 0 && join != readers[0])) strange(graph_.node(half), weight);
+      const std::string &value = graph_.node(half).output(0);
+      const auto &readers = readers_[value];
+      if (readers.size() != 1 || outputs_.count(value) > 0 || (join >= 0 && join != readers[0]))
+        strange(graph_.node(half), weight);
       join = readers[0];
       removed_.insert(half);
       retyped_.insert(value);
     }
-    const NodeProto& both = graph_.node(join);
+    const NodeProto &both = graph_.node(join);
     if (!is_standard(both, "Concat") || both.input_size() != 2 || both.input(0) != low.output(0)) strange(both, weight);
     index = pass_on(join, "Cast", weight);
     index = pass_on(index, "Sub", weight);
@@ -187,14 +189,14 @@ class Rewiring {
   }
 
   // The scales that a Mul is given, through Cast and Reshape.
-  void remove_scales(int mul, const std::string& weight) {
-    const NodeProto& node = graph_.node(mul);
+  void remove_scales(int mul, const std::string &weight) {
+    const NodeProto &node = graph_.node(mul);
     const auto maker = node.input_size() == 2 ? makers_.find(node.input(1)) : makers_.end();
     if (maker == makers_.end() || !is_standard(graph_.node(maker->second), "Reshape")) strange(node, weight);
-    const NodeProto& rows = graph_.node(maker->second);
+    const NodeProto &rows = graph_.node(maker->second);
     const auto cast = makers_.find(rows.input_size() == 2 ? rows.input(0) : std::string());
-    if (cast == makers_.end() || !is_cast(graph_.node(cast->second)) || graph_.node(cast->second).input_size() != 1 ||
-        graph_.node(cast->second).input(0) != scale_name(weight)) {
+    if (cast == makers_.end() || !is_cast(graph_.node(cast->second)) || graph_.node(cast->second).input_size() != 1
+        || graph_.node(cast->second).input(0) != scale_name(weight)) {
       strange(node, weight);
     }
     remove_shape(maker->second, weight);
@@ -203,37 +205,37 @@ class Rewiring {
   }
 
   // Node `index` makes the weight, or what Mul by the factors of its columns makes it of.
-  void note_widened(int index, const std::string& weight) {
+  void note_widened(int index, const std::string &weight) {
     if (names_.count(balance_name(weight)) > 0) {
       index = pass(index, weight);
-      const NodeProto& last = graph_.node(index);
-      const bool is_balanced = is_standard(last, "Mul") && last.input_size() == 2 && last.output_size() == 1 &&
-                               last.input(1) == balance_name(weight);
+      const NodeProto &last = graph_.node(index);
+      const bool is_balanced = is_standard(last, "Mul") && last.input_size() == 2 && last.output_size() == 1
+                               && last.input(1) == balance_name(weight);
       if (!is_balanced) strange(last, weight);
     }
     replace(index, graph_.node(index).output(0), weight);
   }
 
-  int pass_reshape(int index, const std::string& weight) {
+  int pass_reshape(int index, const std::string &weight) {
     remove_shape(index, weight);
     return pass(index, weight);
   }
 
   // As `pass`, to a node of this operator.
-  int pass_on(int index, const char* op_type, const std::string& weight) {
+  int pass_on(int index, const char *op_type, const std::string &weight) {
     const int next = pass(index, weight);
     if (!is_standard(graph_.node(next), op_type)) strange(graph_.node(next), weight);
     return next;
   }
 
   // Node `index` goes with the value that it makes for one other node; the number of that one.
-  int pass(int index, const std::string& weight, int input = 0) {
-    const NodeProto& node = graph_.node(index);
+  int pass(int index, const std::string &weight, int input = 0) {
+    const NodeProto &node = graph_.node(index);
     if (node.output_size() != 1) strange(node, weight);
     const std::string value = node.output(0);
-    const auto& readers = readers_[value];
-    if (readers.size() != 1 || outputs_.count(value) > 0 || graph_.node(readers[0]).input_size() <= input ||
-        graph_.node(readers[0]).input(input) != value) {
+    const auto &readers = readers_[value];
+    if (readers.size() != 1 || outputs_.count(value) > 0 || graph_.node(readers[0]).input_size() <= input
+        || graph_.node(readers[0]).input(input) != value) {
       strange(node, weight);
     }
     removed_.insert(index);
@@ -241,25 +243,25 @@ class Rewiring {
     return readers[0];
   }
 
-  void remove_shape(int reshape, const std::string& weight) { remove_constant(reshape, weight); }
+  void remove_shape(int reshape, const std::string &weight) { remove_constant(reshape, weight); }
 
   // The constant that a node is given, such as the shape of a Reshape, goes with it.
-  void remove_constant(int reader, const std::string& weight) {
-    const NodeProto& node = graph_.node(reader);
+  void remove_constant(int reader, const std::string &weight) {
+    const NodeProto &node = graph_.node(reader);
     const auto maker = node.input_size() == 2 ? makers_.find(node.input(1)) : makers_.end();
-    const bool is_constant = maker != makers_.end() && is_standard(graph_.node(maker->second), "Constant") &&
-                             readers_[node.input(1)].size() == 1 && outputs_.count(node.input(1)) == 0;
+    const bool is_constant = maker != makers_.end() && is_standard(graph_.node(maker->second), "Constant")
+                             && readers_[node.input(1)].size() == 1 && outputs_.count(node.input(1)) == 0;
     if (!is_constant) strange(node, weight);
     removed_.insert(maker->second);
   }
 
   // Rows that are looked up are widened afterwards. The widened value is kept: it is what the rest of the graph reads.
-  void note_gathered(int gather, const std::string& weight) {
+  void note_gathered(int gather, const std::string &weight) {
     const std::string narrow = graph_.node(gather).output(0);
     if (outputs_.count(narrow) > 0) strange(graph_.node(gather), weight);
     std::string wide;
     for (const int i : readers_[narrow]) {
-      const NodeProto& node = graph_.node(i);
+      const NodeProto &node = graph_.node(i);
       if (!is_cast(node) || node.output_size() != 1) strange(node, weight);
       if (wide.empty()) {
         wide = node.output(0);
@@ -272,27 +274,28 @@ class Rewiring {
     retyped_.insert(narrow);
   }
 
-  bool is_cast(const NodeProto& node) const {
+  bool is_cast(const NodeProto &node) const {
     return is_standard(node, "Cast") && attribute(node, "to", 0) == onnx::TensorProto::FLOAT;
   }
 
   // Node `index` goes; who read its output reads `value`.
-  void replace(int index, const std::string& output, const std::string& value) {
+  void replace(int index, const std::string &output, const std::string &value) {
     if (outputs_.count(output) > 0) refuse("weight " + value, "one that is no output of the graph", "an output");
     removed_.insert(index);
     replaced_[output] = value;
     retyped_.insert(output);
   }
 
-  [[noreturn]] void strange(const NodeProto& node, const std::string& weight) {
-    refuse("node " + node.name(), "a weight read as docs/format.md says, through Cast, Gather, DequantizeLinear or the numbers of q4",
+  [[noreturn]] void strange(const NodeProto &node, const std::string &weight) {
+    refuse("node " + node.name(),
+           "a weight read as docs/format.md says, through Cast, Gather, DequantizeLinear or the numbers of q4",
            node.op_type() + " of " + weight);
   }
 
   void remove_old_readers() {
     Nodes kept;
     for (int i = 0; i < graph_.node_size(); ++i) {
-      NodeProto& node = *graph_.mutable_node(i);
+      NodeProto &node = *graph_.mutable_node(i);
       if (removed_.count(i) > 0) {
         names_.erase(node.output(0));
         continue;
@@ -303,7 +306,7 @@ class Rewiring {
         names_.insert(gathered->second);
         node.set_output(0, gathered->second);
       }
-      for (auto& input : *node.mutable_input()) {
+      for (auto &input : *node.mutable_input()) {
         const auto value = replaced_.find(input);
         if (value != replaced_.end()) input = value->second;
       }
@@ -315,14 +318,14 @@ class Rewiring {
   void add_new_readers() {
     Nodes nodes;
     nodes.Swap(graph_.mutable_node());
-    for (auto& node : nodes) {
+    for (auto &node : nodes) {
       const auto change = node.input_size() > 0 ? changes_.find(node.input(0)) : changes_.end();
       const bool gathers = change != changes_.end() && is_standard(node, "Gather") && node.output_size() == 1;
       if (gathers && (change->second.to == ROX_BFLOAT16 || change->second.to == ROX_FLOAT16)) {
         gather_narrow(node);
         continue;
       }
-      for (auto& input : *node.mutable_input()) {
+      for (auto &input : *node.mutable_input()) {
         const auto read = changes_.find(input);
         if (read != changes_.end() && read->second.to != ROX_FLOAT) input = widened(read->first, read->second.to);
       }
@@ -331,7 +334,7 @@ class Rewiring {
   }
 
   // The few rows that are looked up are widened, not the table.
-  void gather_narrow(NodeProto& node) {
+  void gather_narrow(NodeProto &node) {
     const std::string wide = node.output(0);
     const std::string narrow = fresh(wide + "/stored");
     node.set_output(0, narrow);
@@ -340,8 +343,8 @@ class Rewiring {
   }
 
   // The f32 value of a weight; what makes it stands before its first reader.
-  const std::string& widened(const std::string& weight, int32_t type) {
-    std::string& value = widened_[weight];
+  const std::string &widened(const std::string &weight, int32_t type) {
+    std::string &value = widened_[weight];
     if (!value.empty()) return value;
     value = fresh(weight + "/f32");
     if (!has_scales(type)) {
@@ -349,7 +352,7 @@ class Rewiring {
       return value;
     }
     if (type == ROX_UINT8) return unpacked(weight, value);
-    const TypeChange& change = changes_.at(weight);
+    const TypeChange &change = changes_.at(weight);
     const bool is_grouped = change.group != change.columns;
     const std::string joined = change.is_balanced ? fresh(weight + "/unbalanced") : value;
     const std::string dequantized = is_grouped ? fresh(weight + "/groups/f32") : joined;
@@ -362,13 +365,13 @@ class Rewiring {
   }
 
   // Groups of numbers, two in a byte, become numbers, f32, 8 less, times the scale of their group, and rows again.
-  const std::string& unpacked(const std::string& weight, const std::string& value) {
-    const TypeChange& change = changes_.at(weight);
+  const std::string &unpacked(const std::string &weight, const std::string &value) {
+    const TypeChange &change = changes_.at(weight);
     const std::string groups = add_reshape(weight, fresh(weight + "/groups"), change.group / 2);
     const std::string low = fresh(weight + "/low"), high = fresh(weight + "/high");
     add_node("Mod", groups, add_constant(low + "/divisor", onnx::TensorProto::UINT8, 16), low);
-    auto* shift = add_node("BitShift", groups, add_constant(high + "/bits", onnx::TensorProto::UINT8, 4), high);
-    auto* direction = shift->add_attribute();
+    auto *shift = add_node("BitShift", groups, add_constant(high + "/bits", onnx::TensorProto::UINT8, 4), high);
+    auto *direction = shift->add_attribute();
     direction->set_name("direction");
     direction->set_type(onnx::AttributeProto::STRING);
     direction->set_s("RIGHT");
@@ -389,13 +392,13 @@ class Rewiring {
   }
 
   // One number.
-  std::string add_constant(const std::string& wanted, int32_t type, int number) {
+  std::string add_constant(const std::string &wanted, int32_t type, int number) {
     const std::string name = fresh(wanted);
-    auto* node = graph_.add_node();
+    auto *node = graph_.add_node();
     node->set_op_type("Constant");
     node->set_name(name);
     node->add_output(name);
-    auto* attribute = node->add_attribute();
+    auto *attribute = node->add_attribute();
     attribute->set_name("value");
     attribute->set_type(onnx::AttributeProto::TENSOR);
     attribute->mutable_t()->set_data_type(type);
@@ -407,8 +410,8 @@ class Rewiring {
     return name;
   }
 
-  NodeProto* add_node(const char* op_type, const std::string& x, const std::string& y, const std::string& output) {
-    auto* node = graph_.add_node();
+  NodeProto *add_node(const char *op_type, const std::string &x, const std::string &y, const std::string &output) {
+    auto *node = graph_.add_node();
     node->set_op_type(op_type);
     node->set_name(output);
     node->add_input(x);
@@ -418,13 +421,13 @@ class Rewiring {
   }
 
   // Rows of `columns` values.
-  const std::string& add_reshape(const std::string& from, const std::string& to, int64_t columns) {
+  const std::string &add_reshape(const std::string &from, const std::string &to, int64_t columns) {
     const std::string shape = fresh(to + "/shape");
-    auto* node = graph_.add_node();
+    auto *node = graph_.add_node();
     node->set_op_type("Constant");
     node->set_name(shape);
     node->add_output(shape);
-    auto* attribute = node->add_attribute();
+    auto *attribute = node->add_attribute();
     attribute->set_name("value_ints");
     attribute->set_type(onnx::AttributeProto::INTS);
     attribute->add_ints(-1);
@@ -432,8 +435,8 @@ class Rewiring {
     return add_node("Reshape", from, shape, to)->output(0);
   }
 
-  void add_cast(const std::string& from, const std::string& to, const std::string& name) {
-    auto* node = graph_.add_node();
+  void add_cast(const std::string &from, const std::string &to, const std::string &name) {
+    auto *node = graph_.add_node();
     node->set_op_type("Cast");
     node->set_name(name);
     node->add_input(from);
@@ -441,7 +444,7 @@ class Rewiring {
     set_attribute(*node, "to", onnx::TensorProto::FLOAT);
   }
 
-  std::string fresh(const std::string& wanted) {
+  std::string fresh(const std::string &wanted) {
     std::string name = wanted;
     for (int i = 2; !names_.insert(name).second; ++i) name = wanted + "." + std::to_string(i);
     return name;
@@ -450,27 +453,27 @@ class Rewiring {
   // What the file says about the types of values that are gone or changed.
   void correct_types() {
     Values inputs, values;
-    for (auto& input : *graph_.mutable_input()) {
+    for (auto &input : *graph_.mutable_input()) {
       const auto change = changes_.find(input.name());
       if (change != changes_.end()) {
-        auto* type = input.mutable_type()->mutable_tensor_type();
+        auto *type = input.mutable_type()->mutable_tensor_type();
         type->set_elem_type(change->second.to);
         if (change->second.from == ROX_UINT8 || change->second.to == ROX_UINT8) type->clear_shape();
       }
       // The caller writes scales for new INT8 only; an input without them would have to be fed.
       if (factors_.count(input.name()) == 0) inputs.Add(std::move(input));
     }
-    for (auto& value : *graph_.mutable_value_info()) {
-      const std::string& name = value.name();
+    for (auto &value : *graph_.mutable_value_info()) {
+      const std::string &name = value.name();
       if (retyped_.count(name) + changes_.count(name) + factors_.count(name) == 0) values.Add(std::move(value));
     }
     graph_.mutable_input()->Swap(&inputs);
     graph_.mutable_value_info()->Swap(&values);
   }
 
-  onnx::ModelProto& model_;
-  onnx::GraphProto& graph_;
-  const std::map<std::string, TypeChange>& changes_;
+  onnx::ModelProto &model_;
+  onnx::GraphProto &graph_;
+  const std::map<std::string, TypeChange> &changes_;
   std::set<std::string> outputs_;  // of the graph
   std::set<std::string> names_;    // of values
   std::set<std::string> factors_;  // scales and balances of weights that were INT8
@@ -486,7 +489,7 @@ class Rewiring {
 
 }  // namespace
 
-void rewire(onnx::ModelProto& model, const std::map<std::string, TypeChange>& changes) {
+void rewire(onnx::ModelProto &model, const std::map<std::string, TypeChange> &changes) {
   if (!changes.empty()) Rewiring(model, changes).run();
 }
 

@@ -22,9 +22,9 @@ struct TypeChange {
 constexpr bool has_scales(int32_t type) { return type == ROX_INT8 || type == ROX_UINT8; }
 
 // The initializer that holds the scales of an INT8 or UINT8 matrix.
-inline std::string scale_name(const std::string& name) { return name + ".scale"; }
+inline std::string scale_name(const std::string &name) { return name + ".scale"; }
 // That of the factors of its columns.
-inline std::string balance_name(const std::string& name) { return name + ".balance"; }
+inline std::string balance_name(const std::string &name) { return name + ".balance"; }
 
 // Changes the nodes that read the weights named in `changes`, so that the graph computes with the values of the new
 // types: FLOAT is read as it is, FLOAT16 and BFLOAT16 through Cast, INT8 through DequantizeLinear, which sees each group of
@@ -32,6 +32,6 @@ inline std::string balance_name(const std::string& name) { return name + ".balan
 // and Mul, and both through Mul for the factors of columns. All other nodes and
 // the names of all values that are left stay. The initializers themselves are for the caller to change.
 // Throws Failure where a node reads a weight in a way that cannot be followed.
-void rewire(onnx::ModelProto& model, const std::map<std::string, TypeChange>& changes);
+void rewire(onnx::ModelProto &model, const std::map<std::string, TypeChange> &changes);
 
 }  // namespace rox

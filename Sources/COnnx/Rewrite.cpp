@@ -1,4 +1,4 @@
-// Writes a model anew: the graph as one message, the initializers behind it in the order of the file, their data left out.
+// Writes a model again: the graph as one message, the initializers after it in the order of the file, their data left out.
 #include <climits>
 #include <map>
 #include <memory>
@@ -27,7 +27,7 @@ struct Piece {
   uint64_t data_size = 0;
 };
 
-void put_field(std::string& out, char tag, uint64_t size) {
+void put_field(std::string &out, char tag, uint64_t size) {
   out.push_back(tag);
   for (; size > 0x7F; size >>= 7) out.push_back(static_cast<char>((size & 0x7F) | 0x80));
   out.push_back(static_cast<char>(size));
@@ -35,7 +35,7 @@ void put_field(std::string& out, char tag, uint64_t size) {
 
 class Writing {
  public:
-  Writing(const rox_model& model, const rox_storage* storages, size_t count, const std::string& location)
+  Writing(const rox_model &model, const rox_storage *storages, size_t count, const std::string &location)
       : model_(model), storages_(storages), location_(location) {
     for (size_t i = 0; i < count; ++i) by_tensor_[storages[i].tensor] = i;
   }
@@ -56,11 +56,11 @@ class Writing {
  private:
   std::map<std::string, TypeChange> changes() {
     std::map<std::string, TypeChange> changes;
-    for (const auto& [tensor, storage] : by_tensor_) {
-      const auto& from = model_.graph().initializer(static_cast<int>(tensor));
+    for (const auto &[tensor, storage] : by_tensor_) {
+      const auto &from = model_.graph().initializer(static_cast<int>(tensor));
       const int32_t to = storages_[storage].data_type;
       if (from.data_type() != to) changes[from.name()] = change(from, storages_[storage]);
-      // Written anew, or not needed any more.
+      // Written again, or not needed any more.
       if (!has_scales(from.data_type())) continue;
       old_scales_.insert(scale_name(from.name()));
       old_scales_.insert(balance_name(from.name()));
@@ -68,12 +68,12 @@ class Writing {
     return changes;
   }
 
-  static int64_t columns_of(const onnx::TensorProto& matrix) {
+  static int64_t columns_of(const onnx::TensorProto &matrix) {
     const auto bytes = static_cast<uint64_t>(matrix.dims(1));
     return static_cast<int64_t>(matrix.data_type() == ROX_UINT8 ? 2 * bytes : bytes);
   }
 
-  static TypeChange change(const onnx::TensorProto& from, const rox_storage& storage) {
+  static TypeChange change(const onnx::TensorProto &from, const rox_storage &storage) {
     TypeChange change = {from.data_type(), storage.data_type, 0, 0, storage.balance_count > 0};
     if (from.dims_size() != 2 || storage.scale_count == 0) return change;
     change.columns = columns_of(from);
@@ -84,21 +84,21 @@ class Writing {
   }
 
   void initializer(size_t index) {
-    const auto& from = model_.graph().initializer(static_cast<int>(index));
+    const auto &from = model_.graph().initializer(static_cast<int>(index));
     const auto found = by_tensor_.find(index);
     if (found != by_tensor_.end()) return tensor(from, found->second);
     if (old_scales_.count(from.name()) > 0) return;
     if (from.data_location() == onnx::TensorProto::EXTERNAL) {
       fail(ROX_UNSUPPORTED, from.name(), "its data inside the model", "external data");
     }
-    const Payload& payload = model_.structure.payloads[index];
-    Piece& piece = open_piece();
+    const Payload &payload = model_.structure.payloads[index];
+    Piece &piece = open_piece();
     put_field(piece.bytes, kGraphInitializer, payload.body_size);
-    piece.bytes.append(reinterpret_cast<const char*>(payload.body), payload.body_size);
+    piece.bytes.append(reinterpret_cast<const char *>(payload.body), payload.body_size);
   }
 
-  void tensor(const onnx::TensorProto& from, size_t storage) {
-    const rox_storage& wanted = storages_[storage];
+  void tensor(const onnx::TensorProto &from, size_t storage) {
+    const rox_storage &wanted = storages_[storage];
     onnx::TensorProto proto(from);
     proto.set_data_type(wanted.data_type);
     if (has_scales(from.data_type()) || has_scales(wanted.data_type)) {
@@ -123,7 +123,7 @@ class Writing {
     if (wanted.balance_count > 0) put_floats(balance_name(from.name()), ROX_FLOAT, ROX_BALANCE, storage, wanted.balance_count);
   }
 
-  void put_floats(const std::string& name, int32_t type, rox_data data, size_t storage, uint64_t count) {
+  void put_floats(const std::string &name, int32_t type, rox_data data, size_t storage, uint64_t count) {
     onnx::TensorProto floats;
     floats.set_name(name);
     floats.set_data_type(type);
@@ -131,17 +131,17 @@ class Writing {
     put_tensor(floats, data, storage, count * (type == ROX_FLOAT16 ? sizeof(uint16_t) : sizeof(float)));
   }
 
-  static void add_pair(onnx::TensorProto& proto, const char* key, const std::string& value) {
-    auto* pair = proto.add_external_data();
+  static void add_pair(onnx::TensorProto &proto, const char *key, const std::string &value) {
+    auto *pair = proto.add_external_data();
     pair->set_key(key);
     pair->set_value(value);
   }
 
   // The message up to its data, which is its last field.
-  void put_tensor(const onnx::TensorProto& proto, rox_data data, size_t storage, uint64_t data_size) {
+  void put_tensor(const onnx::TensorProto &proto, rox_data data, size_t storage, uint64_t data_size) {
     std::string body = proto.SerializeAsString();
     if (data != ROX_NO_DATA) put_field(body, kTensorRawData, data_size);
-    Piece& piece = open_piece();
+    Piece &piece = open_piece();
     put_field(piece.bytes, kGraphInitializer, body.size() + data_size);
     piece.bytes += body;
     piece.data = data;
@@ -150,15 +150,15 @@ class Writing {
   }
 
   // The last piece, as long as no data follows it.
-  Piece& open_piece() {
+  Piece &open_piece() {
     if (pieces_.empty() || pieces_.back().data != ROX_NO_DATA) pieces_.emplace_back();
     return pieces_.back();
   }
 
   // A protobuf message may have its fields in any order: the graph stands last, its initializers last in it.
-  void prepend(const std::string& model, const std::string& graph) {
+  void prepend(const std::string &model, const std::string &graph) {
     uint64_t size = graph.size();
-    for (const Piece& piece : pieces_) size += piece.bytes.size() + piece.data_size;
+    for (const Piece &piece : pieces_) size += piece.bytes.size() + piece.data_size;
     if (size + model.size() + 16 > INT_MAX) {
       fail(ROX_LIMIT, "ONNX model", "at most 2147483647 bytes without external data", std::to_string(size) + " bytes");
     }
@@ -168,13 +168,13 @@ class Writing {
     open_first().insert(0, head);
   }
 
-  std::string& open_first() {
+  std::string &open_first() {
     if (pieces_.empty()) pieces_.emplace_back();
     return pieces_.front().bytes;
   }
 
-  const rox_model& model_;
-  const rox_storage* storages_;
+  const rox_model &model_;
+  const rox_storage *storages_;
   const std::string location_;
   std::map<size_t, size_t> by_tensor_;
   std::set<std::string> old_scales_;
@@ -190,17 +190,17 @@ struct rox_rewrite {
 
 extern "C" {
 
-rox_status rox_rewrite_open(const rox_model* model, const rox_storage* storages, size_t count, rox_text location,
-                            rox_rewrite** rewrite, rox_error* error) {
+rox_status rox_rewrite_open(const rox_model *model, const rox_storage *storages, size_t count, rox_text location,
+                            rox_rewrite **rewrite, rox_error *error) {
   try {
     auto made = std::make_unique<rox_rewrite>();
     made->pieces = rox::Writing(*model, storages, count, std::string(location.data, location.size)).run();
     *rewrite = made.release();
     return ROX_OK;
-  } catch (const rox::Failure& failure) {
+  } catch (const rox::Failure &failure) {
     *error = failure.error;
     return failure.status;
-  } catch (const std::bad_alloc&) {
+  } catch (const std::bad_alloc &) {
     *error = {"ONNX model", "memory for its structure", "none"};
     return ROX_OUT_OF_MEMORY;
   } catch (...) {
@@ -209,12 +209,12 @@ rox_status rox_rewrite_open(const rox_model* model, const rox_storage* storages,
   }
 }
 
-void rox_rewrite_close(rox_rewrite* rewrite) { delete rewrite; }
+void rox_rewrite_close(rox_rewrite *rewrite) { delete rewrite; }
 
-size_t rox_rewrite_piece_count(const rox_rewrite* rewrite) { return rewrite->pieces.size(); }
+size_t rox_rewrite_piece_count(const rox_rewrite *rewrite) { return rewrite->pieces.size(); }
 
-void rox_rewrite_piece_at(const rox_rewrite* rewrite, size_t index, rox_piece* piece) {
-  const rox::Piece& from = rewrite->pieces[index];
+void rox_rewrite_piece_at(const rox_rewrite *rewrite, size_t index, rox_piece *piece) {
+  const rox::Piece &from = rewrite->pieces[index];
   *piece = {{from.bytes.data(), from.bytes.size()}, from.data, from.storage};
 }
 

@@ -8,14 +8,14 @@ namespace {
 // Room for any length below 2^32: a varint may carry leading zeros, so it can be written before the length is known.
 constexpr size_t kLengthBytes = 5;
 
-void put_length(std::string& out, size_t at, size_t length) {
+void put_length(std::string &out, size_t at, size_t length) {
   for (size_t i = 0; i < kLengthBytes; ++i) {
     const unsigned more = i + 1 < kLengthBytes ? 0x80u : 0u;
     out[at + i] = static_cast<char>(((length >> (7 * i)) & 0x7F) | more);
   }
 }
 
-bool matches(const FieldRule& rule, uint32_t wire_type) {
+bool matches(const FieldRule &rule, uint32_t wire_type) {
   switch (rule.kind) {
     case Kind::kUnknown: return true;
     case Kind::kNumber: return wire_type == kVarint;
@@ -31,7 +31,7 @@ bool matches(const FieldRule& rule, uint32_t wire_type) {
 
 class Walk {
  public:
-  Walk(const uint8_t* data, size_t size, const rox_limits& limits) : data_(data), size_(size), limits_(limits) {}
+  Walk(const uint8_t *data, size_t size, const rox_limits &limits) : data_(data), size_(size), limits_(limits) {}
 
   Structure run() {
     message(Message::kModel, data_, size_, 0);
@@ -39,7 +39,7 @@ class Walk {
   }
 
  private:
-  void message(Message type, const uint8_t* data, size_t size, int depth) {
+  void message(Message type, const uint8_t *data, size_t size, int depth) {
     if (depth >= ROX_MAX_DEPTH) {
       fail(ROX_CORRUPT, name_of(type), "messages nested less than " + std::to_string(ROX_MAX_DEPTH) + " deep",
            "deeper nesting at byte " + std::to_string(offset(data)));
@@ -67,7 +67,7 @@ class Walk {
   }
 
   // As `message`, but leaves the elements where they are and notes the place.
-  void initializer(const uint8_t* data, size_t size, int depth) {
+  void initializer(const uint8_t *data, size_t size, int depth) {
     Payload payload;
     payload.body = data;
     payload.body_size = size;
@@ -91,7 +91,7 @@ class Walk {
     result_.payloads.push_back(payload);
   }
 
-  void note(const Field& field, const FieldRule& rule, Payload& payload) {
+  void note(const Field &field, const FieldRule &rule, Payload &payload) {
     if (payload.field != 0 && payload.field != field.number) payload.several = true;
     payload.field = field.number;
     payload.run_count += 1;
@@ -105,8 +105,8 @@ class Walk {
     payload.byte_count = one_run ? field.size : 0;
   }
 
-  FieldRule next(Message type, Reader& reader, Field& field, uint32_t& seen) {
-    const uint8_t* at = reader.cursor;
+  FieldRule next(Message type, Reader &reader, Field &field, uint32_t &seen) {
+    const uint8_t *at = reader.cursor;
     if (!reader.next(&field)) {
       fail(ROX_CORRUPT, name_of(type), "a complete protobuf message",
            "one that is cut off or malformed at byte " + std::to_string(offset(at)));
@@ -134,7 +134,7 @@ class Walk {
   }
 
   // How many elements a repeated number has in this field; refuses a packed run that ends inside an element.
-  size_t check_elements(Message type, const FieldRule& rule, const Field& field) {
+  size_t check_elements(Message type, const FieldRule &rule, const Field &field) {
     size_t width = 0;
     if (rule.kind == Kind::kFloats) width = 4;
     if (rule.kind == Kind::kDoubles) width = 8;
@@ -152,7 +152,7 @@ class Walk {
          "a packed run cut off at byte " + std::to_string(offset(field.end)));
   }
 
-  size_t open(const Field& field) {
+  size_t open(const Field &field) {
     const uint32_t tag = field.number << 3 | kBytes;
     if (tag >= 0x80) result_.bytes.push_back(static_cast<char>((tag & 0x7F) | 0x80));
     result_.bytes.push_back(static_cast<char>(tag >= 0x80 ? tag >> 7 : tag));
@@ -163,9 +163,9 @@ class Walk {
 
   void close(size_t start) { put_length(result_.bytes, start - kLengthBytes, result_.bytes.size() - start); }
 
-  void append(const uint8_t* begin, const uint8_t* end) {
+  void append(const uint8_t *begin, const uint8_t *end) {
     if (static_cast<size_t>(end - begin) > limits_.max_structure_bytes) structure_too_large();
-    result_.bytes.append(reinterpret_cast<const char*>(begin), static_cast<size_t>(end - begin));
+    result_.bytes.append(reinterpret_cast<const char *>(begin), static_cast<size_t>(end - begin));
     check_size();
   }
 
@@ -178,16 +178,16 @@ class Walk {
          "at most " + std::to_string(limits_.max_structure_bytes) + " bytes besides the data of initializers", "more");
   }
 
-  size_t offset(const uint8_t* at) const { return static_cast<size_t>(at - data_); }
+  size_t offset(const uint8_t *at) const { return static_cast<size_t>(at - data_); }
 
-  const uint8_t* data_;
+  const uint8_t *data_;
   size_t size_;
-  const rox_limits& limits_;
+  const rox_limits &limits_;
   size_t item_count_ = 0;
   Structure result_;
 };
 
-void copy(const std::string& from, char* to, size_t capacity) {
+void copy(const std::string &from, char *to, size_t capacity) {
   size_t length = from.size() < capacity - 1 ? from.size() : capacity - 1;
   for (size_t i = 0; i < length; ++i) {
     const unsigned char byte = static_cast<unsigned char>(from[i]);
@@ -198,7 +198,7 @@ void copy(const std::string& from, char* to, size_t capacity) {
 
 }  // namespace
 
-void fail(rox_status status, const std::string& subject, const std::string& expected, const std::string& found) {
+void fail(rox_status status, const std::string &subject, const std::string &expected, const std::string &found) {
   Failure failure;
   failure.status = status;
   copy(subject, failure.error.subject, sizeof failure.error.subject);
@@ -207,8 +207,6 @@ void fail(rox_status status, const std::string& subject, const std::string& expe
   throw failure;
 }
 
-Structure read_structure(const uint8_t* data, size_t size, const rox_limits& limits) {
-  return Walk(data, size, limits).run();
-}
+Structure read_structure(const uint8_t *data, size_t size, const rox_limits &limits) { return Walk(data, size, limits).run(); }
 
 }  // namespace rox

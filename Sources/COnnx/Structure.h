@@ -18,13 +18,13 @@ struct Failure {
   rox_error error;
 };
 
-[[noreturn]] void fail(rox_status status, const std::string& subject, const std::string& expected, const std::string& found);
+[[noreturn]] void fail(rox_status status, const std::string &subject, const std::string &expected, const std::string &found);
 
 // The data of one initializer, inside the caller's bytes.
 struct Payload {
-  const uint8_t* body = nullptr;  // of the TensorProto
+  const uint8_t *body = nullptr;  // of the TensorProto
   size_t body_size = 0;
-  const uint8_t* data = nullptr;  // raw_data, or the one packed run of float_data
+  const uint8_t *data = nullptr;  // raw_data, or the one packed run of float_data
   size_t byte_count = 0;
   size_t element_count = 0;  // of the typed field or of string_data
   uint32_t field = 0;        // the field that holds the data, 0: none
@@ -38,11 +38,9 @@ struct Structure {
 };
 
 // Copies everything but data. Throws Failure, std::bad_alloc.
-Structure read_structure(const uint8_t* data, size_t size, const rox_limits& limits);
+Structure read_structure(const uint8_t *data, size_t size, const rox_limits &limits);
 
 // Whether the field of a TensorProto holds elements.
-inline bool holds_elements(uint32_t field) {
-  return (field >= 4 && field <= 7) || (field >= 9 && field <= 11);
-}
+inline bool holds_elements(uint32_t field) { return (field >= 4 && field <= 7) || (field >= 9 && field <= 11); }
 
 }  // namespace rox

@@ -91,7 +91,7 @@ static rox_status open_reader(rox_error *error) {
   }
   char found[320] = "none";
   void *library = open_library(found);
-  if (!library) return fail(error, ROX_NO_READER, "the file beside the library of Rally", found);
+  if (!library) return fail(error, ROX_NO_READER, "the file next to the library of Rally", found);
   const rox_reader *reader = table_of(library);
   if (!reader || reader->byte_count != sizeof *reader || reader->version != ROX_READER_VERSION) {
     return fail(error, ROX_NO_READER, "the file of this version of Rally", "another version of it");

@@ -29,18 +29,15 @@ rpk_stream *rpk_open(int packing) {
 
 void rpk_close(rpk_stream *stream) {
   if (!stream) return;
-  if (stream->packing == RPK_GZIP)
-    inflateEnd(&stream->gzip);
-  else
-    ZSTD_freeDCtx(stream->zstd);
+  if (stream->packing == RPK_GZIP) inflateEnd(&stream->gzip);
+  else ZSTD_freeDCtx(stream->zstd);
   free(stream);
 }
 
 int rpk_is_between(const rpk_stream *stream) { return stream->is_between; }
 
-static int step_gzip(
-    rpk_stream *stream, const uint8_t *input, size_t size, size_t *consumed, uint8_t *output, size_t capacity,
-    size_t *produced) {
+static int step_gzip(rpk_stream *stream, const uint8_t *input, size_t size, size_t *consumed, uint8_t *output, size_t capacity,
+                     size_t *produced) {
   z_stream *gzip = &stream->gzip;
   gzip->next_in = (Bytef *)input;
   gzip->avail_in = size > UINT_MAX ? UINT_MAX : (uInt)size;
@@ -56,9 +53,8 @@ static int step_gzip(
   return status == Z_OK || status == Z_BUF_ERROR ? 0 : -1;
 }
 
-static int step_zstd(
-    rpk_stream *stream, const uint8_t *input, size_t size, size_t *consumed, uint8_t *output, size_t capacity,
-    size_t *produced) {
+static int step_zstd(rpk_stream *stream, const uint8_t *input, size_t size, size_t *consumed, uint8_t *output, size_t capacity,
+                     size_t *produced) {
   ZSTD_inBuffer in = {input, size, 0};
   ZSTD_outBuffer out = {output, capacity, 0};
   size_t status = ZSTD_decompressStream(stream->zstd, &out, &in);
@@ -69,9 +65,8 @@ static int step_zstd(
   return 0;
 }
 
-int rpk_step(
-    rpk_stream *stream, const uint8_t *input, size_t size, size_t *consumed, uint8_t *output, size_t capacity,
-    size_t *produced) {
+int rpk_step(rpk_stream *stream, const uint8_t *input, size_t size, size_t *consumed, uint8_t *output, size_t capacity,
+             size_t *produced) {
   size_t padding = 0;
   if (stream->is_between) {
     while (padding < size && input[padding] == 0) ++padding;
@@ -82,8 +77,8 @@ int rpk_step(
     }
     stream->is_between = 0;
   }
-  int status = (stream->packing == RPK_GZIP ? step_gzip : step_zstd)(
-      stream, input + padding, size - padding, consumed, output, capacity, produced);
+  int status = (stream->packing == RPK_GZIP ? step_gzip : step_zstd)(stream, input + padding, size - padding, consumed, output,
+                                                                     capacity, produced);
   *consumed += padding;
   return status;
 }

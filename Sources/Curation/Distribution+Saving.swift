@@ -66,7 +66,7 @@ extension Distribution {
 
   /// Whoever wrote the checksum may still have written nonsense.
   private func checkConsistency(isAtEnd: Bool) throws(RallyError) {
-    guard isAtEnd else { throw .corruptDistribution("the end behind the last level", "more bytes") }
+    guard isAtEnd else { throw .corruptDistribution("the end after the last level", "more bytes") }
     guard count <= 1 << 53, levels.allSatisfy({ $0.count <= capacity }) else {
       throw .corruptDistribution("levels of at most \(capacity) scores", "more")
     }

@@ -1,7 +1,7 @@
 import Glibc
 import Synchronization
 
-/// Wakes threads that wait for something to change. Costs a load where nobody waits.
+/// Wakes threads that wait for something to change. Costs a load where no thread waits.
 @safe
 final class Bell: @unchecked Sendable {  // what is shared is the system's own lock
   private let waiters = Atomic<Int>(0)

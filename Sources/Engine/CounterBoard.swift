@@ -12,7 +12,7 @@ final class CounterBoard: Sendable {
 
   func read() -> [Double] { values.withLock { $0 } }
 
-  /// Writes all values in the order of the names. Allocates nothing, unless somebody has just read them.
+  /// Writes all values in the order of the names. Allocates nothing, unless something has just read them.
   func write(_ fill: (inout [Double]) -> Void) {
     values.withLock { values in
       values.removeAll(keepingCapacity: true)

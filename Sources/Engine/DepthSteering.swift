@@ -2,7 +2,7 @@ import Glibc
 
 /// Steers the mean depth of one sequence towards a target, by moving the score that its router asks for.
 ///
-/// The text is cut into windows of 64 tokens, counted from its beginning. Within a window the threshold is fixed; behind
+/// The text is cut into windows of 64 tokens, counted from its beginning. Within a window the threshold is fixed; after
 /// each, the deviations of all windows so far decide the next one's:
 ///
 ///     threshold = scale · (6 · (logit φ(natural) − logit φ(target)) + 16 · Σ over windows (mean depth − target))

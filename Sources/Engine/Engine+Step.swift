@@ -12,7 +12,7 @@ extension Engine {
   ///   - onEvent: called with each generated token and the end of each request. May not call the engine's own
   ///     `step`; `submit` and `cancel` are fine.
   /// - Returns: whether any request has not finished.
-  /// - Throws: `outOfMemory`: the requests keep their tokens and are computed anew from the next step on.
+  /// - Throws: `outOfMemory`: the requests keep their tokens and are computed again from the next step on.
   @discardableResult
   public func step(
     onPromptToken: ((_ request: Int, _ index: Int, _ depth: Int32) -> Void)? = nil,

@@ -9,7 +9,7 @@ import Synchronization
 ///
 /// Sequences come and go at every step. A pass of the model's block runs the tokens of all of them, prompts and generated ones,
 /// each at its own recursion; whoever has run its last one leaves, and its place is taken at once. A sequence's tokens, depths
-/// and log-probabilities are the same bits whatever runs beside it.
+/// and log-probabilities are the same bits whatever runs alongside it.
 ///
 /// One thread at a time drives an engine; `submit`, `cancel` and `counters` may be called from any.
 public final class Engine {

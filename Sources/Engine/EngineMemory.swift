@@ -4,7 +4,7 @@ import Kernels
 public import Models
 import Scheduling
 
-/// What an engine takes beside the model's weights, before it takes it.
+/// What an engine takes besides the model's weights, before it takes it.
 public struct EngineMemory: Sendable {
   /// Keys and values, in blocks.
   public let cacheByteCount: Int

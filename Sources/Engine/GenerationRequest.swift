@@ -33,7 +33,7 @@ public struct GenerationRequest: Sendable {
   /// Index among prompt and text of the first token that may leave a looped model early; nil for the first generated one,
   /// so that prompts run at full depth.
   public var exitFrom: Int?
-  /// Most probable tokens to report beside each generated one, at most `Self.topTokenLimit`.
+  /// Most probable tokens to report alongside each generated one, at most `Self.topTokenLimit`.
   public var topTokenCount = 0
   /// Higher goes first; equal ones in the order of submission.
   public var priority = 0

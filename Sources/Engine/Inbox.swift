@@ -78,9 +78,10 @@ final class Inbox: Sendable {
   /// Waits until a request is unfinished.
   /// - Throws: `deadlineExceeded`, `closed`.
   func wait(seconds: Double) throws(RallyError) {
-    let (isClosed, hasWork) = bell.wait(until: Interruption.deadline(after: seconds)) {
-      state.withLock { state in state.isClosed || state.openCount > 0 ? (state.isClosed, state.openCount > 0) : nil }
-    } ?? (false, false)
+    let (isClosed, hasWork) =
+      bell.wait(until: Interruption.deadline(after: seconds)) {
+        state.withLock { state in state.isClosed || state.openCount > 0 ? (state.isClosed, state.openCount > 0) : nil }
+      } ?? (false, false)
     if isClosed { throw RallyError(.closed, "engine", expected: "an open engine", found: "one that was closed meanwhile") }
     if !hasWork { throw RallyError(.deadlineExceeded, "call", found: "timeout_seconds went by without work") }
   }

@@ -15,7 +15,7 @@ import Kernels
 ///     56…63    type of keys and values: 0 f32, 1 bf16, 2 int8; not in version 1, which has f32
 ///     64…      tokens [n] i32 · depths [c] u8 · zeros to a multiple of 8
 ///              for each slot: keys [entries, G·K], values [entries, G·K], int8 with the scales of an entry,
-///              [G, ⌈K / 32⌉] f32, behind its key, and its value · zeros to a multiple of 8
+///              [G, ⌈K / 32⌉] f32, after its key, and its value · zeros to a multiple of 8
 ///     last 8   checksum of all before
 struct SavedSequence {
   static let magic: UInt64 = 0x5145_5359_4C4C_4152

@@ -3,7 +3,7 @@ import Kernels
 package import Models
 import Tensors
 
-/// What DeBERTa's attention needs beside the weights, for rows of at most `tokenCount` tokens.
+/// What DeBERTa's attention needs besides the weights, for rows of at most `tokenCount` tokens.
 package final class DistanceAttention {
   package let tokenCount: Int
   /// Rows of the distances −(tokenCount − 1) … tokenCount − 1.

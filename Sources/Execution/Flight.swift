@@ -119,7 +119,7 @@ struct Flight {
     items[index].activeCount = count
   }
 
-  /// Tokens that still run have another recursion behind them.
+  /// Tokens that still run have another recursion after them.
   mutating func advance() {
     for index in items.indices where items[index].activeCount > 0 { items[index].recursion += 1 }
   }

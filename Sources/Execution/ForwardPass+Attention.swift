@@ -4,7 +4,7 @@ import Scheduling
 import Tensors
 
 extension ForwardPass {
-  /// Normalises each head of the queries, and of the keys beside them; nothing in models without such norms.
+  /// Normalises each head of the queries, and of the keys alongside them; nothing in models without such norms.
   func normalizeHeads(_ qkv: FloatRows, _ layer: LayerWeights, keys: Bool) {
     guard let norms = layer.headNorms, qkv.rowCount > 0 else { return }
     let start = profile.start()
@@ -27,12 +27,12 @@ extension ForwardPass {
     profile.add(.elementwise, since: start)
   }
 
-  /// Rotates queries, and the keys beside them, by the positions of the workspace's rows from `firstRow` on; nothing in
+  /// Rotates queries, and the keys alongside them, by the positions of the workspace's rows from `firstRow` on; nothing in
   /// a layer without RoPE.
   func rotate(_ qkv: FloatRows, _ layer: ModelDescription.Layer, firstRow: Int, keys: Bool) {
     guard let table = layer.ropeTable, qkv.rowCount > 0 else { return }
     let start = profile.start()
-    // Keys stand right behind the queries, so one call turns both.
+    // Keys stand right after the queries, so one call turns both.
     let heads = description.headCount + (keys ? description.keyValueHeadCount : 0)
     unsafe workspace.rows.positions.withUnsafeBufferPointer { positions in
       guard let base = positions.baseAddress else { return }

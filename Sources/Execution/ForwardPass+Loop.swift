@@ -5,7 +5,7 @@ import Models
 import Tensors
 
 // What a looped model does between the repetitions of its block: the state that the first one starts from, what each takes
-// in besides the state, and the norm behind each.
+// in besides the state, and the norm after each.
 
 extension ForwardPass {
   /// Sets the states that the tokens of the workspace's rows enter the block with.

@@ -45,7 +45,7 @@ package final class ForwardPass {
 
   /// Recursions that each token of the last `leave` ran, [n].
   package private(set) var depths: [Int32] = []
-  /// The residual stream behind the last layers of the tokens of the last `leave`, [n, D].
+  /// The residual stream after the last layers of the tokens of the last `leave`, [n, D].
   package var hidden: FloatRows { workspace.edge(leaverCount) }
 
   var description: ModelDescription { weights.description }
@@ -100,7 +100,7 @@ package final class ForwardPass {
   }
 
   /// Whether a step may not cut rows: a selection that ranks the whole row, attention to tokens
-  /// behind, or keys and values that live for a step only.
+  /// after, or keys and values that live for a step only.
   package func needsWholeRows(under selection: Selection) -> Bool {
     if layout.hasScratchSlot || description.kind == .rater { return true }
     if case .expert = description.routing { return selection == .topK }
@@ -216,7 +216,7 @@ extension ForwardPass {
 // MARK: What weights a pass reads
 
 extension ForwardPass {
-  /// Bytes of the layers before and behind the block.
+  /// Bytes of the layers before and after the block.
   package var edgeByteCount: Int { (weights.first + weights.last).reduce(0) { $0 + $1.byteCount } }
   /// Bytes of one pass of the block.
   package var blockByteCount: Int { weights.block.first?.reduce(0) { $0 + $1.byteCount } ?? 0 }
@@ -261,7 +261,7 @@ extension ForwardPass {
       in: flight.caches, place, isCausal: description.attention.isCausal, window: window)
   }
 
-  /// The layers before or behind the block, on the workspace's rows.
+  /// The layers before or after the block, on the workspace's rows.
   private func runEdge(_ layers: [LayerWeights], _ place: Place, on stream: FloatRows) throws(RallyError) {
     guard !layers.isEmpty, stream.rowCount > 0 else { return }
     locateRows(place)

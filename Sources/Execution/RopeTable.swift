@@ -3,7 +3,7 @@ import Kernels
 import Tensors
 
 /// The rotations of the positions below `positionCount`, as an object that a pass can exchange for a
-/// longer one. A context of a million tokens costs nothing until somebody uses it.
+/// longer one. A context of a million tokens costs nothing until something uses it.
 final class RopeTable: Sendable {
   private let rope: Rope
 

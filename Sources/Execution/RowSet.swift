@@ -83,7 +83,7 @@ extension RowSet {
 extension RowSet {
   /// Sets, for the layers of `place`, which entry each row stores and which ones it attends to.
   ///
-  /// A row that stores keys stands behind the entries of its sequence and attends to all up to its own, or, without
+  /// A row that stores keys stands after the entries of its sequence and attends to all up to its own, or, without
   /// causality, to all rows of its sequence. One that reads the keys of recursion 0 attends to the entries of all tokens up
   /// to its own position, which are stored already.
   mutating func locate(

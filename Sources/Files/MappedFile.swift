@@ -4,10 +4,10 @@ import Glibc
 ///
 /// Use it for model files and their external data: opening costs nothing per byte, and pages that
 /// are not looked at are never read. `Access.copied` reads the whole file into memory instead, at
-/// the cost of its size, for a file that somebody else may cut short meanwhile: touching a mapped
-/// page behind the new end raises SIGBUS, which no library can answer.
+/// the cost of its size, for a file that another program may cut short meanwhile: touching a mapped
+/// page after the new end raises SIGBUS, which no library can answer.
 @safe
-public final class MappedFile: @unchecked Sendable {  // nobody writes to the bytes
+public final class MappedFile: @unchecked Sendable {  // nothing writes to the bytes
   public enum Access: Sendable {
     case mapped
     case copied
@@ -69,7 +69,7 @@ public final class MappedFile: @unchecked Sendable {  // nobody writes to the by
     guard let watch, let length = watch.byteCount, length < byteCount else { return }
     throw RallyError(
       .io, path, expected: "\(byteCount) bytes, as when it was opened", found: "\(length): the file was cut",
-      remedy: "prepare it again and open it anew")
+      remedy: "prepare it again and open it again")
   }
 
   /// All bytes; valid while this object lives.

@@ -35,7 +35,7 @@ extension OpenedFile {
       return file
     }
     throw RallyError(
-      .externalDataMissing, subject, expected: "its data in a file beside the model", found: "no such file",
+      .externalDataMissing, subject, expected: "its data in a file next to the model", found: "no such file",
       remedy: "copy the data file along with the model")
   }
 

@@ -13,7 +13,7 @@ package struct OpenedFile: ~Copyable {
       throw RallyError(
         .fileNotFound, path.filter { $0 != "\0" }, expected: "a path", found: "one with a NUL in it")
     }
-    // Without O_NONBLOCK, opening a pipe would wait for somebody to write into it.
+    // Without O_NONBLOCK, opening a pipe would wait for a program to write into it.
     let descriptor = unsafe SystemPath.with(path) { unsafe Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
     guard descriptor >= 0 else { throw RallyError(errno: errno, path: path) }
     try self.init(descriptor: descriptor, path: path)

@@ -8,7 +8,7 @@ import Tensors
 public final class DoubleRows: @unchecked Sendable {
   public let rowCount: Int
   public let width: Int
-  /// Rows and values of a row with the zeros behind them.
+  /// Rows and values of a row with the zeros after them.
   let paddedRowCount: Int
   let stride: Int
   private let storage: AlignedStorage<Double>

@@ -3,7 +3,7 @@ import CKernels
 /// The cached keys and values of one sequence, in pages.
 ///
 /// Page p holds entries p·`pageEntries` and up: [G, 2, …], for every head its keys [K, pageEntries], then its values
-/// [pageEntries, K], and behind either of them the scales of int8. The pages must stay in place for the duration of a call.
+/// [pageEntries, K], and after either of them the scales of int8. The pages must stay in place for the duration of a call.
 @safe public struct KeyValuePages {
   public static let pageEntries = rk_attention_page
 

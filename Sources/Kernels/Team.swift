@@ -8,7 +8,7 @@ import Synchronization
 /// Each loop is a *round*. The driver writes the job and opens the round; helpers that are awake in time join
 /// it; when the indices have run out the driver closes the round and waits for those that joined, not for
 /// those that slept through it. A helper reads the job only between joining and leaving, and the driver writes
-/// it only when the round is closed and nobody is in it, which is why the class may be `Sendable`.
+/// it only when the round is closed and no thread is in it, which is why the class may be `Sendable`.
 @safe final class Team: @unchecked Sendable {
   /// About 50 µs of `pause` on current processors; measured wake-up of a sleeping thread: 5–50 µs.
   private static let spinLimit = 2_000
@@ -23,7 +23,7 @@ import Synchronization
   private let next = Atomic<Int>(0)
   private let sleepers = Atomic<Int>(0)
   private let started = Atomic<Int>(0)
-  /// Helpers that should be awake at once: more than there are processors beside the driver's take turns on them, and pay for
+  /// Helpers that should be awake at once: more than there are processors alongside the driver's take turns on them, and pay for
   /// it with switches and with spinning while another of them could run.
   private let awakeLimit: Atomic<Int>
   /// By the quota of the control group; affinity may change later.

@@ -2,7 +2,7 @@ import Glibc
 
 /// The largest logits first, as many as asked for: a binary heap in the caller's memory.
 ///
-/// Building it is linear, each pop logarithmic; popped tokens collect behind the heap, so that the last of
+/// Building it is linear, each pop logarithmic; popped tokens collect after the heap, so that the last of
 /// them stands first. Order: larger logit, then lower id; total, so a draw never depends on the sort.
 @safe struct TokenHeap {
   private let logits: UnsafePointer<Float>

@@ -57,7 +57,7 @@ public enum Lineage {
       throw RallyError(.invalidArgument, "permutations", expected: "1…\(limit)", found: "\(options.permutationCount)")
     }
     guard !counts.isEmpty else {
-      throw RallyError(.emptyInput, "lineage", expected: "matrices beside the head", found: "none")
+      throw RallyError(.emptyInput, "lineage", expected: "matrices besides the head", found: "none")
     }
     guard smallestP(counts, limit) < LineageVerdict.significance else {
       throw RallyError(

@@ -1,4 +1,3 @@
-
 /// Some matrices of two models that share their hidden units, and how those match.
 public struct LineageEntry: Sendable {
   /// Of the matrix in A, or of the set.

@@ -8,7 +8,7 @@ package enum UnitKind: Sendable, Equatable {
   case heads
   /// Numbers of the residual stream: columns of the embedding.
   case residual
-  /// Of the output head: judged apart, for heads are often made anew.
+  /// Of the output head: judged apart, for heads are often made again.
   case head
 }
 

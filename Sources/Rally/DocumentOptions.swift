@@ -9,7 +9,7 @@ public struct DocumentOptions: Sendable {
   public var join: Join?
   /// Tokens of a window, those that the tokenizer adds included; nil for what the file says, or the rater's longest row.
   public var windowTokenCount: Int?
-  /// Tokens from the beginning of a window to that of the next; nil for windows one behind the other.
+  /// Tokens from the beginning of a window to that of the next; nil for windows one after the other.
   public var stride: Int?
   /// Windows of a document at most, spread evenly over it; nil for all.
   public var maximumWindowCount: Int?

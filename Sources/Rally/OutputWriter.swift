@@ -78,7 +78,7 @@ struct OutputWriter {
     }
   }
 
-  /// Whether a token's head is needed; moves `place` behind the places of that token.
+  /// Whether a token's head is needed; moves `place` after the places of that token.
   private func isWanted(_ token: Int, _ place: inout Int) -> Bool {
     var wanted = !targets.isEmpty && targets[token] >= 0
     while place < places.count && places[place].token == token {

@@ -2,7 +2,7 @@ public import Engine
 public import Execution
 import Models
 
-/// What `Runner.run` does beside the rows themselves.
+/// What `Runner.run` does besides the rows themselves.
 public struct RunOptions: Sendable {
   /// How an expert-choice model selects the tokens that go on.
   public var selection = Selection.threshold
@@ -10,7 +10,7 @@ public struct RunOptions: Sendable {
   public var maximumDepth: Int?
   /// Mean depth that the router is steered to, in [1, R]; nil for what it does by itself. Threshold selection only.
   ///
-  /// Each row is steered by itself: behind every 64 of its tokens the score that lets a token go on is moved against the
+  /// Each row is steered by itself: after every 64 of its tokens the score that lets a token go on is moved against the
   /// deviation of all depths so far. A row's result depends on its own tokens alone.
   public var targetDepth: Double?
   /// Of looped models.

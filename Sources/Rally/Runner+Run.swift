@@ -33,7 +33,7 @@ extension Runner {
     }
   }
 
-  /// Runs the steps one after the other and calls `body` behind each.
+  /// Runs the steps one after the other and calls `body` after each.
   func runSteps(
     _ plan: StepPlan, of batch: RowBatch, _ rowPolicy: RowPolicy, timeout: Double,
     body: ([StepPlan.Piece]) throws(RallyError) -> Void

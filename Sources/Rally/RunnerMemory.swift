@@ -3,7 +3,7 @@ public import Files
 import Models
 import Scheduling
 
-/// How much memory calls of given sizes take, beside the weights.
+/// How much memory calls of given sizes take, besides the weights.
 public struct RunnerMemory: Sendable {
   let description: ModelDescription
   let layout: CacheLayout

@@ -106,12 +106,14 @@ extension rally_document_scores {
   fileprivate func check(windowCount: Int, model: Model) throws(RallyError) {
     let scores = try unsafe (
       optional(mean, "mean"), optional(minimum, "minimum"), optional(window_scores, "window_scores"),
-      optional(score, "score"), optional(int_score, "int_score"))
+      optional(score, "score"), optional(int_score, "int_score")
+    )
     if unsafe scores.0 != nil || scores.1 != nil || scores.2 != nil || scores.3 != nil || scores.4 != nil {
       try model.requireScore("rate_documents")
     }
     _ = try unsafe (
-      optional(coverage, "coverage"), optional(window_offsets, "window_offsets"), optional(outputs, "outputs"))
+      optional(coverage, "coverage"), optional(window_offsets, "window_offsets"), optional(outputs, "outputs")
+    )
     guard try unsafe optional(window_scores, "window_scores") != nil else { return }
     let capacity = unsafe window_capacity  // beyond 63 bits it is enough, too
     guard capacity < 0 || capacity >= windowCount else {

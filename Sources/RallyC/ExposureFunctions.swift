@@ -24,7 +24,8 @@ public func rally_exposure(
 extension rally_exposure_scores {
   fileprivate func check() throws(RallyError) {
     _ = try unsafe (
-      optional(jeffreys, "jeffreys"), optional(log_ratio, "log_ratio"), optional(token_counts, "token_counts"))
+      optional(jeffreys, "jeffreys"), optional(log_ratio, "log_ratio"), optional(token_counts, "token_counts")
+    )
   }
 
   fileprivate func fill(_ result: ExposureScores) {

@@ -63,12 +63,12 @@ final class HandleTable<Object: AnyObject & Sendable>: Sendable {
     }
     guard let found, let object = found.object else {
       throw RallyError(
-        .closed, noun, expected: "an open handle", found: "one that was closed", remedy: "open it anew")
+        .closed, noun, expected: "an open handle", found: "one that was closed", remedy: "open it again")
     }
     guard found.process == getpid() else {
       throw RallyError(
         .forked, noun, expected: "a handle of this process", found: "one of its parent, from before fork()",
-        remedy: "open it anew in the child")
+        remedy: "open it again in the child")
     }
     return object
   }

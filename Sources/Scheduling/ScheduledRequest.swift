@@ -83,7 +83,7 @@ public final class ScheduledRequest {
   /// The next token, to be computed in a later piece.
   func append(_ token: Int32) { tokens.append(token) }
 
-  /// Goes on behind the first `count` tokens of `donor`, whose blocks it holds.
+  /// Goes on after the first `count` tokens of `donor`, whose blocks it holds.
   func adopt(depths donorDepths: ArraySlice<UInt8>) {
     depths.removeAll(keepingCapacity: true)
     depths.append(contentsOf: donorDepths)

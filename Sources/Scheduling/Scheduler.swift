@@ -93,7 +93,7 @@ public final class Scheduler {
   /// The token that follows the request's last one.
   public func append(_ token: Int32, to request: ScheduledRequest) { request.append(token) }
 
-  /// Takes requests that are about to be finished out of the queue, all at once: one by one, those behind them would move up
+  /// Takes requests that are about to be finished out of the queue, all at once: one by one, those after them would move up
   /// as many times.
   public func withdraw(_ isWithdrawn: (ScheduledRequest) -> Bool) { waiting.removeAll(where: isWithdrawn) }
 
@@ -163,7 +163,7 @@ public final class Scheduler {
 
   /// Appends the requests that go through the last layers now.
   ///
-  /// Reading the weights of the edges (last layers, head, first layers) for a few rows is dear, so leavers wait for others;
+  /// Reading the weights of the edges (last layers, head, first layers) for a few rows is expensive, so leavers wait for others;
   /// but whoever waits leaves a place of the pass empty. With w waiting and a active rows a pass spent waiting costs
   /// w / (a + w) of the block's bytes, and going together saves about half of the edges'.
   public func takeLeavers(into leavers: inout [ScheduledRequest]) {

@@ -121,7 +121,9 @@ struct TemplateRenderer {
 
   mutating func step() throws(TemplateError) {
     steps += 1
-    guard steps <= TemplateRenderer.mostSteps else { throw TemplateError("the template takes more than \(TemplateRenderer.mostSteps) steps") }
+    guard steps <= TemplateRenderer.mostSteps else {
+      throw TemplateError("the template takes more than \(TemplateRenderer.mostSteps) steps")
+    }
   }
 
   private mutating func write(_ text: String) throws(TemplateError) {

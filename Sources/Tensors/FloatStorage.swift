@@ -2,7 +2,7 @@ public import Files
 
 /// Shared memory for `count` floats, aligned to a cache line.
 ///
-/// For weights, which many owners share and nobody changes after loading, and for the buffers of a
+/// For weights, which many owners share and none changes after loading, and for the buffers of a
 /// workspace, which one driver uses at a time.
 public final class FloatStorage: Sendable {
   public let count: Int

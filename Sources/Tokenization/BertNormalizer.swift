@@ -27,7 +27,7 @@ struct BertNormalizer: Sendable {
     return output.bytes
   }
 
-  /// What was written, and the accents behind it that are not in order yet.
+  /// What was written, and the accents after it that are not in order yet.
   private struct Output {
     var bytes: [UInt8] = []
     var accents: [(order: UInt32, scalar: UInt32)] = []

@@ -9,7 +9,7 @@ struct BertClass: Sendable, Equatable {
   /// What stripping accents makes of it.
   enum Mark: UInt8 {
     case none = 0
-    /// Dropped; accents before and behind it stay neighbours.
+    /// Dropped; accents before and after it stay neighbours.
     case dropped = 1
     /// Dropped, but accents are ordered on either side of it apart.
     case droppedStarter = 2

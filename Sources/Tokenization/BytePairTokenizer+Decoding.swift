@@ -7,7 +7,7 @@ extension BytePairTokenizer {
   /// `StreamDecoder`.
   ///
   /// - Parameters:
-  ///   - tokens: `[T]` ids; none gives no bytes, nor does a model's id behind the vocabulary.
+  ///   - tokens: `[T]` ids; none gives no bytes, nor does a model's id after the vocabulary.
   ///   - skipsSpecialTokens: leaves special tokens out.
   /// - Throws: `invalidToken` for an id outside the vocabulary and the model's ids, naming its place.
   public func decode(_ tokens: [Int32], skipsSpecialTokens: Bool = false) throws(RallyError) -> [UInt8] {

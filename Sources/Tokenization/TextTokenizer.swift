@@ -112,7 +112,7 @@ extension TextTokenizer {
 
   func check(_ id: Int32) throws(RallyError) { try roles.check(id, tokenCount: tokenCount, "token") }
 
-  /// Appends what has become text with a token of the vocabulary; nothing for an id behind the vocabulary.
+  /// Appends what has become text with a token of the vocabulary; nothing for an id after the vocabulary.
   func append(_ id: Int32, _ state: inout StreamState, to bytes: inout [UInt8]) {
     switch self {
     case .bytePair(let tokenizer): tokenizer.append(id, to: &bytes)

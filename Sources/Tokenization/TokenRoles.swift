@@ -13,7 +13,7 @@ public struct TokenRoles: Sendable, Equatable {
   public var addsBeginningOfSequence: Bool
   /// Whether `encode` puts `endOfSequence` last when its options do not say.
   public var addsEndOfSequence: Bool
-  /// Ids that a model may predict, where its table is larger than the vocabulary: those behind the
+  /// Ids that a model may predict, where its table is larger than the vocabulary: those after the
   /// last entry are decoded to nothing, as Hugging Face does. Not less than the vocabulary counts.
   public var idCount = 0
 

@@ -61,7 +61,8 @@ struct VocabularyTable: Sendable {
     guard token.count <= limit else { throw Self.wrongLength(token.count, id, limit) }
     bytes += token
     ends.append(bytes.count)
-    let earlier = isMergeable
+    let earlier =
+      isMergeable
       ? written.updateValue(id, forKey: token[...]) : literal.updateValue(id, forKey: token[...])
     if let earlier {
       throw RallyError(
@@ -93,7 +94,7 @@ struct VocabularyTable: Sendable {
 }
 
 extension VocabularyTable {
-  /// The bytes of a token; none behind the vocabulary. `id` must not be negative.
+  /// The bytes of a token; none after the vocabulary. `id` must not be negative.
   func bytes(of id: Int32) -> ArraySlice<UInt8> {
     guard Int(id) < count else { return [] }
     return bytes[(id == 0 ? 0 : ends[Int(id) - 1])..<ends[Int(id)]]

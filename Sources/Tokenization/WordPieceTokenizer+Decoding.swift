@@ -4,7 +4,7 @@ extension WordPieceTokenizer {
   /// The words that tokens stand for: pieces joined, a space before every word but the first.
   ///
   /// - Parameters:
-  ///   - tokens: `[T]` ids; none gives no bytes, nor does a model's id behind the vocabulary.
+  ///   - tokens: `[T]` ids; none gives no bytes, nor does a model's id after the vocabulary.
   ///   - skipsSpecialTokens: leaves special tokens out.
   /// - Returns: valid UTF-8.
   /// - Throws: `invalidToken` for an id outside the vocabulary and the model's ids, naming its place.
@@ -21,7 +21,7 @@ extension WordPieceTokenizer {
     return bytes
   }
 
-  /// Appends what a token of the vocabulary stands for, behind others or as the first of a text.
+  /// Appends what a token of the vocabulary stands for, after others or as the first of a text.
   func append(_ id: Int32, isFirst: Bool, to bytes: inout [UInt8]) {
     let entry = addedTexts[id].map { $0[...] } ?? vocabularyTable.bytes(of: id)
     let prefix = rules.prefix.utf8

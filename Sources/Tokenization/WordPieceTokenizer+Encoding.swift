@@ -63,7 +63,8 @@ extension WordPieceTokenizer {
 
   private func append(_ word: Word, end: Int, of text: Span<UInt8>, to tokens: inout [Int32]) {
     guard word.scalarCount > 0 else { return }
-    let isKnown = word.scalarCount <= rules.maximumWordLength
+    let isKnown =
+      word.scalarCount <= rules.maximumWordLength
       && pieces.append(text.extracting(word.start..<end), to: &tokens)
     if !isKnown { tokens.append(rules.unknownToken) }
   }

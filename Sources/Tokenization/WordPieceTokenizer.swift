@@ -79,7 +79,7 @@ extension WordPieceTokenizer {
   /// `[V]` as a file stores it; what `init` was given.
   public var vocabulary: [String] { (0..<tokenCount).map { vocabularyTable.entry(Int32($0)) } }
 
-  /// The entry of a token, with its prefix; none behind the vocabulary.
+  /// The entry of a token, with its prefix; none after the vocabulary.
   ///
   /// - Throws: `invalidToken` for an id outside the vocabulary and the model's ids.
   public func tokenBytes(_ id: Int32) throws(RallyError) -> [UInt8] {

@@ -22,7 +22,8 @@ struct DepthArguments: ParsableArguments {
     help: "Tokens before this one run at full depth. (default: those of the prompt; in perplexity 0)")
   var exitFrom: Int?
 
-  @Option(help: "What later tokens see of the recursions that a token did not run: full, last_exited or propagated. (default: the model's own)")
+  @Option(
+    help: "What later tokens see of the recursions that a token did not run: full, last_exited or propagated. (default: the model's own)")
   var kvPolicy: KeyValuePolicy?
 
   /// What the model's file calls them.

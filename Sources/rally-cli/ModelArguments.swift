@@ -34,7 +34,9 @@ struct ComputeArguments: ParsableArguments {
   @Option(help: "Element type of the matrix products.")
   var dtype = ComputeType.auto
 
-  @Option(help: ArgumentHelp("Folder of prepared files: the model is opened through one, which is written where it is missing.", valueName: "folder"))
+  @Option(
+    help: ArgumentHelp(
+      "Folder of prepared files: the model is opened through one, which is written where it is missing.", valueName: "folder"))
   var cache: String?
 
   func validate() throws {

@@ -186,7 +186,8 @@ bool engine_memory(rally_model *model, rally_error *error) {
     if (status) return !fail(*error);
     long taken = 0;
     for (Account &account : accounts) taken += account.bytes.exchange(0), account.calls = 0;
-    std::printf("  memory    said %9.2f MB, taken %9.2f MB\n", static_cast<double>(said) * 1e-6, static_cast<double>(taken) * 1e-6);
+    std::printf("  memory    said %9.2f MB, taken %9.2f MB\n", static_cast<double>(said) * 1e-6,
+                static_cast<double>(taken) * 1e-6);
     const long difference = taken - static_cast<long>(said);
     /* Lists of requests and what a thread takes for itself are not in the account. */
     passed = passed && difference > -(1 << 20) && difference < 3 << 19;

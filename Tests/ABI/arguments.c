@@ -92,8 +92,9 @@ static void test_request_numbers(rally_runner *runner) {
     float temperature, top_p, min_p;
     int32_t top_k;
   } wrong[] = {
-      {-1, 1, 0, 0},           {not_a_number, 1, 0, 0}, {infinite, 1, 0, 0}, {1, 0, 0, 0},  {1, 1.5f, 0, 0},
-      {1, not_a_number, 0, 0}, {1, 1, -0.1f, 0},        {1, 1, 1.1f, 0},     {1, 1, not_a_number, 0}, {1, 1, 0, -1},
+      {-1, 1, 0, 0},           {not_a_number, 1, 0, 0}, {infinite, 1, 0, 0}, {1, 0, 0, 0},
+      {1, 1.5f, 0, 0},         {1, not_a_number, 0, 0}, {1, 1, -0.1f, 0},    {1, 1, 1.1f, 0},
+      {1, 1, not_a_number, 0}, {1, 1, 0, -1},
   };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     rally_request request = make_request(1);

@@ -11,24 +11,24 @@
 
 extern int checks_made, checks_failed;
 
-#define CHECK(condition)                                                          \
-  do {                                                                            \
-    checks_made++;                                                                \
-    if (!(condition)) {                                                           \
-      checks_failed++;                                                            \
+#define CHECK(condition)                                                             \
+  do {                                                                               \
+    checks_made++;                                                                   \
+    if (!(condition)) {                                                              \
+      checks_failed++;                                                               \
       fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
-    }                                                                             \
+    }                                                                                \
   } while (0)
 
-#define CHECK_STATUS(call, expected)                                                                            \
-  do {                                                                                                          \
-    rally_status found_ = (call);                                                                               \
-    checks_made++;                                                                                              \
-    if (found_ != (expected)) {                                                                                 \
-      checks_failed++;                                                                                          \
-      fprintf(stderr, "%s:%d: %s\n  expected %s, found %s\n", __FILE__, __LINE__, #call,                         \
-              rally_status_name(expected), rally_status_name(found_));                                           \
-    }                                                                                                           \
+#define CHECK_STATUS(call, expected)                                                                                  \
+  do {                                                                                                                \
+    rally_status found_ = (call);                                                                                     \
+    checks_made++;                                                                                                    \
+    if (found_ != (expected)) {                                                                                       \
+      checks_failed++;                                                                                                \
+      fprintf(stderr, "%s:%d: %s\n  expected %s, found %s\n", __FILE__, __LINE__, #call, rally_status_name(expected), \
+              rally_status_name(found_));                                                                             \
+    }                                                                                                                 \
   } while (0)
 
 /* Paths of a language model and of a rater, both with a tokenizer. */

@@ -87,7 +87,9 @@ static void test_run(const rally::Model &model) {
 static void test_rows() {
   const std::vector<int32_t> one = {1, 2, 3};
   const std::array<int32_t, 2> two = {1, 2};
-  const auto is = [](const rally::Rows &rows, size_t count, size_t tokens) { return rows.count() == count && rows.token_count() == tokens; };
+  const auto is = [](const rally::Rows &rows, size_t count, size_t tokens) {
+    return rows.count() == count && rows.token_count() == tokens;
+  };
   CHECK(is(one, 1, 3) && is(two, 1, 2) && is({one}, 1, 3) && is({one, one}, 2, 6) && is({}, 0, 0));
   CHECK(is({{1, 2, 3}}, 1, 3) && is({{1}, {2}}, 2, 2) && is({{1, 2}, {3, 4, 5}}, 2, 5) && is(rally::Rows{{1}, {2}}, 2, 2));
 #if __cplusplus >= 202002L
@@ -100,7 +102,8 @@ static void test_watching(const char *path) {
   size_t calls = 0;
   const rally::Model model(path, rally::model_options(), [&](uint64_t done, uint64_t total) { return calls++, done <= total; });
   CHECK(calls > 0);
-  CHECK(code_of([&] { rally::Model(path, rally::model_options(), [](uint64_t, uint64_t) { return false; }); }) == RALLY_CANCELLED);
+  CHECK(code_of([&] { rally::Model(path, rally::model_options(), [](uint64_t, uint64_t) { return false; }); })
+        == RALLY_CANCELLED);
   int thrown = 0;
   try {
     rally::Model(path, rally::model_options(), [](uint64_t, uint64_t) -> bool { throw 5; });
@@ -153,9 +156,8 @@ static void test_generate(const rally::Model &model) {
   }
   CHECK(caught && calls == 1);
   CHECK(runner.generate(request).tokens == all.tokens);
-  const auto cut = runner.generate(request, [](const rally_event &event) {
-    return event.index == 1 ? rally::Go::end_sequence : rally::Go::on;
-  });
+  const auto cut = runner.generate(
+      request, [](const rally_event &event) { return event.index == 1 ? rally::Go::end_sequence : rally::Go::on; });
   CHECK(cut.tokens.size() == 2 && cut.finish_reason == RALLY_FINISH_CANCELLED);
 }
 
@@ -346,8 +348,8 @@ static void test_who_made_scores(const rally::Model &model, const rally::Model &
   CHECK(fingerprint.size() == 64 && fingerprint != rater.score_fingerprint(true) && fingerprint != model.score_fingerprint());
   auto options = rally::label_options();
   options.window_tokens = 40;
-  CHECK(rater.score_label(options) ==
-        "version=1 model=" + fingerprint + " measure=score reading=documents window=40 stride=40");
+  CHECK(rater.score_label(options)
+        == "version=1 model=" + fingerprint + " measure=score reading=documents window=40 stride=40");
   CHECK(rater.score_label().find(fingerprint) != std::string::npos && rater.reads_same_tokens(rater));
 }
 

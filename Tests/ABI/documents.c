@@ -106,8 +106,10 @@ static void test_wrong(rally_runner *runner) {
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     options = make_options(wrong[i][1], wrong[i][2]);
     options.window_tokens = wrong[i][0];
-    CHECK_STATUS(rally_rate_documents(runner, tokens, row_offsets, DOCUMENTS, &options, &scores, &error), RALLY_INVALID_ARGUMENT);
-    CHECK_STATUS(rally_document_windows(rater, tokens, row_offsets, DOCUMENTS, &options, offsets, &error), RALLY_INVALID_ARGUMENT);
+    CHECK_STATUS(rally_rate_documents(runner, tokens, row_offsets, DOCUMENTS, &options, &scores, &error),
+                 RALLY_INVALID_ARGUMENT);
+    CHECK_STATUS(rally_document_windows(rater, tokens, row_offsets, DOCUMENTS, &options, offsets, &error),
+                 RALLY_INVALID_ARGUMENT);
   }
   options = make_options(0, 0);
   options.squash = (rally_switch)9;

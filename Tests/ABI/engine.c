@@ -129,8 +129,8 @@ static void test_same_bits(const rally_request *requests, const text *expected) 
     rally_batching batching;
     rally_switch sharing;
   } settings[] = {
-      {1, 0, 0, 0, RALLY_BATCH_DEPTH, RALLY_DEFAULT},   {2, 7, 3, 0, RALLY_BATCH_DEPTH, RALLY_ON},
-      {3, 64, 10, 0, RALLY_BATCH_DEPTH, RALLY_OFF},     {2, 0, 0, 0, RALLY_BATCH_SEQUENCE, RALLY_OFF},
+      {1, 0, 0, 0, RALLY_BATCH_DEPTH, RALLY_DEFAULT},     {2, 7, 3, 0, RALLY_BATCH_DEPTH, RALLY_ON},
+      {3, 64, 10, 0, RALLY_BATCH_DEPTH, RALLY_OFF},       {2, 0, 0, 0, RALLY_BATCH_SEQUENCE, RALLY_OFF},
       {2, 100, 10, 2 << 20, RALLY_BATCH_DEPTH, RALLY_ON}, {1, 1, 1, 0, RALLY_BATCH_DEPTH, RALLY_ON},
   };
   for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
@@ -162,7 +162,7 @@ static void test_loop(const rally_request *requests, const text *expected) {
   expect_texts(&all, expected);
 }
 
-/* A cache for one of them at a time: the others give way and are computed anew. */
+/* A cache for one of them at a time: the others give way and are computed again. */
 static void test_pressure(void) {
   rally_model_info info;
   rally_model_info_init(&info, sizeof info);

@@ -19,7 +19,7 @@ typedef struct text {
 typedef struct texts {
   text of[TEXT_COUNT];
   size_t ended;
-  int disorder; /* events that were none, twice, or behind the end */
+  int disorder; /* events that were none, twice, or after the end */
 } texts;
 
 /* The callback whose user is a `texts`. */

@@ -65,13 +65,13 @@ static void test_alignment(rally_engine *engine) {
 }
 
 /* Submits a request with one field changed; it must be refused with this code. */
-#define CHECK_REFUSED(field, value, expected)                                      \
-  do {                                                                             \
-    rally_request changed = make_request(4);                                       \
-    size_t id = 7;                                                                 \
-    changed.field = (value);                                                       \
+#define CHECK_REFUSED(field, value, expected)                                     \
+  do {                                                                            \
+    rally_request changed = make_request(4);                                      \
+    size_t id = 7;                                                                \
+    changed.field = (value);                                                      \
     CHECK_STATUS(rally_engine_submit(engine, &changed, &id, &error), (expected)); \
-    CHECK(id == 7 && error.code == (expected) && strlen(error.message) > 10);      \
+    CHECK(id == 7 && error.code == (expected) && strlen(error.message) > 10);     \
   } while (0)
 
 static void test_numbers(rally_engine *engine) {
@@ -128,22 +128,27 @@ static void test_arrays(rally_engine *engine) {
   static const struct {
     const char *thing;
     rally_status expected;
-  } wrong[] = {{"tokens", RALLY_INVALID_TOKEN},         {"tokens", RALLY_INVALID_TOKEN},   {"tokens", RALLY_CONTEXT_EXCEEDED},
-               {"stop_tokens", RALLY_INVALID_TOKEN},    {"bias", RALLY_INVALID_TOKEN},     {"bias", RALLY_INVALID_ARGUMENT},
-               {"bias_values", RALLY_INVALID_ARGUMENT}, {"stop_strings", RALLY_INVALID_ARGUMENT},
-               {"stop_strings", RALLY_INVALID_ARGUMENT}, {"stop_strings", RALLY_INVALID_ARGUMENT}};
+  } wrong[] = {{"tokens", RALLY_INVALID_TOKEN},
+               {"tokens", RALLY_INVALID_TOKEN},
+               {"tokens", RALLY_CONTEXT_EXCEEDED},
+               {"stop_tokens", RALLY_INVALID_TOKEN},
+               {"bias", RALLY_INVALID_TOKEN},
+               {"bias", RALLY_INVALID_ARGUMENT},
+               {"bias_values", RALLY_INVALID_ARGUMENT},
+               {"stop_strings", RALLY_INVALID_ARGUMENT},
+               {"stop_strings", RALLY_INVALID_ARGUMENT},
+               {"stop_strings", RALLY_INVALID_ARGUMENT}};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     rally_request request = make_request(4);
     switch (i) {
-      case 0: case 1: request.tokens = outside + i, request.token_count = 1; break;
+      case 0:
+      case 1: request.tokens = outside + i, request.token_count = 1; break;
       case 2: request.tokens = zeros, request.token_count = too_many; break;
       case 3: request.stop_tokens = outside + 1, request.stop_token_count = 1; break;
       case 4: request.bias_tokens = outside, request.bias_values = numbers + 1, request.bias_count = 1; break;
       case 5: request.bias_tokens = greeting, request.bias_values = numbers, request.bias_count = 1; break;
       case 6: request.bias_tokens = greeting, request.bias_count = 1; break;
-      default:
-        request.stop_strings = i == 7 ? empty : i == 8 ? absent : broken;
-        request.stop_string_count = 2;
+      default: request.stop_strings = i == 7 ? empty : i == 8 ? absent : broken; request.stop_string_count = 2;
     }
     size_t id = 7;
     rally_error error = make_error();
@@ -181,8 +186,10 @@ static void test_extremes(void) {
     switch (i) {
       case 0: request.repetition_penalty = 3e38f, request.presence_penalty = -3e38f; break;
       case 1: request.frequency_penalty = 3e38f, request.repetition_penalty = 1e-38f; break;
-      case 2: case 3: request.bias_tokens = all_tokens, request.bias_values = none, request.bias_count = vocab; break;
-      case 4: case 5: request.bias_tokens = twice, request.bias_values = both, request.bias_count = 2; break;
+      case 2:
+      case 3: request.bias_tokens = all_tokens, request.bias_values = none, request.bias_count = vocab; break;
+      case 4:
+      case 5: request.bias_tokens = twice, request.bias_values = both, request.bias_count = 2; break;
       case 6: request.bias_tokens = twice, request.bias_values = most, request.bias_count = 1; break;
       case 7: request.temperature = 3e38f, request.top_k = INT32_MAX, request.top_p = 1e-38f, request.min_p = 1; break;
       case 8: request.temperature = 1e-38f, request.max_depth = UINT32_MAX, request.top_logprobs = 64; break;

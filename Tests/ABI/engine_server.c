@@ -192,7 +192,8 @@ static void test_build(void) {
   char version[64];
   snprintf(version, sizeof version, "version %s\ncommit ", rally_version());
   CHECK(strncmp(rally_build_info(), version, strlen(version)) == 0);
-  CHECK(strstr(rally_build_info(), "\ncompiler ") && strstr(rally_build_info(), "\nhighway 1.") && strstr(rally_build_info(), "\nboost 1_"));
+  CHECK(strstr(rally_build_info(), "\ncompiler ") && strstr(rally_build_info(), "\nhighway 1.")
+        && strstr(rally_build_info(), "\nboost 1_"));
 }
 
 void test_engine_server(void) {

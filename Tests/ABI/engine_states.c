@@ -41,7 +41,7 @@ static void step_until(rally_engine *engine, texts *all, size_t count) {
     CHECK_STATUS(rally_engine_step(engine, gather, all, NULL, NULL), RALLY_OK);
 }
 
-/* Saves after so many steps or tokens, goes on in another engine on the model opened anew, and there too. */
+/* Saves after so many steps or tokens, goes on in another engine on the model opened again, and there too. */
 static void round_trip(const rally_request *request, size_t steps, size_t tokens, uint32_t step_tokens) {
   const text alone = generate_alone(language_model, request);
   rally_model *reopened = NULL;
@@ -63,7 +63,7 @@ static void round_trip(const rally_request *request, size_t steps, size_t tokens
   CHECK_STATUS(rally_engine_run(first, gather, &here, NULL), RALLY_OK);
   CHECK(same_text(&here.of[0], &alone));
 
-  /* Beside a request of the other engine, which has the number 0. */
+  /* Alongside a request of the other engine, which has the number 0. */
   CHECK_STATUS(rally_engine_submit(second, &other, NULL, NULL), RALLY_OK);
   CHECK_STATUS(rally_engine_restore(second, state, size, &rest, &id, NULL), RALLY_OK);
   CHECK(id == 1);

@@ -203,7 +203,7 @@ static void test_close_during_a_step(void) {
   CHECK_STATUS(rally_engine_submit(step.engine, &request, NULL, NULL), RALLY_CLOSED);
 }
 
-/* Model first, engine twice, a runner beside it. */
+/* Model first, engine twice, a runner alongside it. */
 static void test_any_order(void) {
   rally_model *model = NULL;
   rally_runner *runner = NULL;

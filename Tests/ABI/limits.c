@@ -129,8 +129,13 @@ int main(int argc, char **argv) {
   static const struct {
     const char *name;
     rally_status (*work)(void);
-  } jobs[] = {{"opening a language model", open_language_model}, {"opening a rater", open_rater}, {"quantizing", quantize},
-              {"running", run_rows}, {"rating", rate_rows}, {"generating", continue_text}, {"an engine", engine},
+  } jobs[] = {{"opening a language model", open_language_model},
+              {"opening a rater", open_rater},
+              {"quantizing", quantize},
+              {"running", run_rows},
+              {"rating", rate_rows},
+              {"generating", continue_text},
+              {"an engine", engine},
               {"lineage", compare}};
   int failed = 0;
   for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++) {

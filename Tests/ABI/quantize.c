@@ -1,4 +1,4 @@
-/* Models that are stored anew: what is refused, and that nothing is lost where it is. */
+/* Models that are stored again: what is refused, and that nothing is lost where it is. */
 #define _DEFAULT_SOURCE
 #include "check.h"
 #include <dirent.h>

@@ -1,4 +1,4 @@
-/* The numbers: finite, consistent with each other, and the same bits whatever runs beside them. */
+/* The numbers: finite, consistent with each other, and the same bits whatever runs alongside them. */
 #include "check.h"
 #include <math.h>
 #include <stdlib.h>
@@ -163,7 +163,7 @@ static void test_same_bits_rate(void) {
   rally_runner_close(narrow);
   rally_runner_close(wide);
 
-  /* Opened anew, with other memory around it: still the same bits. */
+  /* Opened again, with other memory around it: still the same bits. */
   float again[ROWS];
   rally_model *reopened = NULL;
   CHECK_STATUS(rally_model_open(rater_path, NULL, &reopened, NULL), RALLY_OK);

@@ -32,7 +32,8 @@ static void check_case(rally_model *model, rally_runner *runner, const stop_case
   rally_error error = make_error();
   int32_t prompt[8], tokens[32], stop = -7;
   size_t prompt_count = 0, token_count = 0, cut = 99;
-  CHECK_STATUS(rally_encode(model, expected->prompt, strlen(expected->prompt), NULL, prompt, 8, &prompt_count, &error), RALLY_OK);
+  CHECK_STATUS(rally_encode(model, expected->prompt, strlen(expected->prompt), NULL, prompt, 8, &prompt_count, &error),
+               RALLY_OK);
   rally_request request;
   rally_request_init(&request, sizeof request);
   request.tokens = prompt;

@@ -1,26 +1,26 @@
 /* Programs compiled against an older header, and structs that nobody initialised. */
 #include "check.h"
 
-/* An init function given `size` bytes leaves all behind them as they were. */
-#define CHECK_INIT_STAYS_INSIDE(type, init)                                  \
-  do {                                                                       \
-    for (size_t size = sizeof(size_t); size <= sizeof(type); size++) {       \
-      union {                                                                \
-        type value;                                                          \
-        unsigned char bytes[sizeof(type)];                                   \
-      } memory;                                                              \
-      memset(&memory, 0xA5, sizeof memory);                                  \
-      init(&memory.value, size);                                             \
-      int outside_untouched = 1;                                             \
+/* An init function given `size` bytes leaves all after them as they were. */
+#define CHECK_INIT_STAYS_INSIDE(type, init)                                                       \
+  do {                                                                                            \
+    for (size_t size = sizeof(size_t); size <= sizeof(type); size++) {                            \
+      union {                                                                                     \
+        type value;                                                                               \
+        unsigned char bytes[sizeof(type)];                                                        \
+      } memory;                                                                                   \
+      memset(&memory, 0xA5, sizeof memory);                                                       \
+      init(&memory.value, size);                                                                  \
+      int outside_untouched = 1;                                                                  \
       for (size_t i = size; i < sizeof memory; i++) outside_untouched &= memory.bytes[i] == 0xA5; \
-      if (!outside_untouched || memory.value.struct_size != size) {          \
-        CHECK(outside_untouched);                                            \
-        CHECK(memory.value.struct_size == size);                             \
-        break;                                                               \
-      }                                                                      \
-    }                                                                        \
-    init(NULL, sizeof(type));                                                \
-    CHECK(1);                                                                \
+      if (!outside_untouched || memory.value.struct_size != size) {                               \
+        CHECK(outside_untouched);                                                                 \
+        CHECK(memory.value.struct_size == size);                                                  \
+        break;                                                                                    \
+      }                                                                                           \
+    }                                                                                             \
+    init(NULL, sizeof(type));                                                                     \
+    CHECK(1);                                                                                     \
   } while (0)
 
 static void test_inits(void) {
@@ -67,7 +67,7 @@ static void test_errors(void) {
   CHECK(model == NULL);
 }
 
-/* The model info of an older header: the fields it knows are filled, what lies behind is not. */
+/* The model info of an older header: the fields it knows are filled, what lies after is not. */
 static void test_older_info(void) {
   rally_model_info info;
   memset(&info, 0x5A, sizeof info);

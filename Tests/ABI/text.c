@@ -31,7 +31,8 @@ static void test_round_trip(rally_model *model, const char *bytes, size_t length
   for (size_t i = 0; i < count; i++) {
     size_t asked = 0, untouched = 77;
     CHECK_STATUS(rally_decoder_push(decoder, tokens[i], NULL, 0, &asked, NULL), RALLY_OK);
-    if (asked) CHECK_STATUS(rally_decoder_push(decoder, tokens[i], text + at, asked - 1, &untouched, NULL), RALLY_BUFFER_TOO_SMALL);
+    if (asked)
+      CHECK_STATUS(rally_decoder_push(decoder, tokens[i], text + at, asked - 1, &untouched, NULL), RALLY_BUFFER_TOO_SMALL);
     CHECK_STATUS(rally_decoder_push(decoder, tokens[i], text + at, asked, &piece, NULL), RALLY_OK);
     CHECK(piece == asked && untouched == 77 && asked <= longest + 3);
     CHECK(!is_utf8 || piece == 0 || ((unsigned char)text[at] & 0xC0) != 0x80); /* begins with a character */

@@ -195,8 +195,7 @@ static void *logits_in_thread(void *user) {
   rally_outputs_init(&outputs, sizeof outputs);
   outputs.logprobs = user;
   rally_status status = rally_runner_open(language_model, &options, &runner, NULL);
-  for (int round = 0; round < 8 && !status; round++)
-    status = rally_run(runner, greeting, row_offsets, 1, NULL, &outputs, NULL);
+  for (int round = 0; round < 8 && !status; round++) status = rally_run(runner, greeting, row_offsets, 1, NULL, &outputs, NULL);
   rally_runner_close(runner);
   return status ? user : NULL;
 }

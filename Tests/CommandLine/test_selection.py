@@ -104,8 +104,8 @@ def test_a_distribution_of_a_corpus_is_read(rater, tmp_path):
 
 
 def test_the_label_covers_data_beside_the_file(rater, tmp_path):
-    path = tmp_path / "beside.onnx"
-    onnx.save(onnx.load(rater), path, save_as_external_data=True, location="beside.bin", size_threshold=0)
+    path = tmp_path / "alongside.onnx"
+    onnx.save(onnx.load(rater), path, save_as_external_data=True, location="alongside.bin", size_threshold=0)
     score("-m", path, "--save-cdf", tmp_path / "scores.cdf", stdin=TEXTS)
     label = rally.Distribution.load(tmp_path / "scores.cdf").label
     assert f" model={rally.Scorer(path).fingerprint} " in label

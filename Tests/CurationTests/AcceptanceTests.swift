@@ -65,7 +65,7 @@ struct AcceptanceTests {
     #expect(abs(quarter.count { $0 } - 5000) < 245 && abs(half.count { $0 } - 10_000) < 283)
     #expect(zip(quarter, half).allSatisfy { !$0 || $1 }, "who stays at a quarter stays at a half")
     for other in [try kept(0.5, seed: 1), try kept(0.5, fingerprint: "g")] {
-      #expect(abs(zip(half, other).count { $0 == $1 } - 10_000) < 283, "another seed or rater decides anew")
+      #expect(abs(zip(half, other).count { $0 == $1 } - 10_000) < 283, "another seed or rater decides again")
     }
   }
 }

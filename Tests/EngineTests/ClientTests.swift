@@ -19,7 +19,7 @@ import Testing
   }
 
   /// A request that waits at a gate before each token after the first `free` ones: no race decides what a test sees.
-  private func request(behind gate: Gate, free: Int = 0) throws -> GenerationRequest {
+  private func request(after gate: Gate, free: Int = 0) throws -> GenerationRequest {
     var request = try requests(1)[0]
     request.logitsProcessor = LogitsProcessor(.init(UInt(bitPattern: ObjectIdentifier(gate)))) { rows in
       if unsafe rows.contains(where: { unsafe $0.tokens.count - $0.promptCount >= free }) { gate.wait() }
@@ -62,7 +62,7 @@ import Testing
   @Test func cancellingByNumberEndsOneAlone() async throws {
     let client = try EngineClient(model: Shipped.language.get())
     let gate = Gate()
-    let long = try client.submit(request(behind: gate, free: 4))
+    let long = try client.submit(request(after: gate, free: 4))
     let short = try client.submit(requests(1)[0])
     var reasons: [FinishReason] = []
     for try await event in long {
@@ -85,7 +85,7 @@ import Testing
   @Test func cancellingTheReaderCancelsTheRequest() async throws {
     let client = try EngineClient(model: Shipped.language.get())
     let gate = Gate()
-    let request = try request(behind: gate, free: 1)
+    let request = try request(after: gate, free: 1)
     let (started, start) = AsyncStream<Void>.makeStream()
     let reader = Task {
       for try await _ in try client.submit(request) { start.yield() }
@@ -101,7 +101,7 @@ import Testing
   @Test func lettingGoCancelsTheRequest() async throws {
     let client = try EngineClient(model: Shipped.language.get())
     let gate = Gate()
-    _ = try client.submit(request(behind: gate))
+    _ = try client.submit(request(after: gate))
     gate.open()
     await #expect(finishedCount(client, reaches: 1))
     #expect(client.counters.first { $0.name == "requests_cancelled_total" }?.value == 1)
@@ -116,7 +116,7 @@ import Testing
   @Test func closingEndsAllAndTakesNoMore() async throws {
     let client = try EngineClient(model: Shipped.language.get())
     let gate = Gate()
-    let events = try client.submit(request(behind: gate))
+    let events = try client.submit(request(after: gate))
     client.close()
     client.close()
     gate.open()
@@ -148,7 +148,7 @@ import Testing
     #expect { try client.submit(GenerationRequest(tokens: [])) } throws: { ($0 as? RallyError)?.code == .emptyInput }
     #expect { try client.submit(GenerationRequest(tokens: [-1])) } throws: { ($0 as? RallyError)?.code == .invalidToken }
     let gate = Gate()
-    let held = [try client.submit(request(behind: gate)), try client.submit(request(behind: gate))]
+    let held = [try client.submit(request(after: gate)), try client.submit(request(after: gate))]
     #expect { try client.submit(requests(1)[0]) } throws: { ($0 as? RallyError)?.code == .queueFull }
     #expect { try EngineClient(model: Shipped.rater.get()) } throws: { ($0 as? RallyError)?.code == .wrongKind }
     withExtendedLifetime(held) { client.cancelAll() }

@@ -2,7 +2,6 @@ import Foundation
 import Rally
 import Testing
 
-
 @testable import Engine
 
 /// The table of cases of stop strings that every host runs.

@@ -50,8 +50,10 @@ struct CacheTests {
     var addresses: Set<UInt> = []
     for cache in caches {
       for slot in 0..<Self.layout.slotCount {
-        for entry in 0..<70 { let (page, place) = unsafe cache.page(slot: slot, entry: entry)
-          addresses.insert(unsafe UInt(bitPattern: page) + UInt(place)) }
+        for entry in 0..<70 {
+          let (page, place) = unsafe cache.page(slot: slot, entry: entry)
+          addresses.insert(unsafe UInt(bitPattern: page) + UInt(place))
+        }
       }
     }
     let count = addresses.count

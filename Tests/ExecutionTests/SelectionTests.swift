@@ -9,7 +9,7 @@ struct SelectionTests {
   @Test func topKTakesTheLargest() {
     var keep = [true]
     selectTopK(3, [0.1, 0.9, -1, 0.5, 0.4][...], into: &keep)
-    #expect(keep == [true, false, true, false, true, true], "behind what is there already")
+    #expect(keep == [true, false, true, false, true, true], "after what is there already")
   }
 
   @Test func tiesGoToTheEarlierToken() {

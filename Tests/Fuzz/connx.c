@@ -50,7 +50,8 @@ static void put_together(const rox_storage *storages, const rox_rewrite *rewrite
       rox_rewrite_piece_at(rewrite, i, &piece);
       size_t data = 0;
       if (piece.data == ROX_ELEMENTS) data = storages[piece.storage].byte_count;
-      if (piece.data == ROX_SCALES) data = storages[piece.storage].scale_count * (storages[piece.storage].data_type == ROX_UINT8 ? 2 : 4);
+      if (piece.data == ROX_SCALES)
+        data = storages[piece.storage].scale_count * (storages[piece.storage].data_type == ROX_UINT8 ? 2 : 4);
       if (piece.data == ROX_BALANCE) data = storages[piece.storage].balance_count * 4;
       if (pass) memcpy(bytes + at, piece.bytes.data, piece.bytes.size);
       if (pass) at += piece.bytes.size + data;
@@ -66,8 +67,8 @@ static void put_together(const rox_storage *storages, const rox_rewrite *rewrite
 }
 
 static int is_matrix(const rox_tensor *tensor) {
-  const int has_type = tensor->data_type == ROX_FLOAT || tensor->data_type == ROX_FLOAT16 ||
-                       tensor->data_type == ROX_BFLOAT16 || tensor->data_type == ROX_INT8 || tensor->data_type == ROX_UINT8;
+  const int has_type = tensor->data_type == ROX_FLOAT || tensor->data_type == ROX_FLOAT16 || tensor->data_type == ROX_BFLOAT16
+                       || tensor->data_type == ROX_INT8 || tensor->data_type == ROX_UINT8;
   return has_type && tensor->rank == 2 && tensor->dims[0] >= 0 && tensor->dims[0] < 1 << 20;
 }
 
@@ -82,8 +83,8 @@ static void rewrite(mutant *m, const rox_model *model, const rox_limits *limits,
     rox_tensor_at(model, i, &tensor);
     if (!is_matrix(&tensor)) continue;
     rox_storage *storage = &storages[count++];
-    *storage = (rox_storage){.tensor = i, .data_type = types[(m->size + i / 50) % 4], .byte_count = i % 64,
-                             .offset = i % 5 ? -1 : (int64_t)i};
+    *storage = (rox_storage){
+        .tensor = i, .data_type = types[(m->size + i / 50) % 4], .byte_count = i % 64, .offset = i % 5 ? -1 : (int64_t)i};
     if (storage->data_type != ROX_INT8 && storage->data_type != ROX_UINT8) continue;
     /* One scale for each row, for each half of it, or a number that suits no rows. */
     storage->scale_count = i % 7 ? (uint64_t)tensor.dims[0] * (1 + i % 2) : 1 + i % 3;

@@ -25,12 +25,12 @@ static rally_distribution *distribution;
 static uint8_t *state;
 static size_t state_size;
 
-#define MUST(condition) \
-  do {                  \
-    if (!(condition)) { \
+#define MUST(condition)                                               \
+  do {                                                                \
+    if (!(condition)) {                                               \
       fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-      abort();          \
-    }                   \
+      abort();                                                        \
+    }                                                                 \
   } while (0)
 
 static uint8_t take(input *in) {
@@ -90,7 +90,8 @@ static void decode(input *in) {
     const rally_status asked = rally_decoder_push(decoder, token, NULL, 0, &wanted, NULL);
     MUST(asked == RALLY_OK || asked == RALLY_INVALID_TOKEN);
     if (asked) continue;
-    MUST(wanted <= sizeof text && rally_decoder_push(decoder, token, text, wanted, &length, NULL) == RALLY_OK && length == wanted);
+    MUST(wanted <= sizeof text && rally_decoder_push(decoder, token, text, wanted, &length, NULL) == RALLY_OK
+         && length == wanted);
   }
   MUST(rally_decoder_finish(decoder, text, sizeof text, &length, NULL) == RALLY_OK);
   free(bytes);
@@ -220,7 +221,8 @@ static void label(input *in) {
 static void open_all(void) {
   const char *paths[] = {getenv("RALLY_MODEL"), getenv("RALLY_RATER")};
   for (int i = 0; i < 2; i++) {
-    MUST(paths[i] && !rally_model_open(paths[i], NULL, &models[i], NULL) && !rally_runner_open(models[i], NULL, &runners[i], NULL));
+    MUST(paths[i] && !rally_model_open(paths[i], NULL, &models[i], NULL)
+         && !rally_runner_open(models[i], NULL, &runners[i], NULL));
   }
   rally_engine_options options;
   rally_engine_options_init(&options, sizeof options);

@@ -1,6 +1,6 @@
 /*
  * Opens a mutant through rally.h and does with it what a host would.
- * Stages: 0 open, 1 describe, 2 text, 3 compute, 4 store anew, 5 done.
+ * Stages: 0 open, 1 describe, 2 text, 3 compute, 4 store again, 5 done.
  */
 #include "server.h"
 
@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 /* What the header promises; a broken promise is a death, and its line is the noise. */
-#define REQUIRE(condition) \
-  do { \
-    if (!(condition)) { \
+#define REQUIRE(condition)                                       \
+  do {                                                           \
+    if (!(condition)) {                                          \
       fprintf(stderr, "rally.c:%d: %s\n", __LINE__, #condition); \
-      abort(); \
-    } \
+      abort();                                                   \
+    }                                                            \
   } while (0)
 
 static void check_error(rally_status status, const rally_error *error) {
@@ -136,7 +136,7 @@ static void rater(mutant *m, rally_runner *runner, const rally_model_info *info,
 }
 
 /* What is written must be a model; what is not leaves nothing. */
-static void store_anew(mutant *m, rally_error *error) {
+static void store_again(mutant *m, rally_error *error) {
   static const rally_dtype types[] = {RALLY_DTYPE_INT8, RALLY_DTYPE_BF16, RALLY_DTYPE_F32, RALLY_DTYPE_Q4};
   char out[512];
   snprintf(out, sizeof out, "%s.new", m->path);
@@ -188,7 +188,7 @@ static void examine(mutant *m) {
   rally_model_close(model);
 
   m->stage = 4;
-  if (m->status == RALLY_OK) store_anew(m, &error);
+  if (m->status == RALLY_OK) store_again(m, &error);
   m->stage = 5;
 }
 

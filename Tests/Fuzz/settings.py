@@ -29,7 +29,7 @@ def some_tensor(tree: Message, random: random.Random, beginning: str = "") -> Me
 
 
 def ends(field: Field) -> str:
-    """The parts of a tensor that may hold its name: before its elements, or behind them."""
+    """The parts of a tensor that may hold its name: before its elements, or after them."""
     content = b"".join(field.value.chunks()) if isinstance(field.value, Message) else field.value
     return (bytes(content[:100]) + bytes(content[-100:])).decode(errors="replace")
 

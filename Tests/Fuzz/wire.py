@@ -82,7 +82,7 @@ class Message:
         return [chunk for field in self.fields for chunk in field.chunks()]
 
     def message(self, field: Field) -> Message:
-        """The message that `field` of this message is; from now on it is written anew."""
+        """The message that `field` of this message is; from now on it is written again."""
         if not isinstance(field.value, Message):
             field.value = Message(SCHEMA.get(self.name, {}).get(field.number, "?"), field.value)
             field.raw = None

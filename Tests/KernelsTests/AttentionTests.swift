@@ -2,7 +2,7 @@ import Kernels
 import Testing
 
 @Suite struct AttentionTests {
-  /// A cache of random keys and values. Behind the last entry the pages hold NaNs.
+  /// A cache of random keys and values. After the last entry the pages hold NaNs.
   struct Cache {
     var keys: [[Float]]  // [tokens][G·K]
     var values: [[Float]]

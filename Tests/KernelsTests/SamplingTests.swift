@@ -52,7 +52,10 @@ import Files
       let weights = logits.map { exp(Double($0 - 8) / Double(temperature)) }
       let total = weights.reduce(0, +)
       var sum = 0.0
-      let expected = weights.firstIndex { sum += $0; return sum > number * total } ?? -1
+      let expected =
+        weights.firstIndex {
+          sum += $0; return sum > number * total
+        } ?? -1
       if all != expected { differing += 1 }
     }
     #expect(differing <= 2, "sums that round otherwise move the border between neighbours only")
@@ -62,18 +65,42 @@ import Files
     func kept(_ change: (inout SamplingParameters) -> Void) throws -> Set<Int> {
       Set(try Self.counts(Self.logits, Self.parameters(change)).enumerated().filter { $1 > 0 }.map(\.offset))
     }
-    #expect(try kept { $0.topK = 3; $0.temperature = 3 } == [1, 9, 3])
+    #expect(
+      try kept {
+        $0.topK = 3; $0.temperature = 3
+      } == [1, 9, 3])
     #expect(try kept { $0.topK = 1 } == [1])
-    #expect(try kept { $0.topK = 100; $0.temperature = 10 } == [0, 1, 2, 3, 4, 5, 6, 9])
+    #expect(
+      try kept {
+        $0.topK = 100; $0.temperature = 10
+      } == [0, 1, 2, 3, 4, 5, 6, 9])
     // Probabilities: .296 .296 .179 .109 .066 .040 .0147 .002.
-    #expect(try kept { $0.topP = 0.5; $0.temperature = 3 } == [1, 9])
-    #expect(try kept { $0.topP = 0.6; $0.temperature = 3 } == [1, 9, 3])
+    #expect(
+      try kept {
+        $0.topP = 0.5; $0.temperature = 3
+      } == [1, 9])
+    #expect(
+      try kept {
+        $0.topP = 0.6; $0.temperature = 3
+      } == [1, 9, 3])
     #expect(try kept { $0.topP = 1e-6 } == [1])
-    #expect(try kept { $0.minP = 0.5; $0.temperature = 3 } == [1, 9, 3])
-    #expect(try kept { $0.minP = 1; $0.temperature = 3 } == [1, 9])
+    #expect(
+      try kept {
+        $0.minP = 0.5; $0.temperature = 3
+      } == [1, 9, 3])
+    #expect(
+      try kept {
+        $0.minP = 1; $0.temperature = 3
+      } == [1, 9])
     // After top-k 3 the probabilities are .384 .384 .233.
-    #expect(try kept { $0.topK = 3; $0.topP = 0.75; $0.temperature = 3 } == [1, 9])
-    #expect(try kept { $0.topP = 0.9; $0.minP = 0.7; $0.temperature = 3 } == [1, 9])
+    #expect(
+      try kept {
+        $0.topK = 3; $0.topP = 0.75; $0.temperature = 3
+      } == [1, 9])
+    #expect(
+      try kept {
+        $0.topP = 0.9; $0.minP = 0.7; $0.temperature = 3
+      } == [1, 9])
   }
 
   @Test func aDrawIsAFunctionOfSeedAndIndex() throws {
@@ -99,7 +126,11 @@ import Files
       sum += weights[token]
       if sum >= 0.3 * total { break }
     }
-    let counts = try Self.counts(logits, Self.parameters { $0.topP = 0.3; $0.temperature = 20 }, draws: 4_000)
+    let counts = try Self.counts(
+      logits,
+      Self.parameters {
+        $0.topP = 0.3; $0.temperature = 20
+      }, draws: 4_000)
     #expect(Set(counts.indices.filter { counts[$0] > 0 }) == kept)
   }
 

@@ -8,7 +8,8 @@ import Testing
 @Suite struct SafetensorsTests {
   private static let names = ["mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"]
   private static let headerText =
-    "{" + names.enumerated().map { index, name in
+    "{"
+    + names.enumerated().map { index, name in
       #""model.layers.0.\#(name).weight":{"dtype":"F32","shape":[4,4],"data_offsets":[\#(index * 64),\#(index * 64 + 64)]}"#
     }.joined(separator: ",") + #","__metadata__":{"format":"pt"}}"#
 

@@ -5,7 +5,7 @@ import Testing
 
 /// Bytes that are no model, or more than a model may be.
 @Suite struct CorruptFileTests {
-  /// Cut anywhere, a file is refused, and never by reading behind its end.
+  /// Cut anywhere, a file is refused, and never by reading after its end.
   @Test func truncationAtEveryByte() {
     let whole = ModelFixture.vanilla.bytes
     for length in 0..<whole.count {
@@ -30,10 +30,11 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    Array("not a model at all".utf8), [0], [0xFF], [0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F], Array(repeating: 0x80, count: 64),
-    [0x3B, 0x3C], Array(repeating: 0x0B, count: 1 << 20),
-  ] as [[UInt8]])
+  @Test(
+    arguments: [
+      Array("not a model at all".utf8), [0], [0xFF], [0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F], Array(repeating: 0x80, count: 64),
+      [0x3B, 0x3C], Array(repeating: 0x0B, count: 1 << 20),
+    ] as [[UInt8]])
   func noModel(_ bytes: [UInt8]) {
     #expect(failure(bytes)?.code == .corruptFile)
   }

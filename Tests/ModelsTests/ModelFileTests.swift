@@ -44,9 +44,11 @@ import Testing
     #expect(description.storedLayers.map(\.hasInputNorm) == [false, true])
     #expect(description.storedLayers.map(\.slidingWindow) == [nil, 3])
     #expect(description.storedLayers.map(\.ropeTable) == [nil, 1])
-    #expect(description.positions == .rope([
-      .init(frequencies: .stored, attentionFactor: 1), .init(frequencies: .stored, attentionFactor: 1.25),
-    ]))
+    #expect(
+      description.positions
+        == .rope([
+          .init(frequencies: .stored, attentionFactor: 1), .init(frequencies: .stored, attentionFactor: 1.25),
+        ]))
     #expect(description.embeddingScale == 2)
     let plain = try open(.vanilla).description
     #expect(plain.storedLayers == [.init(hasInputNorm: true, slidingWindow: nil, ropeTable: 0)])
@@ -56,8 +58,10 @@ import Testing
     let file = try open(.looped)
     let loop = try #require(file.description.loop)
     #expect(loop.normalizes && loop.injection == .concat(hasBias: true, initial: .seeded(deviation: 0.02, seed: 7)))
-    #expect(loop.exit == .init(
-      rule: .hazard(gates: 3), threshold: 0.75, naturalDepth: 1.5, fixedDepth: 2, keyValues: .lastExited))
+    #expect(
+      loop.exit
+        == .init(
+          rule: .hazard(gates: 3), threshold: 0.75, naturalDepth: 1.5, fixedDepth: 2, keyValues: .lastExited))
     #expect(file.description.furtherEndTokens == [1, 2])
     #expect(file.description.layers.effectiveCount == 5)
     #expect(try open(.expert).description.loop == nil)
@@ -171,7 +175,11 @@ import Testing
   @Test func progressAndCancelling() throws {
     let path = folder.write("model.onnx", ModelFixture.vanilla.bytes)
     var steps: [UInt64] = []
-    let file = try ModelFile.open(path: path, progress: { done, _ in steps.append(done); return true })
+    let file = try ModelFile.open(
+      path: path,
+      progress: { done, _ in
+        steps.append(done); return true
+      })
     #expect(steps == steps.sorted())
     #expect(steps.last == UInt64(file.facts.parameterCount * 4))
     let error = #expect(throws: RallyError.self) {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Models
 
-/// Files whose matrices are stored anew. What the graph then computes is for the Python tests to say.
+/// Files whose matrices are stored again. What the graph then computes is for the Python tests to say.
 @Suite struct QuantizationTests {
   let folder = TemporaryFolder()
   var output: String { folder.path + "/new.onnx" }

@@ -48,10 +48,11 @@ import Testing
     #expect(error.message.contains(name))
   }
 
-  @Test(arguments: [
-    [], [32], [4, 8], [8, 4, 1], [8, -4], [0, 4], [-8, -4], [Int64.max, Int64.max], [Int64.min, 4],
-    [1 << 32, 1 << 32], Array(repeating: 1, count: 10_000),
-  ] as [[Int64]])
+  @Test(
+    arguments: [
+      [], [32], [4, 8], [8, 4, 1], [8, -4], [0, 4], [-8, -4], [Int64.max, Int64.max], [Int64.min, 4],
+      [1 << 32, 1 << 32], Array(repeating: 1, count: 10_000),
+    ] as [[Int64]])
   func shape(_ extents: [Int64]) throws {
     var fixture = ModelFixture.vanilla
     fixture.change("embed_tokens.weight") { $0.extents = extents }
@@ -72,7 +73,9 @@ import Testing
 
   @Test func scaleIsNeeded() throws {
     var fixture = ModelFixture.vanilla
-    fixture.change("embed_tokens.weight") { $0.type = 3; $0.payload = .raw(Array(repeating: 1, count: 32)) }
+    fixture.change("embed_tokens.weight") {
+      $0.type = 3; $0.payload = .raw(Array(repeating: 1, count: 32))
+    }
     #expect(failure(fixture.bytes)?.code == .missingTensor)
     let name = "embed_tokens.weight.scale"
     fixture.tensors.append(TensorFixture(name, [8], values: Array(repeating: .nan, count: 8)))

@@ -36,7 +36,11 @@ struct DocumentTests {
   @Test func strideAndLimitCountTheTextAlone() throws {
     let text: [Int32] = [90, 1, 2, 3, 4, 5, 6, 7, 91]
     #expect(try windows(plan([text]) { $0.stride = 2 }) == [[90, 1, 2, 3, 4, 91], [90, 3, 4, 5, 6, 91], [90, 5, 6, 7, 91]])
-    #expect(try windows(plan([text]) { $0.windowTokenCount = 3; $0.maximumWindowCount = 1 }) == [[90, 4, 91]])
+    #expect(
+      try windows(
+        plan([text]) {
+          $0.windowTokenCount = 3; $0.maximumWindowCount = 1
+        }) == [[90, 4, 91]])
   }
 
   @Test func scoresOfWindowsBecomeThoseOfDocuments() throws {
@@ -46,7 +50,9 @@ struct DocumentTests {
     #expect(scores.minimum == [0.1, -1, 5])
     #expect(scores.coverage == [1, 1, 1])
     #expect(plan.scores([1, .nan, 2, 3]).minimum[1].isNaN && plan.scores([1, 2, .nan, 3]).mean[1].isNaN)
-    let part = try self.plan([Array(1...8)]) { $0.windowTokenCount = 3; $0.maximumWindowCount = 2 }
+    let part = try self.plan([Array(1...8)]) {
+      $0.windowTokenCount = 3; $0.maximumWindowCount = 2
+    }
     #expect(part.scores([1, 2]).coverage == [5 / 8])
   }
 

@@ -181,7 +181,7 @@ struct SchedulerTests {
     var story = ""
     var preemptions = 0
     var sharedTokens = 0
-    /// Pieces that waited for company behind the block.
+    /// Pieces that waited for company after the block.
     var waits = 0
   }
 

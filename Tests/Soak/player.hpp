@@ -20,9 +20,13 @@ class Player {
   };
 
   Player(const rally::Model &model, const Settings &settings, Judge &judge, Failures &failures)
-      : settings_(settings), judge_(judge), failures_(failures), info_(model.info()),
+      : settings_(settings),
+        judge_(judge),
+        failures_(failures),
+        info_(model.info()),
         wishes_(model, settings.seed, settings.longest_prompt, settings.longest_text),
-        engine_(model, settings.options), random_(settings.seed + 1) {
+        engine_(model, settings.options),
+        random_(settings.seed + 1) {
     driver_ = std::thread([this] { drive(); });
     if (settings.has_visitor) visitor_ = std::thread([this] { visit(); });
   }
@@ -40,11 +44,12 @@ class Player {
 
   void report() {
     const auto &c = counters_;
-    std::printf("%s: %zu submitted, %zu finished, %zu cancelled, %zu moved; %.0f tokens, %.0f of prompts computed, %.0f shared; "
-                "%.0f passes of %.1f rows; %.0f preemptions\n",
-                settings_.name.c_str(), submitted_, ended_ - cancelled_, cancelled_, restored_, c.at("generated_tokens_total"),
-                c.at("prompt_tokens_total"), c.at("prompt_tokens_shared_total"), c.at("passes_total"),
-                c.at("pass_rows_total") / std::max(1.0, c.at("passes_total")), c.at("preemptions_total"));
+    std::printf(
+        "%s: %zu submitted, %zu finished, %zu cancelled, %zu moved; %.0f tokens, %.0f of prompts computed, %.0f shared; "
+        "%.0f passes of %.1f rows; %.0f preemptions\n",
+        settings_.name.c_str(), submitted_, ended_ - cancelled_, cancelled_, restored_, c.at("generated_tokens_total"),
+        c.at("prompt_tokens_total"), c.at("prompt_tokens_shared_total"), c.at("passes_total"),
+        c.at("pass_rows_total") / std::max(1.0, c.at("passes_total")), c.at("preemptions_total"));
   }
 
   size_t ended() {
@@ -130,14 +135,14 @@ class Player {
     const std::lock_guard<std::mutex> lock(mutex_);
     const auto found = tickets_.find(event.request);
     if (found == tickets_.end()) {
-      fail("an event for nobody, or behind the end", event.request);
+      fail("an event for no request, or after the end", event.request);
       return rally::Go::on;
     }
     Ticket &ticket = found->second;
     auto &text = ticket.text;
     if (event.index != text.tokens.size()) fail("a token was lost or came twice", event.request);
     if (event.token >= 0) {
-      if (ticket.has_left) fail("a token behind the cancellation", event.request);
+      if (ticket.has_left) fail("a token after the cancellation", event.request);
       check(event, ticket);
       text.tokens.push_back(event.token);
       text.depths.push_back(event.depth);
@@ -163,7 +168,8 @@ class Player {
     const auto &request = ticket.wish.request;
     if (event.token >= info_.vocab_size || !(event.logprob <= 0) || event.depth < 0 || event.depth > info_.num_recursion)
       fail("an event out of range", event.request);
-    if (request.max_depth != 0 && event.depth > static_cast<int32_t>(request.max_depth)) fail("a token too deep", event.request);
+    if (request.max_depth != 0 && event.depth > static_cast<int32_t>(request.max_depth))
+      fail("a token too deep", event.request);
     if (event.top_count != request.top_logprobs) fail("another number of most probable tokens", event.request);
     for (size_t i = 1; i < event.top_count; i++)
       if (event.top_logprobs[i] > event.top_logprobs[i - 1]) fail("most probable tokens out of order", event.request);
@@ -174,7 +180,7 @@ class Player {
     ended_++;
     if (ticket.text.finish_reason == RALLY_FINISH_CANCELLED) {
       cancelled_++;
-      if (!ticket.may_be_cancelled) fail("cancelled by nobody", place->first);
+      if (!ticket.may_be_cancelled) fail("cancelled without a cause", place->first);
     }
     tickets_.erase(place);
     if (!ticket.has_left) judge_.submit({settings_.name, std::move(ticket.wish), std::move(ticket.text)});
@@ -219,7 +225,8 @@ class Player {
       const std::string &name = counter.first;
       const bool only_grows = name.size() > 6 && name.compare(name.size() - 6, 6, "_total") == 0;
       const auto before = counters_.find(name);
-      if (only_grows && before != counters_.end() && counter.second < before->second) failures_.add(settings_.name + ": " + name + " fell");
+      if (only_grows && before != counters_.end() && counter.second < before->second)
+        failures_.add(settings_.name + ": " + name + " fell");
     }
     if (now.at("blocks_used") > now.at("blocks")) failures_.add(settings_.name + ": more blocks are used than there are");
     counters_ = now;
@@ -228,7 +235,8 @@ class Player {
   void check_counters() {
     const auto expect = [this](const char *name, double expected) {
       if (counters_.at(name) != expected)
-        failures_.add(settings_.name + ": " + name + " is " + std::to_string(counters_.at(name)) + ", not " + std::to_string(expected));
+        failures_.add(settings_.name + ": " + name + " is " + std::to_string(counters_.at(name)) + ", not "
+                      + std::to_string(expected));
     };
     expect("requests_submitted_total", static_cast<double>(submitted_ + restored_));
     expect("requests_finished_total", static_cast<double>(submitted_ + restored_));
@@ -243,7 +251,9 @@ class Player {
     if (by_depth < counters_.at("prompt_tokens_total")) failures_.add(settings_.name + ": tokens by depth are too few");
   }
 
-  void fail(const std::string &what, size_t id) { failures_.add(settings_.name + ": " + what + ", number " + std::to_string(id)); }
+  void fail(const std::string &what, size_t id) {
+    failures_.add(settings_.name + ": " + what + ", number " + std::to_string(id));
+  }
 
   const Settings settings_;
   Judge &judge_;

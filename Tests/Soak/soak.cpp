@@ -56,8 +56,8 @@ bool report_memory(const std::vector<Sample> &samples, double warm_up, size_t te
     if (sample.seconds >= warm_up) warm.push_back(sample);
   if (warm.size() < 2) return true;
   const double span = warm.back().seconds - warm.front().seconds, per_hour = slope(warm) * 3600;
-  std::printf("memory: %.1f MB after %.0f s, %.1f MB at the end; slope %+.2f MB per hour; %zu texts\n", warm.front().megabytes, warm_up,
-              warm.back().megabytes, per_hour, texts);
+  std::printf("memory: %.1f MB after %.0f s, %.1f MB at the end; slope %+.2f MB per hour; %zu texts\n", warm.front().megabytes,
+              warm_up, warm.back().megabytes, per_hour, texts);
   return !memory_counts || (span >= long_run ? per_hour <= most_per_hour : per_hour * span / 3600 <= most_in_short_runs);
 }
 
@@ -69,7 +69,8 @@ soak::Player::Settings narrow(const rally::Model &model, uint64_t seed) {
   options.threads = 1;
   options.max_sequences = 12;
   options.max_step_tokens = 96;
-  options.cache_bytes = info.kv_bytes_per_token * std::min<size_t>(longest_prompt + longest_text, info.max_position_embeddings) + (64 << 10);
+  options.cache_bytes =
+      info.kv_bytes_per_token * std::min<size_t>(longest_prompt + longest_text, info.max_position_embeddings) + (64 << 10);
   options.cache_bytes += options.cache_bytes / 8;
   return {"narrow", options, seed, longest_prompt, longest_text, false};
 }
@@ -85,8 +86,8 @@ soak::Player::Settings wide(const rally::Model &model, uint64_t seed) {
 
 int run(const char *path, double seconds, uint64_t seed) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  std::printf("soak: %s for %.0f s, seed %llu, Rally %s, %s\n", path, seconds, static_cast<unsigned long long>(seed), rally_version(),
-              rally_instruction_set());
+  std::printf("soak: %s for %.0f s, seed %llu, Rally %s, %s\n", path, seconds, static_cast<unsigned long long>(seed),
+              rally_version(), rally_instruction_set());
   const rally::Model model(path);
   soak::Failures failures;
   soak::Judge judge(model, failures);

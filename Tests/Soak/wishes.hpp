@@ -107,7 +107,8 @@ class Wishes {
     if (random.chance(0.2)) request.presence_penalty = 0.5f;
     if (random.chance(0.2)) request.frequency_penalty = 0.1f;
     if (random.chance(0.2))
-      for (const int32_t token : tokens(random, 1 + random.below(5))) request.bias.emplace_back(token, random.chance(0.5) ? -INFINITY : 2.0f);
+      for (const int32_t token : tokens(random, 1 + random.below(5)))
+        request.bias.emplace_back(token, random.chance(0.5) ? -INFINITY : 2.0f);
     if (random.chance(0.2)) request.top_logprobs = static_cast<uint32_t>(1 + random.below(8));
   }
 

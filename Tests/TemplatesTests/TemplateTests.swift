@@ -21,12 +21,20 @@ private func render(_ source: String) throws(TemplateError) -> String {
     ("{%- for m in messages -%} [{{ loop.index }}/{{ loop.length }}] {%- endfor -%}  \n z", "[1/2][2/2]z"),
     ("{% set x %}a{{ 1+2*3 }}{% endset %}{{ x ~ 1.5 ~ true ~ none }}|{{ -7 // 2 }}|{{ -7 % 3 }}|{{ 7 / 2 }}", "a71.5TrueNone|-4|2|3.5"),
     ("{{ 'abc'[::-1] }}{{ 'abc'[-2:] }}{{ messages[1:]|length }}{{ messages[5] is defined }}", "cbabc1False"),
-    ("{% set n = namespace(a=1) %}{% for i in range(3) %}{% set n.a = n.a + i %}{% set q = 5 %}{% endfor %}{{ n.a }}{{ q is defined }}", "4False"),
+    (
+      "{% set n = namespace(a=1) %}{% for i in range(3) %}{% set n.a = n.a + i %}{% set q = 5 %}{% endfor %}{{ n.a }}{{ q is defined }}",
+      "4False"
+    ),
     ("{% for i in range(5) if i != 2 %}{% if i == 4 %}{% break %}{% endif %}{{ i }}{% else %}none{% endfor %}", "013"),
     ("{{ [1, 'a\"', none, true]|tojson }}{{ {'a': 'é'}|tojson }}", "[1, \"a\\\"\", null, true]{\"a\": \"é\"}"),
-    ("{{ 'x</think>y'.split('</think>')[-1].lstrip('\\n') if '</think>' in 'x</think>y' else 'n' }}{{ 'aXbX'.replace('X', '-') }}", "ya-b-"),
+    (
+      "{{ 'x</think>y'.split('</think>')[-1].lstrip('\\n') if '</think>' in 'x</think>y' else 'n' }}{{ 'aXbX'.replace('X', '-') }}", "ya-b-"
+    ),
     ("{{ missing }}{{ missing|default('d') }}{{ ''|default('e', true) }}{{ tools is not none }}", "deFalse"),
-    ("{% generation %}a{% endgeneration %}{% for k, v in messages[0].items() %}{{ k }}={{ v }};{% endfor %}", "arole=system;content= Be brief. ;"),
+    (
+      "{% generation %}a{% endgeneration %}{% for k, v in messages[0].items() %}{{ k }}={{ v }};{% endfor %}",
+      "arole=system;content= Be brief. ;"
+    ),
   ])
   func writes(source: String, expected: String) throws { #expect(try render(source) == expected) }
 

@@ -32,17 +32,27 @@ struct ValidationTests {
     Bad(named: "merge 0 \" \": expected a left side", merges: [" "]),
     Bad(named: "merge 1 \"a b\": expected each pair once", vocabulary: byteVocabulary(["ab"]), merges: ["a b", "a b"]),
     Bad(named: "expected two entries, found 10000001 bytes", merges: ["a" + String(repeating: "b", count: 10_000_000)]),
-    Bad(named: "added token: expected an id from 0 to 255, found 256", configuration: .init(preTokenizer: .gpt2, roles: .init(addedTokens: [256]))),
-    Bad(named: "added token: expected an id from 0 to 255, found -1", configuration: .init(preTokenizer: .gpt2, roles: .init(addedTokens: [-1]))),
+    Bad(
+      named: "added token: expected an id from 0 to 255, found 256",
+      configuration: .init(preTokenizer: .gpt2, roles: .init(addedTokens: [256]))),
+    Bad(
+      named: "added token: expected an id from 0 to 255, found -1",
+      configuration: .init(preTokenizer: .gpt2, roles: .init(addedTokens: [-1]))),
     Bad(
       named: "vocabulary entry 256: expected 1 to 256 bytes, found 257",
       vocabulary: byteVocabulary([String(repeating: "a", count: 257)]),
       configuration: .init(preTokenizer: .gpt2, roles: .init(addedTokens: [256]))),
     Bad(named: "added token 3: expected each id once", configuration: .init(preTokenizer: .gpt2, roles: .init(addedTokens: [3, 3]))),
-    Bad(named: "special token 3: expected one of the added tokens", configuration: .init(preTokenizer: .gpt2, roles: .init(specialTokens: [3]))),
-    Bad(named: "beginning of sequence: expected an id from", configuration: .init(preTokenizer: .gpt2, roles: .init(beginningOfSequence: 999))),
+    Bad(
+      named: "special token 3: expected one of the added tokens",
+      configuration: .init(preTokenizer: .gpt2, roles: .init(specialTokens: [3]))),
+    Bad(
+      named: "beginning of sequence: expected an id from", configuration: .init(preTokenizer: .gpt2, roles: .init(beginningOfSequence: 999))
+    ),
     Bad(named: "end of sequence: expected an id from", configuration: .init(preTokenizer: .gpt2, roles: .init(endOfSequence: .min))),
-    Bad(named: "beginning of sequence: expected an id to add", configuration: .init(preTokenizer: .gpt2, roles: .init(addsBeginningOfSequence: true))),
+    Bad(
+      named: "beginning of sequence: expected an id to add",
+      configuration: .init(preTokenizer: .gpt2, roles: .init(addsBeginningOfSequence: true))),
     Bad(named: "end of sequence: expected an id to add", configuration: .init(preTokenizer: .gpt2, roles: .init(addsEndOfSequence: true))),
   ]
 

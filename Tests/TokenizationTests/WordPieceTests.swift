@@ -133,7 +133,10 @@ struct WordPieceTests {
     ("special token 0: expected one of the added tokens", ["a"], TokenRoles(specialTokens: [0]), 0),
     ("added token 0 \"\u{301}\": expected text that is left", ["\u{301}", "a"], TokenRoles(addedTokens: [0]), 1),
     ("added token 1 \"É\": expected another normalised text", ["e", "É", "a"], TokenRoles(addedTokens: [0, 1]), 2),
-    ("vocabulary: expected at most 16777216 bytes", (0..<4100).map { "\($0 + 1000)" + String(repeating: "a", count: 4092) }, TokenRoles(), 0),
+    (
+      "vocabulary: expected at most 16777216 bytes", (0..<4100).map { "\($0 + 1000)" + String(repeating: "a", count: 4092) }, TokenRoles(),
+      0
+    ),
   ]
 
   @Test(arguments: bad)

@@ -1,4 +1,4 @@
-"""The header as data: its constants, choices, structs, callbacks and functions, each with the comment beside it.
+"""The header as data: its constants, choices, structs, callbacks and functions, each with the comment next to it.
 
 pycparser knows the grammar of C, but no comments and no preprocessor. Comments are taken out beforehand and found again
 by line: what stands right above a declaration, or after it on its line, is about that declaration.

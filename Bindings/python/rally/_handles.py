@@ -41,10 +41,10 @@ class Handle:
         if self._process != os.getpid():
             raise RallyError(
                 Status.FORKED,
-                f"{self._noun}: opened by process {self._process}, before a fork; open it anew in this one",
+                f"{self._noun}: opened by process {self._process}, before a fork; open it again in this one",
             )
         if not self.close.alive:
-            raise RallyError(Status.CLOSED, f"{self._noun}: already closed; open it anew")
+            raise RallyError(Status.CLOSED, f"{self._noun}: already closed; open it again")
         return self._address
 
 

@@ -72,7 +72,7 @@ class LanguageModel(TextModel):
         max_depth : int, optional
             Recursions a token may run; None: the model's own number.
         logits, hidden : bool
-            What is computed, beside the depths.
+            What is computed, besides the depths.
         positions : int, or one sequence of int per row; optional
             Tokens whose logits and hidden states are wanted, -1 the last; one int holds for every row. None: all.
         target_depth : float, optional

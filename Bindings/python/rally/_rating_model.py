@@ -174,7 +174,7 @@ class RatingModel(TextModel):
         window : int, optional
             Tokens of a window; None: as the model file says, or the rater's longest row.
         stride : int, optional
-            Tokens from the beginning of a window to that of the next; None: one window behind the other.
+            Tokens from the beginning of a window to that of the next; None: one window after the other.
         max_windows : int, optional
             Windows of a document at most, spread evenly over it; None: all.
         squash, timeout

@@ -174,7 +174,7 @@ class AsyncEngine:
 
     def _own_loop(self) -> asyncio.AbstractEventLoop:
         if self._is_closing:
-            raise RallyError(Status.CLOSED, "engine: already closed; open it anew")
+            raise RallyError(Status.CLOSED, "engine: already closed; open it again")
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop

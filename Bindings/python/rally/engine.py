@@ -43,7 +43,7 @@ class Engine:
     generates is the same bits whatever else runs, and the same as `Model.generate` gives.
 
     `submit`, `cancel` and `cancel_all` may be called at any time from any thread; calls of the other methods take
-    turns. An engine has worker threads and memory of its own, beside those of the model's own calls.
+    turns. An engine has worker threads and memory of its own, alongside those of the model's own calls.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class Engine:
 
     @staticmethod
     def memory(model: Model, **options: Unpack[EngineOptions]) -> int:
-        """The bytes that an engine with these options takes when it is opened, beside the model's own weights."""
+        """The bytes that an engine with these options takes when it is opened, besides the model's own weights."""
         raw = raw_options(model._library, options)
         count = c_uint64()
         model._library.call("rally_engine_memory", model._handle.address, byref(raw), byref(count))

@@ -47,14 +47,14 @@ class Exposure:
 
     @property
     def log_e(self) -> Numbers:
-        """log E behind every row, [N]: the running sum of `log_ratio`."""
+        """log E after every row, [N]: the running sum of `log_ratio`."""
         return np.cumsum(self.log_ratio)
 
     def rejects(self, alpha: float = 0.05) -> bool:
-        """Whether "the base wrote these rows" is rejected: log E reached −log(alpha) behind some row.
+        """Whether "the base wrote these rows" is rejected: log E reached −log(alpha) after some row.
 
         If the base did, that happens with probability `alpha` at most, however many rows there are and whenever one
-        stops (Ville's inequality). It takes rows whose tokens behind the given ones were drawn from the base's whole
+        stops (Ville's inequality). It takes rows whose tokens after the given ones were drawn from the base's whole
         distribution: temperature 1, nothing cut off, ended by the model itself. Prompts may be anything.
         """
         if not 0 < alpha < 1:

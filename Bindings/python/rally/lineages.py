@@ -68,7 +68,7 @@ class LineageReport:
     sets : tuple of Match
         Matrices that share their units, as one; `p` is combined from these.
     head : Match or None
-        The output head, apart: heads are often made anew.
+        The output head, apart: heads are often made again.
     p : float
         Of all sets, by Fisher's method.
     rho : float

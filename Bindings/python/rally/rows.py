@@ -72,7 +72,7 @@ class Rows:
         arrays = [_one_row(row, index) for index, row in enumerate(rows)]
         offsets = np.zeros(len(arrays) + 1, dtype=np.uintp)
         np.cumsum([array.size for array in arrays], out=offsets[1:], dtype=np.uintp)
-        if len({array.dtype for array in arrays}) > 1:  # NumPy would make floats of int64 beside uint64
+        if len({array.dtype for array in arrays}) > 1:  # NumPy would make floats of int64 alongside uint64
             arrays = [_narrow(array, f"row {index}") for index, array in enumerate(arrays)]
         tokens = arrays[0] if len(arrays) == 1 else np.concatenate(arrays) if arrays else np.empty(0, np.int32)
         return cls(_narrow(tokens, "rows", offsets), offsets)

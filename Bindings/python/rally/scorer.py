@@ -148,10 +148,12 @@ class Scorer:
         """
         model = self.model
         longest = model.info.max_position_embeddings if truncate else None
-        return model.rate([model.encode(text, parse_special=ANYBODYS_SPECIAL)[:longest] for text in texts], squash=self._squash)
+        return model.rate(
+            [model.encode(text, parse_special=ANYBODYS_SPECIAL)[:longest] for text in texts], squash=self._squash
+        )
 
     def close(self) -> None:
-        """Closes this process' model; the next use opens it anew."""
+        """Closes this process' model; the next use opens it again."""
         if self._model is not None and self._process == os.getpid():
             self._model.close()
         self._model = None

@@ -147,7 +147,7 @@ def decide(
     probabilities : array_like, shape [n]
         `acceptance` of the scores as they were stored.
     fingerprint : str
-        Of the rater (`Scorer.fingerprint`); other raters decide anew.
+        Of the rater (`Scorer.fingerprint`); other raters decide again.
     seed : int
         Of 64 bits.
 

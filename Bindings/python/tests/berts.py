@@ -28,7 +28,7 @@ class Case:
     pooling : str, optional
         None: the pooler. Else a linear head on this pooling, as ``config.json`` says.
     head : str
-        ``classifier``, in a `BertForSequenceClassification`; else beside a `BertModel`, whose keys have no prefix.
+        ``classifier``, in a `BertForSequenceClassification`; else alongside a `BertModel`, whose keys have no prefix.
     pooler : bool
         Whether the checkpoint has a pooler, used or not.
     config : dict

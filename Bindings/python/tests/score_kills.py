@@ -107,7 +107,7 @@ def kill_finished(rater: Path, folder: Path, kills: int, seed: int) -> dict[str,
         expected: object = None
         turn = 0
         while counts[name] < kills:
-            whole = fresh(f"{name} whole {turn}")  # its life is measured anew: the machine may be busy now
+            whole = fresh(f"{name} whole {turn}")  # its life is measured again: the machine may be busy now
             begun = time.monotonic()
             _complete(command(whole))
             life = time.monotonic() - begun

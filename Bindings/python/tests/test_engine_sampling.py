@@ -18,7 +18,7 @@ Logits = npt.NDArray[np.float64]
 
 
 def events_of(model: rally.Model, **how: Any) -> list[rally.Event]:
-    """One request beside three others."""
+    """One request alongside three others."""
     with rally.Engine(model, threads=2, max_step_tokens=16) as engine:
         for seed in range(3):
             engine.submit("a", 25, temperature=1.0, seed=seed)

@@ -87,7 +87,7 @@ def test_a_text_that_is_cut_begins_one_that_follows(lm: rally.Model, tokens: Gra
     whole = lm.generate(["A"], max_tokens=200, on_logits=grammar)[0]
     cut = lm.generate(["A"], max_tokens=5, on_logits=grammar)[0]
     assert cut.finish_reason == "limit" and (whole.text or "").startswith(cut.text or "?")
-    again = lm.generate(["A"], max_tokens=200, on_logits=grammar)[0]  # the cut one left nothing behind
+    again = lm.generate(["A"], max_tokens=200, on_logits=grammar)[0]  # the cut one left nothing after
     assert again.tokens == whole.tokens
 
 

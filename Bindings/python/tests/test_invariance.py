@@ -1,4 +1,4 @@
-"""The promise of the header: a row's result is the same bits whatever runs beside it, and however it is cut."""
+"""The promise of the header: a row's result is the same bits whatever runs alongside it, and however it is cut."""
 
 from __future__ import annotations
 

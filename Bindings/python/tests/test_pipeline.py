@@ -304,7 +304,7 @@ def test_sentencepiece(model_type: str, text: list[str], tmp_path: Path) -> None
             assert model.encode(line, add_bos=False, add_eos=False, parse_special=False) == processor.encode(line), line
 
 
-# tokenizer_config.json and what stands beside it.
+# tokenizer_config.json and what stands alongside it.
 
 
 def bert(folder: Path, **config: Any) -> AnyTokenizer | None:

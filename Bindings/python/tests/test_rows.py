@@ -56,10 +56,10 @@ def test_no_rows() -> None:
 
 
 @pytest.mark.parametrize("value", [2**31, 2**32, 2**32 + 1, 2**63, 2**64, 2**70, -(2**31) - 1, -(2**40), -(2**70)])
-@pytest.mark.parametrize("beside", [[], [np.array([7], np.int32)], [np.array([7], np.uint64)]])
-def test_numbers_are_never_wrapped(value: int, beside: list[Any]) -> None:
+@pytest.mark.parametrize("alongside", [[], [np.array([7], np.int32)], [np.array([7], np.uint64)]])
+def test_numbers_are_never_wrapped(value: int, alongside: list[Any]) -> None:
     with pytest.raises(RallyError, match=str(value)) as caught:
-        Rows.pack([*beside, [3, value]])
+        Rows.pack([*alongside, [3, value]])
     assert caught.value.code == Status.INVALID_TOKEN
 
 

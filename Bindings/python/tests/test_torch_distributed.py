@@ -19,14 +19,14 @@ SIZE, KEEP = 4, 0.4
 
 
 def share_of(rank: int, counts: list[int]) -> list[torch.Tensor]:
-    """Batches of one rank: its rows stand behind those of the ranks before."""
+    """Batches of one rank: its rows stand after those of the ranks before."""
     first = sum(counts[:rank])
     data = torch.cat(rated.tensors(first + counts[rank] + 1, 1))[first:-1]
     return list(data.split(SIZE)) if len(data) else []
 
 
 def pass_over(rank: int, folder: Path, counts: list[int], select_from: str) -> None:
-    """Batches of a pass, and of one that is interrupted behind its second batch, where it has one, and goes on anew."""
+    """Batches of a pass, and of one that is interrupted after its second batch, where it has one, and goes on again."""
 
     def loader() -> RatedLoader:
         log = folder / f"dropped-{rank}.jsonl"
@@ -38,7 +38,7 @@ def pass_over(rank: int, folder: Path, counts: list[int], select_from: str) -> N
         begun.append(rated.positions(batch))
         if len(begun) == 2:
             break
-        total = torch.tensor(len(batch))  # the trainer's own collectives, beside those of the loader
+        total = torch.tensor(len(batch))  # the trainer's own collectives, alongside those of the loader
         dist.all_reduce(total)
         together.append(int(total))
     rest = []

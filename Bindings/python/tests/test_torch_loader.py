@@ -303,7 +303,7 @@ def test_cores(rater_path: Path) -> None:
     batches = iter(loader)
     next(batches)
     workers = {int(name) for name in os.listdir("/proc/self/task")} - known
-    assert len(workers) >= 3  # the thread beside the trainer is one of them
+    assert len(workers) >= 3  # the thread alongside the trainer is one of them
     assert all(os.sched_getaffinity(worker) == {core} for worker in workers)
 
 

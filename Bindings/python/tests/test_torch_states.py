@@ -1,4 +1,4 @@
-"""A run that is interrupted behind any batch and goes on later sees every row once, as if nothing had been."""
+"""A run that is interrupted after any batch and goes on later sees every row once, as if nothing had been."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_goes_on_behind_any_batch(name: str, size: int | None, tmp_path: Path) -
         begun = run(first, at)
         torch.save(first.state_dict(), file)
         if at < total - 1:
-            run_on(first)  # what happens behind the checkpoint is lost
+            run_on(first)  # what happens after the checkpoint is lost
         file.seek(0)
         second = loader(log)
         second.load_state_dict(torch.load(file, weights_only=True))
@@ -86,7 +86,7 @@ def run_on(loader: RatedLoader) -> None:
         break
 
 
-def test_a_pass_that_was_left_begins_anew(tmp_path: Path) -> None:
+def test_a_pass_that_was_left_begins_again(tmp_path: Path) -> None:
     path = tmp_path / "log"
     loader = RatedLoader(rated.tensors(COUNT, SIZE), rated.scores, 0.5, log=path)
     run_on(loader)
@@ -107,7 +107,7 @@ def test_behind_the_last_batch_nothing_is_left() -> None:
 
 
 def test_torchdata() -> None:
-    """Its loader keeps its place in a pass, not the order of the passes behind it."""
+    """Its loader keeps its place in a pass, not the order of the passes after it."""
     whole = [batch.tolist() for batch in RatedLoader(stateful(), rated.scores, 0.4, batch_size=4)]
     for at in range(len(whole) + 1):
         first, second = (RatedLoader(stateful(), rated.scores, 0.4, batch_size=4) for _ in range(2))

@@ -59,7 +59,7 @@ fn find() -> Result<PathBuf, Vec<PathBuf>> {
     let found = folders
         .iter()
         .find_map(|folder| folder.join(LIBRARY).canonicalize().ok());
-    // The name that programs ask for, beside the file that it leads to.
+    // The name that programs ask for, alongside the file that it leads to.
     found
         .map(|file| file.with_file_name(LIBRARY))
         .filter(|file| file.exists())

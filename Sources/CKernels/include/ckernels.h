@@ -48,13 +48,13 @@ void rk_spin_hint(void);
 
 /// y = w · x / sqrt(mean(x²) + eps) per row. x, out [N, D]; weight [D]. out may alias x.
 /// Zhang & Sennrich 2019.
-void rk_rms_norm(const float *x, size_t x_stride, const float *weight, float eps, float *out,
-                 size_t out_stride, size_t N, size_t D);
+void rk_rms_norm(const float *x, size_t x_stride, const float *weight, float eps, float *out, size_t out_stride, size_t N,
+                 size_t D);
 
 /// y = w · (x − mean) / sqrt(variance + eps) + b per row, biased variance, two passes.
 /// x, out [N, D]; weight [D]; bias [D] or NULL. out may alias x. Ba et al. 2016.
-void rk_layer_norm(const float *x, size_t x_stride, const float *weight, const float *bias,
-                   float eps, float *out, size_t out_stride, size_t N, size_t D);
+void rk_layer_norm(const float *x, size_t x_stride, const float *weight, const float *bias, float eps, float *out,
+                   size_t out_stride, size_t N, size_t D);
 
 #pragma mark Positions
 
@@ -62,8 +62,8 @@ void rk_layer_norm(const float *x, size_t x_stride, const float *weight, const f
 /// x[i] ← x[i]·c[i] − x[i+K/2]·s[i],  x[i+K/2] ← x[i+K/2]·c[i] + x[i]·s[i].
 /// x [N, heads·K]; cosines, sines [positions, K/2]; position [N], each within the tables.
 /// Su et al. 2021, the layout of GPT-NeoX and Llama.
-void rk_rope(float *x, size_t x_stride, const float *cosines, const float *sines,
-             const int32_t *position, size_t N, size_t heads, size_t K);
+void rk_rope(float *x, size_t x_stride, const float *cosines, const float *sines, const int32_t *position, size_t N,
+             size_t heads, size_t K);
 
 #pragma mark Attention
 
@@ -89,15 +89,15 @@ size_t rk_attention_scratch(size_t rows, size_t H, size_t G);
 ///
 /// firsts, lengths [rows]; firsts NULL for 0 everywhere. q, out [rows, H·K]; query head h reads key/value head h / (H/G); H is a
 /// multiple of G. pages: one pointer per `rk_attention_page` entries, each page, aligned to 4 bytes, [G, 2, …] elements of `type`: for
-/// every head its keys [K, entries], so that lanes are keys, then its values [entries, K]; int8 with scales [groups, entries] f32 behind
-/// either. What stands behind the last entry is read and has no effect, and so are entries before the first. Only heads of groups
+/// every head its keys [K, entries], so that lanes are keys, then its values [entries, K]; int8 with scales [groups, entries] f32 after
+/// either. What stands after the last entry is read and has no effect, and so are entries before the first. Only heads of groups
 /// first_group ..< first_group + group_count are computed and written. A range without entries gives zeros.
 /// scratch: `rk_attention_scratch` floats. out may not alias q. Online softmax (Milakov & Gimelshein 2018) over blocks of two
 /// pages, so companions do not change a bit. Elements become f32 before anything else: the bits are those of f32 pages that hold
 /// the rounded keys and values.
 void rk_attention(rk_cache_type type, const float *q, size_t q_stride, float *out, size_t out_stride, size_t rows,
-                  const int32_t *firsts, const int32_t *lengths, const void *const *pages, size_t H, size_t G,
-                  size_t K, size_t first_group, size_t group_count, float scale, float *scratch);
+                  const int32_t *firsts, const int32_t *lengths, const void *const *pages, size_t H, size_t G, size_t K,
+                  size_t first_group, size_t group_count, float scale, float *scratch);
 
 /// Queries that `rk_disentangled` takes together.
 enum { rk_disentangled_tile = 16 };
@@ -113,8 +113,8 @@ size_t rk_disentangled_scratch(size_t T, size_t K, size_t buckets);
 /// never falling. scratch: `rk_disentangled_scratch` floats for buckets[2T − 2] − buckets[0] + 1 of them.
 /// A sum's order depends on T and K alone.
 void rk_disentangled(const float *q, const float *k, const float *v, size_t stride, size_t T, size_t K,
-                     const float *key_distances, const float *query_distances, size_t distance_stride,
-                     const int32_t *buckets, float scale, float *out, size_t out_stride, float *scratch);
+                     const float *key_distances, const float *query_distances, size_t distance_stride, const int32_t *buckets,
+                     float scale, float *out, size_t out_stride, float *scratch);
 
 /// Writes key and value [G·K] of one token, rounded, as entry `place` of a page.
 void rk_cache_store(rk_cache_type type, void *page, size_t place, const float *key, const float *value, size_t G, size_t K);
@@ -141,8 +141,8 @@ enum rk_activation {
 void rk_activate(enum rk_activation f, float *x, size_t x_stride, size_t N, size_t D);
 
 /// out = f(gate) · up. x [N, 2F], a row is gate | up; out [N, F]. out may alias x (same stride).
-void rk_activate_gated(enum rk_activation f, const float *x, size_t x_stride, float *out,
-                       size_t out_stride, size_t N, size_t F);
+void rk_activate_gated(enum rk_activation f, const float *x, size_t x_stride, float *out, size_t out_stride, size_t N,
+                       size_t F);
 
 #pragma mark Rows and vectors
 
@@ -153,14 +153,12 @@ void rk_scale(float *x, float factor, size_t n);
 /// Every row of x [N, D] += bias [D].
 void rk_add_bias(float *x, size_t x_stride, const float *bias, size_t N, size_t D);
 /// h[index[i]] += gain[i] · y[i] for i in 0 ..< N, in that order; gain NULL means 1. h [·, D], y [N, D].
-void rk_scatter_add_rows(float *h, size_t h_stride, const int32_t *index, const float *gain,
-                         const float *y, size_t y_stride, size_t N, size_t D);
+void rk_scatter_add_rows(float *h, size_t h_stride, const int32_t *index, const float *gain, const float *y, size_t y_stride,
+                         size_t N, size_t D);
 /// out[i] = x[index[i]]. x [·, D], out [N, D].
-void rk_gather_rows(const float *x, size_t x_stride, const int32_t *index, float *out,
-                    size_t out_stride, size_t N, size_t D);
+void rk_gather_rows(const float *x, size_t x_stride, const int32_t *index, float *out, size_t out_stride, size_t N, size_t D);
 /// out[index[i]] = x[i], in the order of i. x [N, D], out [·, D].
-void rk_scatter_rows(const float *x, size_t x_stride, const int32_t *index, float *out,
-                     size_t out_stride, size_t N, size_t D);
+void rk_scatter_rows(const float *x, size_t x_stride, const int32_t *index, float *out, size_t out_stride, size_t N, size_t D);
 /// out = mean over the N ≥ 1 rows of x, summed from row 0 upward. x [N, D], out [D].
 void rk_mean_rows(const float *x, size_t x_stride, float *out, size_t N, size_t D);
 /// Σ x·w, n elements.
@@ -220,23 +218,23 @@ enum { rk_matmul_columns = 32 };
 
 /// f32: weight [n, K] → out [ceil(n/32), K, 32].
 void rk_matmul_pack_f32(const float *weight, size_t n, size_t K, float *out);
-void rk_matmul_f32(const float *x, size_t x_stride, const float *packed, float *y, size_t y_stride,
-                   size_t M, size_t n, size_t K);
+void rk_matmul_f32(const float *x, size_t x_stride, const float *packed, float *y, size_t y_stride, size_t M, size_t n,
+                   size_t K);
 
 /// bfloat16 bits: weight [n, K] → out [ceil(n/32), K, 16] words, output i of a strip in the low half of
 /// word i, output i + 16 in its high half: one load, a shift and a mask make two vectors of f32.
 void rk_matmul_pack_bf16(const uint16_t *weight, size_t n, size_t K, uint32_t *out);
 /// x and sums are f32; each weight is widened where it is used.
-void rk_matmul_bf16(const float *x, size_t x_stride, const uint32_t *packed, float *y,
-                    size_t y_stride, size_t M, size_t n, size_t K);
+void rk_matmul_bf16(const float *x, size_t x_stride, const uint32_t *packed, float *y, size_t y_stride, size_t M, size_t n,
+                    size_t K);
 
 /// bfloat16 bits: weight [n, K] → out [ceil(n/32), ceil(K/2), 32] words of two inputs each, the first in the low half;
 /// a missing input counts as 0.
 void rk_matmul_pack_bf16_pairs(const uint16_t *weight, size_t n, size_t K, uint32_t *out);
 /// x [M, K] is bfloat16, too, rows with an even stride and with a 0 behind an odd K; sums are f32. Each step adds two products
 /// by `vdpbf16ps`, which rounds to nearest and takes subnormal numbers as zeros. Only where `rk_multiplies_bf16()`.
-void rk_matmul_bf16_pairs(const uint16_t *x, size_t x_stride, const uint32_t *packed, float *y,
-                          size_t y_stride, size_t M, size_t n, size_t K);
+void rk_matmul_bf16_pairs(const uint16_t *x, size_t x_stride, const uint32_t *packed, float *y, size_t y_stride, size_t M,
+                          size_t n, size_t K);
 
 /// int8: weight [n, K] → out [ceil(n/32), ceil(K/4), 32, 4] with 128 added; missing inputs count as 0.
 void rk_matmul_pack_int8(const int8_t *weight, size_t n, size_t K, uint8_t *out);
@@ -250,14 +248,13 @@ void rk_matmul_pack_scales(const float *scales, size_t n, size_t groups, float *
 /// it is 0: scale = max|x| / 127, out = x · (127 / max|x|) to nearest, ties to even, and the sum of the integers; scales,
 /// sums [N, groups]. Zeros follow up to a multiple of 4, `out_stride` at least. What is below 2^-100 throughout becomes
 /// zeros with scale 0; what holds a NaN or an infinity, zeros with scale NaN.
-void rk_quantize_rows(const float *x, size_t x_stride, const float *factors, size_t group, int8_t *out,
-                      size_t out_stride, float *scales, int32_t *sums, size_t N, size_t K);
+void rk_quantize_rows(const float *x, size_t x_stride, const float *factors, size_t group, int8_t *out, size_t out_stride,
+                      float *scales, int32_t *sums, size_t N, size_t K);
 /// y = Σ over the groups, in order, of ((Σ x·w) · x_scale) · scale, with exact integer sums and one fused multiply-add a
 /// group: the same bits on every processor. x, x_scales, x_sums as `rk_quantize_rows` made them; scales as
 /// `rk_matmul_pack_scales` left them.
 void rk_matmul_int8(const int8_t *x, size_t x_stride, const float *x_scales, const int32_t *x_sums, size_t group,
-                    const uint8_t *packed, const float *scales, float *y, size_t y_stride, size_t M, size_t n,
-                    size_t K);
+                    const uint8_t *packed, const float *scales, float *y, size_t y_stride, size_t M, size_t n, size_t K);
 
 /// Whether the processor adds four products of bytes in one instruction (AVX512_VNNI).
 bool rk_has_dot(void);
@@ -278,19 +275,18 @@ enum { rk_cross_rows = 4, rk_cross_padding = 8 };
 
 /// c[i · c_stride + j · c_step] += Σ_k a[i, k] · b[j, k], f64 throughout, in an order that depends on `width` alone.
 /// a [a_rows, width], b [b_rows, width], 64-byte aligned, strides and width multiples of the padding.
-void rk_cross_products(const double *a, size_t a_rows, size_t a_stride, const double *b, size_t b_rows,
-                       size_t b_stride, size_t width, double *c, size_t c_stride, size_t c_step);
+void rk_cross_products(const double *a, size_t a_rows, size_t a_stride, const double *b, size_t b_rows, size_t b_stride,
+                       size_t width, double *c, size_t c_stride, size_t c_step);
 
 /// out[p] = Σ_i c[i · c_stride + permutation[i] · parts + p] for every part p; permutation [h], each below h.
-void rk_permuted_traces(const double *c, size_t c_stride, const int32_t *permutation, size_t h, size_t parts,
-                        double *out);
+void rk_permuted_traces(const double *c, size_t c_stride, const int32_t *permutation, size_t h, size_t parts, double *out);
 
 #pragma mark Digest
 
 enum { rk_digest_lanes = 16 };
 
 /// Mixes n bytes, of any alignment, into state [rk_digest_lanes]: lane i takes 64-bit word i of every 128
-/// bytes, little-endian, with zeros behind the last, as lane ← rotate((lane ^ word) · 33, left by 27) · 513.
+/// bytes, little-endian, with zeros after the last, as lane ← rotate((lane ^ word) · 33, left by 27) · 513.
 /// Every step is a bijection of the lane, so one changed word always changes it. [ours]
 void rk_digest(const void *bytes, size_t n, uint64_t *state);
 

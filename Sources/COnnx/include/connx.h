@@ -119,11 +119,7 @@ rox_status rox_tensor_read(const rox_model *model, size_t index, void *out, rox_
 /* The next string of a ROX_STRINGS tensor; *cursor starts at 0. Returns 0 after the last. Constant time per string. */
 int rox_string_next(const rox_model *model, size_t index, size_t *cursor, rox_text *text);
 
-typedef enum rox_check_result {
-  ROX_CHECK_PASSED = 0,
-  ROX_CHECK_FAILED = 1,
-  ROX_CHECK_SKIPPED = 2
-} rox_check_result;
+typedef enum rox_check_result { ROX_CHECK_PASSED = 0, ROX_CHECK_FAILED = 1, ROX_CHECK_SKIPPED = 2 } rox_check_result;
 
 /* Runs libonnx's checker and shape inference over the structure, where that is known to be safe (Checker.cpp says when).
  * reason: [capacity], why it failed or was skipped, one line. */
@@ -149,7 +145,7 @@ typedef enum rox_data {
   ROX_BALANCE = 3   /* [balance_count] f32 of an INT8 or UINT8 matrix */
 } rox_data;
 
-/* `bytes`, and behind them the data of storages[storage], which the caller writes. */
+/* `bytes`, and after them the data of storages[storage], which the caller writes. */
 typedef struct rox_piece {
   rox_text bytes;
   rox_data data;

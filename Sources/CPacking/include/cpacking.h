@@ -19,9 +19,8 @@ void rpk_close(rpk_stream *stream);
 
 /// Unpacks as much as fits. Several members follow each other as one; zeros between and after them are padding.
 /// Returns 0, or -1 where the bytes are damaged. `consumed` and `produced` say how far it came.
-int rpk_step(
-    rpk_stream *stream, const uint8_t *input, size_t size, size_t *consumed, uint8_t *output, size_t capacity,
-    size_t *produced);
+int rpk_step(rpk_stream *stream, const uint8_t *input, size_t size, size_t *consumed, uint8_t *output, size_t capacity,
+             size_t *produced);
 
 /// Whether the stream may end here: between members.
 int rpk_is_between(const rpk_stream *stream);

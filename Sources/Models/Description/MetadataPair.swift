@@ -14,7 +14,8 @@ extension String {
   package var quoted: String {
     var result = ""
     for scalar in unicodeScalars.prefix(100) {
-      let isControl = scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value)
+      let isControl =
+        scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value)
         || scalar.value == 0x2028 || scalar.value == 0x2029
       result.unicodeScalars.append(isControl ? "\u{FFFD}" : scalar)
     }

@@ -38,7 +38,7 @@ struct MetadataReader {
     self.format = format
   }
 
-  /// - Throws: `unknownKey` for the first key that nobody asked for.
+  /// - Throws: `unknownKey` for the first key that was not asked for.
   func finish() throws(RallyError) {
     for key in order where values[key] != nil {
       throw RallyError(

@@ -30,10 +30,13 @@ extension ModelDescription {
   /// Distances are those within a whole row, to both sides, of heads that share nothing.
   func checkDistances(_ reader: MetadataReader) throws(RallyError) {
     guard case .disentangled = positions else { return }
-    let fits = kind == .rater && !attention.isCausal && attention.headNorm == .none && headCount == keyValueHeadCount
+    let fits =
+      kind == .rater && !attention.isCausal && attention.headNorm == .none && headCount == keyValueHeadCount
       && storedLayers.allSatisfy { $0.slidingWindow == nil }
     guard !fits else { return }
     throw reader.invalid(
-      "positions", "rope, learned or none but in a rater that looks both ways, without windows and norms of heads, with as many key-value heads as heads", "disentangled")
+      "positions",
+      "rope, learned or none but in a rater that looks both ways, without windows and norms of heads, with as many key-value heads as heads",
+      "disentangled")
   }
 }

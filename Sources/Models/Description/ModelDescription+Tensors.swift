@@ -87,7 +87,7 @@ extension ModelDescription {
     let copies = (0..<layers.recursionCount).map { recursion in
       TensorRequirement(name: "block.\(recursion).\(index).\(tensor.suffix)", extents: tensor.extents)
     }
-    // A copy beside the shared tensor is left over and found as unknown.
+    // A copy alongside the shared tensor is left over and found as unknown.
     return contains(shared.name) || !copies.contains { contains($0.name) } ? [shared] : copies
   }
 

@@ -86,9 +86,10 @@ extension ModelDescription.Tokenizer.Pipeline {
       try reader.ifPresent(key) { reader throws(RallyError) in try reader.boolean(key) } ?? false
     }
     let model = try reader.choice("tokenizer_model", of: Model.self)
-    let unknown = try reader.ifPresent("unk_token_id") { reader throws(RallyError) in
-      try reader.token("unk_token_id", below: vocabularySize)
-    } ?? nil
+    let unknown =
+      try reader.ifPresent("unk_token_id") { reader throws(RallyError) in
+        try reader.token("unk_token_id", below: vocabularySize)
+      } ?? nil
     switch (model, unknown) {
     case (.bpe, _):
       self.model = .bytePair(

@@ -1,6 +1,6 @@
 import Files
 
-/// The files beside a model that hold its large tensors, each opened once.
+/// The files next to a model that hold its large tensors, each opened once.
 struct ExternalData {
   /// Where locations are looked up, absolute and without links; empty for a model in memory.
   private let folders: [String]
@@ -59,7 +59,7 @@ struct ExternalData {
     let file: MappedFile
     do {
       file = try MappedFile(opened, access: limits.copiesFiles ? .copied : .mapped, maxByteCount: .max)
-    } catch where error.code == .emptyFile {
+    } catch  where error.code == .emptyFile {
       throw RallyError(.externalDataRange, name, expected: "data in its file", found: "an empty file")
     }
     files[location] = file

@@ -7,7 +7,7 @@ extension ModelFile {
 
   /// Opens and checks the file at `path`.
   ///
-  /// The file is mapped. One that is cut short by somebody else while it is mapped raises SIGBUS when
+  /// The file is mapped. One that is cut short by another program while it is mapped raises SIGBUS when
   /// the missing part is read; `limits.copiesFiles` avoids that for the price of the file's size.
   ///
   /// - Throws: the file as a file: `fileNotFound`, `notAFile`, `emptyFile`, `io`; as a model: all codes

@@ -18,7 +18,7 @@ public final class ModelFile: Sendable {
   public let scoreQuantiles: [Float]?
   /// A number that differs where pairs or weights differ, wherever they are stored (`Digest`).
   package let digest: UInt64
-  /// Files beside this one that hold tensors, relative to its folder, in the order in which they are first named.
+  /// Files alongside this one that hold tensors, relative to its folder, in the order in which they are first named.
   package let externalLocations: [String]
 
   private let indices: [String: Int]

@@ -6,7 +6,7 @@ package import Tensors
 /// A view into the file, which it keeps open; of a model in memory, valid while those bytes are. Its
 /// data is as long as its shape and type ask for.
 @safe
-package struct TensorEntry: @unchecked Sendable {  // nobody writes to the bytes
+package struct TensorEntry: @unchecked Sendable {  // nothing writes to the bytes
   package let name: String
   package let dataType: DataType
   package let shape: Shape

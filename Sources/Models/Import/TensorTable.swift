@@ -23,7 +23,7 @@ struct TensorTable {
     }
   }
 
-  /// - Throws: `unknownTensor` for the first one that nobody asked for.
+  /// - Throws: `unknownTensor` for the first one that was not asked for.
   func finish() throws(RallyError) {
     for name in order where stored[name] != nil {
       throw RallyError(
@@ -83,7 +83,8 @@ struct TensorTable {
   ) throws(RallyError) -> Shape {
     var extents = tensor.extents
     if type == .q4, let last = extents.last, (0..<Int64.max / 2).contains(last) { extents[extents.count - 1] = 2 * last }
-    let matches = extents.count == expected.count
+    let matches =
+      extents.count == expected.count
       && zip(extents, expected).allSatisfy { found, wanted in wanted.map { Int64($0) == found } ?? (found >= 0) }
     guard matches, let shape = Shape(extents.map(Int.init)) else {
       let wanted = expected.map { $0.map(String.init) ?? "any" }.joined(separator: ", ")

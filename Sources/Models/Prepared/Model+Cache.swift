@@ -12,7 +12,7 @@ extension Model {
     if let note = cache.note(of: file) {
       do throws(RallyError) {
         return try open(note, cache, options)
-      } catch where replaceable.contains(error.code) {
+      } catch  where replaceable.contains(error.code) {
         refused = error.code != .fileNotFound
       }
     }
@@ -20,7 +20,7 @@ extension Model {
     let note = try fill(cache, from: file, options, replaces: refused)
     do throws(RallyError) {
       return try open(note, cache, options)
-    } catch where !refused && replaceable.contains(error.code) {
+    } catch  where !refused && replaceable.contains(error.code) {
       // What stood there under this name was of no use.
       return try open(fill(cache, from: file, options, replaces: true), cache, options)
     }

@@ -48,7 +48,7 @@ extension Model {
   }
 
   /// Maps a prepared file.
-  /// - Parameter looksForOriginal: whether one beside it must be what it was made of.
+  /// - Parameter looksForOriginal: whether one alongside it must be what it was made of.
   convenience init(
     _ opened: borrowing OpenedFile, _ options: ModelOptions, looksForOriginal: Bool = true
   ) throws(RallyError) {
@@ -60,7 +60,7 @@ extension Model {
         .invalidArgument, "dtype", expected: "\(file.dataType), for which \(file.path.quoted) was prepared", found: "\(wanted)",
         remedy: "open the original, or prepare it for \(wanted)")
     }
-    if looksForOriginal { try file.original.refuseOther(beside: file.path) }
+    if looksForOriginal { try file.original.refuseOther(alongside: file.path) }
     guard options.progress?(0, 1) ?? true else {
       throw RallyError(.cancelled, "opening the model", found: "cancelled by the progress callback")
     }
@@ -88,10 +88,10 @@ extension PreparedOriginal {
     self.init(files: files, digest: try Model.contentDigest(names.map { folder + $0 }))
   }
 
-  /// Makes sure that the original, if it stands beside the prepared file, is the one that this was made of. Reads it where it
+  /// Makes sure that the original, if it stands alongside the prepared file, is the one that this was made of. Reads it where it
   /// was changed later.
   /// - Throws: `mismatch`.
-  fileprivate func refuseOther(beside path: String) throws(RallyError) {
+  fileprivate func refuseOther(alongside path: String) throws(RallyError) {
     let folder = Model.folder(of: path)
     guard let first = files.first, files.allSatisfy({ !$0.name.isEmpty && OpenedFile.staysBeneath($0.name) }),
       FileStamp(path: folder + first.name) != nil

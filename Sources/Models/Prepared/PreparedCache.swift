@@ -40,7 +40,7 @@ package struct PreparedCache {
         let type = DataType.allCases.first(where: { [name = try? reader.text()] in $0.description == name })
       else { return nil }
       let original = try PreparedOriginal(&reader)
-      guard reader.isAtEnd, original.isUnchanged(beside: file.path) else { return nil }
+      guard reader.isAtEnd, original.isUnchanged(alongside: file.path) else { return nil }
       return Note(original: original, dataType: type)
     } catch {
       return nil
@@ -78,8 +78,8 @@ extension PreparedCache.Note {
 }
 
 extension PreparedOriginal {
-  /// All files beside `path` are as long and as old as they were.
-  fileprivate func isUnchanged(beside path: String) -> Bool {
+  /// All files next to `path` are as long and as old as they were.
+  fileprivate func isUnchanged(alongside path: String) -> Bool {
     let folder = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(path[...$0]) } ?? ""
     // The model file itself is the one that is open.
     return files.dropFirst().allSatisfy { FileStamp(path: folder + $0.name) == $0.stamp }

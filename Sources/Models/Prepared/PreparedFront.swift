@@ -91,7 +91,9 @@ struct PreparedFront {
   /// The tensors are those that a model of this description has.
   private func check() throws(RallyError) {
     var seen = 0
-    try facts.description.visitWeights { facts.tensor(named: $0) != nil } _: { (wanted) throws(RallyError) in
+    try facts.description.visitWeights {
+      facts.tensor(named: $0) != nil
+    } _: { (wanted) throws(RallyError) in
       guard let tensor = facts.tensor(named: wanted.name) else {
         throw RallyError(.missingTensor, wanted.name.quoted, expected: "a tensor of this name", found: "none")
       }

@@ -2,10 +2,10 @@ public import Files
 import Kernels
 public import Tensors
 
-/// Writes a model file anew with its matrices stored in another element type.
+/// Writes a model file again with its matrices stored in another element type.
 ///
 /// Graph, metadata, tokenizer and all other tensors stay; the nodes that read a matrix follow its type. The new file is
-/// written beside its place, checked as a whole as opening checks it, and put there in one step.
+/// written next to its place, checked as a whole as opening checks it, and put there in one step.
 public struct ModelQuantizer: ~Copyable {
   public typealias Progress = ModelFile.Progress
   /// Bytes of f32 that are converted between two looks at the callback; some ten milliseconds.

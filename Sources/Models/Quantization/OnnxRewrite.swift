@@ -2,7 +2,7 @@ internal import COnnx
 import Files
 import Tensors
 
-/// The bytes of a model whose initializers are stored in other types: pieces, with the data of a tensor behind each.
+/// The bytes of a model whose initializers are stored in other types: pieces, with the data of a tensor after each.
 @safe
 struct OnnxRewrite: ~Copyable {
   @unsafe private let handle: OpaquePointer

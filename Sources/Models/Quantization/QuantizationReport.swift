@@ -21,7 +21,7 @@ public struct QuantizationReport: Sendable {
   public internal(set) var matrices: [(kind: MatrixKind, group: Group)] = []
   /// Norms, biases, routers and all else that keeps its type.
   public internal(set) var others = Group()
-  /// The file beside the new model that holds its data, if one was needed.
+  /// The file next to the new model that holds its data, if one was needed.
   public internal(set) var dataPath: String?
 }
 

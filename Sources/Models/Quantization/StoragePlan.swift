@@ -63,7 +63,8 @@ struct StoragePlan {
         found: "\(entry.shape)")
     }
     storages.append(
-      TensorStorage(index: index, entry: entry, kind: kind, dataType: dataType,
+      TensorStorage(
+        index: index, entry: entry, kind: kind, dataType: dataType,
         byteCount: dataType.byteCount(of: entry.shape.elementCount),
         balance: dataType == entry.dataType ? entry.balance : [], offset: nil))
   }

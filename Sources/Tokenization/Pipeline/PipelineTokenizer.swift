@@ -4,7 +4,7 @@ import Synchronization
 /// A tokenizer made of the steps of a `tokenizer.json`, equal to the Hugging Face `tokenizers` library on valid UTF-8.
 ///
 /// Immutable, and safe to share between threads. It runs what the plainer kinds have no words for: normal forms, other
-/// expressions, SentencePiece's byte-pair encoding and Unigram, and added tokens that take the space beside them.
+/// expressions, SentencePiece's byte-pair encoding and Unigram, and added tokens that take the space alongside them.
 ///
 /// * Any bytes can be encoded. A byte that is not part of valid UTF-8 counts as U+FFFD to the steps, and stays what it is.
 /// * Where special tokens are letters (`EncodingOptions.parsesSpecialTokens` off), the model makes none of them either,

@@ -51,7 +51,7 @@ public struct AddedTokenFlags: OptionSet, Sendable, Equatable {
   public static let stripsLeft = AddedTokenFlags(rawValue: 1)
   /// It takes the white space after it.
   public static let stripsRight = AddedTokenFlags(rawValue: 2)
-  /// It does not count beside a letter, a digit, a mark or a low line.
+  /// It does not count alongside a letter, a digit, a mark or a low line.
   public static let isSingleWord = AddedTokenFlags(rawValue: 4)
   /// It is looked for in the normalised text, as what it is normalised to.
   public static let isNormalized = AddedTokenFlags(rawValue: 8)

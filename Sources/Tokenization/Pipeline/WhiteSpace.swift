@@ -1,6 +1,6 @@
 /// White space as Rust's standard library has it: the property White_Space.
 enum WhiteSpace {
-  /// Behind the white space at `start`.
+  /// After the white space at `start`.
   static func end(in text: Span<UInt8>, from start: Int) -> Int {
     var position = start
     while position < text.count, case .scalar(let scalar, let byteCount) = text.symbol(at: position),

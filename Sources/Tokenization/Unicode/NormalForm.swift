@@ -10,7 +10,7 @@ enum NormalForm: String, Sendable, CaseIterable {
 }
 
 extension NormalForm {
-  /// The text in this form; bytes that are not part of valid UTF-8 stay, and stop what is beside them from joining.
+  /// The text in this form; bytes that are not part of valid UTF-8 stay, and stop what is alongside them from joining.
   ///
   /// O(n), but for runs of combining marks, which are sorted. Text that is in the form already is copied.
   func normalize(_ text: [UInt8], _ table: NormalizationTable = .shared) -> [UInt8] {

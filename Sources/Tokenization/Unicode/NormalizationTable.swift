@@ -33,7 +33,7 @@ struct NormalizationTable: Sendable {
     return found == PairTable.none ? nil : found
   }
 
-  /// 1 for each scalar that is not simply kept, whatever stands beside it: it decomposes, is put in order, or joins what is before.
+  /// 1 for each scalar that is not simply kept, whatever stands alongside it: it decomposes, is put in order, or joins what is before.
   private func workFlags(_ form: NormalForm, combining: [UInt8]) -> [UInt8] {
     var flags = combining.map { $0 == 0 ? UInt8(0) : 1 }
     let keys = canonical.keys + (form.isCompatible ? compatible.keys : [])

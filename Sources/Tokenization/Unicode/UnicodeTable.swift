@@ -44,7 +44,7 @@ struct UnicodeTable: Sendable {
 
 /// What expressions know of a scalar.
 struct UnicodeClass: Sendable, Equatable {
-  // Bits 0 to 4: the number of the general category. 5: white space. 6: `\w` of an expression. 7: `\w` beside an added token.
+  // Bits 0 to 4: the number of the general category. 5: white space. 6: `\w` of an expression. 7: `\w` alongside an added token.
   let bits: UInt8
 
   /// The number in `UnicodeTable.categoryNames`.

@@ -12,7 +12,7 @@ struct BenchOutputArguments: ParsableArguments {
 
   @Option(
     name: [.customLong("oe", withSingleDash: true), .customLong("output-err")],
-    help: "Format of standard error, beside the other. (default: none)")
+    help: "Format of standard error, alongside the other. (default: none)")
   var errorOutput: BenchFormat?
 
   @Flag(help: "Say on standard error what runs, on whatever it is.")

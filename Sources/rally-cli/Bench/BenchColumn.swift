@@ -18,7 +18,7 @@ struct BenchColumn {
     alignment == .left ? String(repeating: "-", count: width) : String(repeating: "-", count: width - 1) + ":"
   }
 
-  /// llama-bench's, those of a single value left out where nobody asked for them.
+  /// llama-bench's, those of a single value left out where they were not asked for.
   static func columns(batch: Bool, batching: Bool, cache: Bool, jobs: Bool) -> [BenchColumn] {
     var columns = [
       BenchColumn(title: "model", width: 24, alignment: .left) { $0.modelName.clipped(to: 24) },

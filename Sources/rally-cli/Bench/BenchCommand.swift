@@ -11,7 +11,7 @@ struct BenchCommand: ParsableCommand {
       options may be repeated, numbers may be ranges: first-last, first-last+step, first-last*factor. Every combination is \
       measured.
 
-      Language models: pp512 computes a prompt of 512 tokens up to the logits of the last; tg128 generates 128 tokens behind one \
+      Language models: pp512 computes a prompt of 512 tokens up to the logits of the last; tg128 generates 128 tokens after one \
       token; pp512+tg128 does both; '@ d1024' begins with 1024 tokens in the cache. With -npl 8 eight sequences generate \
       together and t/s is their sum. Raters: sc512 rates rows of 512 tokens, -npl of them in one call.
 

@@ -10,7 +10,7 @@ struct BenchTestArguments: ParsableArguments {
   @Option(name: [.customShort("n"), .customLong("n-gen")], help: "Tokens to generate; 0 for none. (default: 128)")
   var generatedCount: [NumberList] = []
 
-  @Option(name: .customLong("pg", withSingleDash: true), help: "A prompt and tokens behind it in one test: 512,128.")
+  @Option(name: .customLong("pg", withSingleDash: true), help: "A prompt and tokens after it in one test: 512,128.")
   var promptAndGenerated: [NumberPair] = []
 
   @Option(

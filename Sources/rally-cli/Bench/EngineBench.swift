@@ -69,7 +69,7 @@ final class EngineBench: BenchSubject {
 
   // MARK: Tests
 
-  /// Whole prompts up to the logits of their last token, and `count` tokens behind each that run through the model too.
+  /// Whole prompts up to the logits of their last token, and `count` tokens after each that run through the model too.
   private func runPrompts(_ promptCount: Int, generating count: Int, _ tokens: inout TokenSource) throws -> BenchSample {
     // The last token that is generated is never computed.
     try submit(behindContext(promptCount, &tokens), limit: count + 1, &tokens)
@@ -107,7 +107,7 @@ final class EngineBench: BenchSubject {
     return try measure(until: { !engine.isBusy }) { lengths.reduce(0, +) }
   }
 
-  /// Prompts of `count` tokens behind the context of the test, which the engine then holds.
+  /// Prompts of `count` tokens after the context of the test, which the engine then holds.
   private func behindContext(_ count: Int, _ tokens: inout TokenSource) throws -> [[Int32]] {
     let contexts = (0..<test.sequenceCount).map { _ in tokens.tokens(test.depth) }
     if test.depth > 0 {
@@ -125,7 +125,7 @@ final class EngineBench: BenchSubject {
     for prompt in prompts { try submit(prompt, limit: limit, &tokens) }
   }
 
-  /// Begins to count anew.
+  /// Begins to count again.
   private func beginSubmission(count: Int) {
     firstNumber += generated.count
     generated = Array(repeating: 0, count: count)

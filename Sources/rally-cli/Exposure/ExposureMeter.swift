@@ -8,7 +8,7 @@ struct ExposedRow {
   var tokenCount: Int
   var divergence: Double
   var logRatio: Double
-  /// log E behind this row.
+  /// log E after this row.
   var logE: Double
 }
 

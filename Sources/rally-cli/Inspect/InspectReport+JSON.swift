@@ -9,15 +9,21 @@ extension InspectReport {
     var members: [(key: String, value: JSONValue)] = [
       ("name", .string(info.name)),
       ("kind", .string(model.description.kind.rawValue)),
-      ("parameters", .object([
-        ("stored", .integer(info.parameterCount)), ("effective", .integer(info.effectiveParameterCount)),
-      ])),
-      ("layers", .object([
-        ("first", .integer(layers.firstCount)), ("block", .integer(layers.blockCount)),
-        ("last", .integer(layers.lastCount)), ("recursions", .integer(layers.recursionCount)),
-        ("stored", .integer(layers.storedCount)), ("effective", .integer(layers.effectiveCount)),
-        ("sharing", .string(layers.sharing.rawValue)),
-      ])),
+      (
+        "parameters",
+        .object([
+          ("stored", .integer(info.parameterCount)), ("effective", .integer(info.effectiveParameterCount)),
+        ])
+      ),
+      (
+        "layers",
+        .object([
+          ("first", .integer(layers.firstCount)), ("block", .integer(layers.blockCount)),
+          ("last", .integer(layers.lastCount)), ("recursions", .integer(layers.recursionCount)),
+          ("stored", .integer(layers.storedCount)), ("effective", .integer(layers.effectiveCount)),
+          ("sharing", .string(layers.sharing.rawValue)),
+        ])
+      ),
       ("routing", routing(model.description.routing)),
       ("vocab_size", .integer(info.vocabularySize)),
       ("hidden_size", .integer(info.hiddenSize)),
@@ -29,11 +35,14 @@ extension InspectReport {
       ("bos_token_id", .optional(info.beginningOfSequence)),
       ("eos_token_id", .optional(info.endOfSequence)),
       ("has_tokenizer", .bool(info.hasTokenizer)),
-      ("memory", .object([
-        ("dtype", .string("\(info.dataType)")), ("weight_bytes", .integer(info.weightByteCount)),
-        ("kv_bytes_per_token", .integer(info.keyValueByteCountPerToken())),
-        ("prompt_tokens", .integer(needs.tokenCount)), ("workspace_bytes", .integer(needs.workspaceByteCount)),
-      ])),
+      (
+        "memory",
+        .object([
+          ("dtype", .string("\(info.dataType)")), ("weight_bytes", .integer(info.weightByteCount)),
+          ("kv_bytes_per_token", .integer(info.keyValueByteCountPerToken())),
+          ("prompt_tokens", .integer(needs.tokenCount)), ("workspace_bytes", .integer(needs.workspaceByteCount)),
+        ])
+      ),
     ]
     if metadata {
       members.append(("metadata", .object(model.metadata.map { ($0.key, .string($0.value)) })))
@@ -60,11 +69,12 @@ extension InspectReport {
         ("type", .string("token")), ("func", .string(token.function.rawValue)), ("bias", .bool(token.hasBias)),
       ]
     }
-    return .object(members + [
-      ("router", .string(router.kind.rawValue)), ("alpha", .number(router.alpha)),
-      ("temp", .number(router.temperature)), ("gating", .string(router.gating.rawValue)),
-      ("kv_cache", .string(router.keyValueCache.rawValue)),
-    ])
+    return .object(
+      members + [
+        ("router", .string(router.kind.rawValue)), ("alpha", .number(router.alpha)),
+        ("temp", .number(router.temperature)), ("gating", .string(router.gating.rawValue)),
+        ("kv_cache", .string(router.keyValueCache.rawValue)),
+      ])
   }
 
   private static func tensor(_ tensor: TensorInfo) -> JSONValue {

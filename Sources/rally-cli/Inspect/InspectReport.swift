@@ -90,7 +90,9 @@ enum InspectReport {
     if attention.headNorm == .head { text += ", q and k normalised" }
     if attention.isCausal != (description.kind == .languageModel) { text += attention.isCausal ? ", causal" : ", both ways" }
     let windows = description.storedLayers.compactMap(\.slidingWindow)
-    if let window = windows.first { text += ", window of \(window) in \(windows.count) of \(counted(description.storedLayers.count, "layer"))" }
+    if let window = windows.first {
+      text += ", window of \(window) in \(windows.count) of \(counted(description.storedLayers.count, "layer"))"
+    }
     return text
   }
 

@@ -15,7 +15,7 @@ extension QuantizationReport {
     let share = decimal(Double(byteCountAfter) / Double(max(byteCountBefore, 1)) * 100, 1)
     let files = "\(bytes(byteCountBefore)) before, \(bytes(byteCountAfter)) after: \(share) %"
     return table.lines(style).map(\.withoutTrailingBlanks) + [style.bold("file") + "  \(files)"]
-      + (dataPath.map { ["data beside it in \($0)"] } ?? [])
+      + (dataPath.map { ["data next to it in \($0)"] } ?? [])
   }
 
   private func cells(_ title: String, _ group: Group) -> [String] {
@@ -30,12 +30,16 @@ extension QuantizationReport {
       ("bytes_before", .integer(byteCountBefore)),
       ("bytes_after", .integer(byteCountAfter)),
       ("data_file", dataPath.map { .string($0) } ?? .null),
-      ("matrices", .object(matrices.map { kind, group in
-        let errors: [(key: String, value: JSONValue)] = [
-          ("mean_error", .number(group.meanError)), ("max_error", .number(group.greatestError)),
-        ]
-        return (kind.rawValue, .object(Self.members(group) + errors))
-      })),
+      (
+        "matrices",
+        .object(
+          matrices.map { kind, group in
+            let errors: [(key: String, value: JSONValue)] = [
+              ("mean_error", .number(group.meanError)), ("max_error", .number(group.greatestError)),
+            ]
+            return (kind.rawValue, .object(Self.members(group) + errors))
+          })
+      ),
       ("others", .object(Self.members(others))),
     ])
   }

@@ -8,7 +8,7 @@ struct Document {
   var id: [UInt8] = []
   /// Whether its score came with it.
   var isScored = false
-  /// What is written behind the scores.
+  /// What is written after the scores.
   var additions: [(key: String, value: JSONValue)] = []
   /// By each rater, in their order; nil by one whose outputs make no score.
   var scores: [Float?] = []

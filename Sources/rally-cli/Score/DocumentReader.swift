@@ -43,7 +43,7 @@ struct DocumentReader: ~Copyable {
   var readCount: Int { input.readCount }
 
   /// - Returns: nil after the last line.
-  /// - Throws: `input` failures name file and line, and the next call goes on behind it.
+  /// - Throws: `input` failures name file and line, and the next call goes on after it.
   mutating func next() throws(CommandFailure) -> Document? {
     while let line = try input.readLine() {
       lineNumber += 1

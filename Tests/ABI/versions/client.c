@@ -1,24 +1,24 @@
 /* A program of version 0.1.0, kept as it was compiled then (client-0.1.0-x86_64): it must run with every later library of its
- * soname. It uses the structs that have grown since, from the stack, with a guard behind each. */
+ * soname. It uses the structs that have grown since, from the stack, with a guard after each. */
 #include <rally.h>
 #include <stdio.h>
 #include <string.h>
 
-#define CHECK(condition)                                                            \
-  do {                                                                              \
+#define CHECK(condition)                                                                        \
+  do {                                                                                          \
     if (!(condition)) return fprintf(stderr, "client: %s: %s\n", #condition, error.message), 1; \
   } while (0)
 
 enum { GUARD = 0x5A };
 static rally_error error;
 
-/* A struct with a guard behind it, so that a library that writes more than struct_size is seen. */
-#define GUARDED(type, name)              \
-  struct {                               \
-    type value;                          \
-    unsigned char guard[64];             \
-  } name;                                \
-  memset(&name, GUARD, sizeof name);     \
+/* A struct with a guard after it, so that a library that writes more than struct_size is seen. */
+#define GUARDED(type, name)          \
+  struct {                           \
+    type value;                      \
+    unsigned char guard[64];         \
+  } name;                            \
+  memset(&name, GUARD, sizeof name); \
   type##_init(&name.value, sizeof name.value)
 #define INTACT(name) (name.guard[0] == GUARD && !memcmp(name.guard, name.guard + 1, sizeof name.guard - 1))
 

@@ -1,1 +1,1 @@
-"""Rally beside llama.cpp, onnxruntime and PyTorch, in turns, on this machine."""
+"""Rally against llama.cpp, onnxruntime and PyTorch, in turns, on this machine."""

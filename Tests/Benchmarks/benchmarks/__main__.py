@@ -59,7 +59,7 @@ def main() -> int:
         metavar="SECTION",
         help=f"{', '.join(SECTIONS)}; results then stay beneath .build/benchmarks",
     )
-    parser.add_argument("--render", action="store_true", help="measure nothing: write report and plots anew")
+    parser.add_argument("--render", action="store_true", help="measure nothing: write report and plots again")
     options = parser.parse_args()
     plan = QUICK if options.quick else FULL
     # What stands in the repository is a whole and full benchmark.

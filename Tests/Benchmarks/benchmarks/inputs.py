@@ -1,4 +1,4 @@
-"""The token ids that all contenders get: seeded, uniform over the vocabulary, made anew by each process."""
+"""The token ids that all contenders get: seeded, uniform over the vocabulary, made again by each process."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Plan:
     large_queue : Queue
         The same with more sequences in flight, for the two models at its ends.
     short_queues : tuple of Queue
-        Depth-wise beside sequence-wise batching.
+        Depth-wise against sequence-wise batching.
     encoders : tuple of str
         Shapes that are compared with other engines for encoders.
     encoder_share : float

@@ -59,7 +59,7 @@ def decoding(
     drawn: bool = True,
     exit_threshold: float | None = None,
 ) -> dict[int, Run]:
-    """Decode ``generated`` tokens per sequence behind one token; by the number of sequences together.
+    """Decode ``generated`` tokens per sequence after one token; by the number of sequences together.
 
     ``drawn``: tokens are drawn at :data:`TEMPERATURE`; else the most probable ones are taken. ``exit_threshold``: of a
     looped model, in place of its file's.

@@ -77,8 +77,8 @@ static void free_memory(dnnl_memory_t memory) {
   free(bytes);
 }
 
-static double best_rate(dnnl_primitive_t product, dnnl_stream_t stream, const dnnl_exec_arg_t *arguments,
-                        double operations, double seconds) {
+static double best_rate(dnnl_primitive_t product, dnnl_stream_t stream, const dnnl_exec_arg_t *arguments, double operations,
+                        double seconds) {
   double best = 0;
   for (int sample = 0; sample <= samples; sample++) { /* the first warms up */
     long runs = 0;
@@ -120,8 +120,8 @@ static void measure_product(const format *kind, int rows, int threads, double se
       {DNNL_ARG_DST, new_memory(dnnl_primitive_desc_query_md(chosen, dnnl_query_dst_md, 0), engine)},
   };
   double rate = best_rate(product, stream, arguments, 2.0 * rows * inner * columns, seconds);
-  printf("{\"what\": \"product\", \"format\": \"%s\", \"rows\": %d, \"threads\": %d, \"gigaflops\": %.1f}\n",
-         kind->name, rows, threads, rate);
+  printf("{\"what\": \"product\", \"format\": \"%s\", \"rows\": %d, \"threads\": %d, \"gigaflops\": %.1f}\n", kind->name, rows,
+         threads, rate);
   fflush(stdout);
 
   for (int i = 0; i < 3; i++) free_memory(arguments[i].memory);

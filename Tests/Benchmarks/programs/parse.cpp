@@ -1,5 +1,5 @@
 // What opening a file costs at least: libprotobuf's parse of the message, and one pass over the bytes of all weights,
-// inline or beside the file. Prints one JSON object.
+// inline or next to the file. Prints one JSON object.
 //
 //     parse MODEL.onnx
 #include <fcntl.h>

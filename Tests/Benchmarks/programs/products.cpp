@@ -1,4 +1,4 @@
-// The engine's own matrix products, beside what memory gives.
+// The engine's own matrix products, alongside what memory gives.
 //
 //     products [SAMPLES]
 //
@@ -23,7 +23,8 @@ constexpr size_t panel = 4 * rk_matmul_columns, tile = 64;
 
 template <class T>
 struct Buffer {
-  explicit Buffer(size_t count, int value = 0) : data(static_cast<T *>(std::aligned_alloc(64, (count * sizeof(T) + 63) / 64 * 64))) {
+  explicit Buffer(size_t count, int value = 0)
+      : data(static_cast<T *>(std::aligned_alloc(64, (count * sizeof(T) + 63) / 64 * 64))) {
     if (!data) std::exit(1);
     std::memset(data, value, count * sizeof(T));
   }
@@ -58,8 +59,13 @@ struct Operands {
   Buffer<int32_t> row_sums;
 
   Operands(Shape shape, size_t rows)
-      : shape(shape), rows(rows), x(rows * shape.inputs), y(rows * shape.outputs), x8(rows * shape.inputs),
-        scales(shape.inputs / rk_matmul_group * shape.outputs), row_scales(rows * shape.inputs / rk_matmul_group),
+      : shape(shape),
+        rows(rows),
+        x(rows * shape.inputs),
+        y(rows * shape.outputs),
+        x8(rows * shape.inputs),
+        scales(shape.inputs / rk_matmul_group * shape.outputs),
+        row_scales(rows * shape.inputs / rk_matmul_group),
         row_sums(rows * shape.inputs / rk_matmul_group) {}
 };
 
@@ -140,10 +146,11 @@ int main(int argc, char **argv) {
           const size_t matrix = shape.inputs * shape.outputs * format.bytes;
           const size_t matrices = std::max<size_t>(1, byte_count / matrix / (rows > 64 ? 16 : rows > 8 ? 4 : 1));
           double best = 1e9;
-          for (int sample = 0; sample < samples; ++sample) best = std::min(best, seconds(operands, format, memory.data, matrices));
+          for (int sample = 0; sample < samples; ++sample)
+            best = std::min(best, seconds(operands, format, memory.data, matrices));
           const double operations = 2.0 * static_cast<double>(shape.inputs * shape.outputs * rows);
-          std::printf("%-4s K %4zu N %4zu M %3zu: %6.1f GFLOP/s, weights %5.1f GB/s = %3.0f %% of memory\n", format.name, shape.inputs,
-                      shape.outputs, rows, operations / best * 1e-9, static_cast<double>(matrix) / best * 1e-9,
+          std::printf("%-4s K %4zu N %4zu M %3zu: %6.1f GFLOP/s, weights %5.1f GB/s = %3.0f %% of memory\n", format.name,
+                      shape.inputs, shape.outputs, rows, operations / best * 1e-9, static_cast<double>(matrix) / best * 1e-9,
                       100 * static_cast<double>(matrix) / best / read);
           std::fflush(stdout);
         }

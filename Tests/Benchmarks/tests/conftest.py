@@ -1,4 +1,4 @@
-"""The package under test stands beside this folder."""
+"""The package under test stands alongside this folder."""
 
 from __future__ import annotations
 

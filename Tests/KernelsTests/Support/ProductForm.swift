@@ -57,7 +57,9 @@ struct Int8Row {
 
   /// - Parameter groupCount: nil for what the engine makes of so many numbers.
   init(weights x: [Float], groupCount: Int? = nil) {
-    self.init(x, groupCount) { most in most > 0 ? most / 127 : 1 } number: { value, scale, _ in
+    self.init(x, groupCount) { most in
+      most > 0 ? most / 127 : 1
+    } number: { value, scale, _ in
       max(-127, min(127, (value / scale).rounded(.toNearestOrEven)))
     }
   }
@@ -83,7 +85,9 @@ struct Int8Row {
   }
 
   init(activations x: [Float], groupCount: Int? = nil) {
-    self.init(x, groupCount) { most in most < 0x1p-100 ? 0 : most / 127 } number: { value, _, most in
+    self.init(x, groupCount) { most in
+      most < 0x1p-100 ? 0 : most / 127
+    } number: { value, _, most in
       most < 0x1p-100 ? 0 : (value * (127 / most)).rounded(.toNearestOrEven)
     }
   }

@@ -5,7 +5,7 @@ struct ModelFixture {
   var metadata: [(key: String, value: String)]
   var tensors: [TensorFixture]
   var operatorType = "Identity"
-  /// Fields of ModelProto behind all others.
+  /// Fields of ModelProto after all others.
   var trailing = ProtobufMessage()
 
   subscript(key: String) -> String? {

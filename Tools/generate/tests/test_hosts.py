@@ -47,7 +47,7 @@ ABSENT = {
     },
 }
 
-#: The public declaration behind each function of C in Swift, which the C interface is written on top of. Functions that are not
+#: The public declaration after each function of C in Swift, which the C interface is written on top of. Functions that are not
 #: here open and close handles, size buffers or fill structs: initialisers, deinit and properties there.
 SWIFT = {
     "rally_instruction_set": "static var current: String",

@@ -98,7 +98,7 @@ class Dtype(IntEnum):
     bf16 at more than the speed of f32 (AMD with AVX512_BF16, Intel with AMX) rows are rounded to bf16, too. INT8:
     weights and rows with a scale for every 32 inputs, max|w| / 127, or as the file stores them; sums are exact
     within such a group (docs/number-formats.md). Q4: weights of the layers in four bits with an f16 scale for
-    every 32 inputs, the head and what the layers have beside them as INT8; rows as with INT8.
+    every 32 inputs, the head and what the layers have alongside them as INT8; rows as with INT8.
     """
 
     AUTO = 0

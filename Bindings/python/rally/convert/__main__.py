@@ -31,7 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--external-data", action="store_true", help="keep the weights in OUT.onnx.data (always above 2 GB)"
     )
-    parser.add_argument("--config", type=Path, metavar="PATH", help="ONNX files: a config.json that is not beside them")
+    parser.add_argument(
+        "--config", type=Path, metavar="PATH", help="ONNX files: a config.json that is not next to them"
+    )
     loops = parser.add_argument_group("looped models")
     loops.add_argument(
         "--exit-threshold", type=float, metavar="T", help="the file's threshold (default: the checkpoint's)"

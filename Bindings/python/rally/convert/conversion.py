@@ -94,7 +94,7 @@ def convert(
     directory : Path
         Holds the weights, ``config.json``, and what says how the model routes; see ``docs/format.md`` and ``--help``.
         Or a GGUF file of a Llama or Qwen, whose quantized weights become f32. Or an ONNX file of a classifier, with
-        ``config.json`` beside it or one folder up: the result is compared with it before anything is written.
+        ``config.json`` next to it or one folder up: the result is compared with it before anything is written.
     out : Path
         The file to write.
     dtype : {"f32", "bf16", "int8", "q4"}, optional
@@ -115,7 +115,7 @@ def convert(
     rater : RaterChoices, optional
         What comes before the configuration of a rater: score rule, reading of documents, a named policy.
     config : Path, optional
-        ONNX files: a ``config.json`` other than the one beside the file.
+        ONNX files: a ``config.json`` other than the one alongside the file.
     quiet : bool
         No progress bar.
 
@@ -162,7 +162,7 @@ def convert(
 
 @contextmanager
 def _place(out: Path, dtype: str | None) -> Iterator[Path]:
-    """Where the file is written: at its own place, or beside it, to be quantized to it."""
+    """Where the file is written: at its own place, or alongside it, to be quantized to it."""
     if dtype is None or dtype not in QUANTIZED:
         yield out
         return

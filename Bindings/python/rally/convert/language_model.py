@@ -103,7 +103,9 @@ def find_structure(checkpoint: Checkpoint, routing: RoutingSettings | None, conf
             raise ModelFileError(f"{routing.values.source}: type {routing.kind}, but the checkpoint has no block keys")
         return _unrouted(checkpoint, routing, config)
     if routing is None:
-        raise ModelFileError(f"{checkpoint.directory}: {kind}-choice keys need a mor.json or a Hydra yaml beside them")
+        raise ModelFileError(
+            f"{checkpoint.directory}: {kind}-choice keys need a mor.json or a Hydra yaml alongside them"
+        )
     if routing.kind != kind:
         raise ModelFileError(f"{routing.values.source}: type {routing.kind}, but the keys are those of {kind} choice")
     middle = any(key.startswith("model.layers.0.self_attn.") for key in checkpoint.sources)

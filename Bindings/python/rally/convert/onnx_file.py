@@ -190,7 +190,7 @@ class OnnxCheckpoint(Checkpoint):
     # What a value is
 
     def _value(self, name: str) -> _Value | None:
-        """Return a constant behind identities, casts and transpositions; None for what is computed from the inputs."""
+        """Return a constant after identities, casts and transpositions; None for what is computed from the inputs."""
         tensor = self._tensors.get(name)
         if tensor is not None:
             floats = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)

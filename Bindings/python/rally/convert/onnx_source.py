@@ -39,7 +39,7 @@ class OnnxSource:
     path : Path
         The ONNX file.
     config : Path, optional
-        A ``config.json``; by default the one beside the file, or one folder up.
+        A ``config.json``; by default the one alongside the file, or one folder up.
     """
 
     tokenizer_name = "tokenizer.json"
@@ -50,7 +50,7 @@ class OnnxSource:
         folder = self._beside("config.json") if config is None else config.parent
         if folder is None:
             raise ModelFileError(
-                f"{path.name}: the graph does not say heads, labels and positions: no config.json beside it or one "
+                f"{path.name}: the graph does not say heads, labels and positions: no config.json alongside it or one "
                 "folder up; name one by --config"
             )
         self.folder = folder
@@ -73,7 +73,7 @@ class OnnxSource:
         return self._checkpoint
 
     def tokenizer(self, given: Path | None) -> AnyTokenizer | None:
-        """Return the tokenizer at ``given``, or that beside the file or one folder up."""
+        """Return the tokenizer at ``given``, or that alongside the file or one folder up."""
         return find_tokenizer(self._beside("tokenizer.json") or self.folder, given, self.config)
 
     def end_ids(self) -> list[int]:

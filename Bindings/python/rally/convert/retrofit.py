@@ -93,7 +93,7 @@ def convert_retrofit(
 ) -> tuple[LanguageModel, list[Tensor]]:
     """Return the description and the weights.
 
-    The state begins as zeros. The code draws it anew for every call, which gives no result twice.
+    The state begins as zeros. The code draws it again for every call, which gives no result twice.
 
     Raises
     ------

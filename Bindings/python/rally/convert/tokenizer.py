@@ -124,7 +124,7 @@ def _check_added(content: Settings, added: list[dict[str, Any]]) -> None:
         for other in (token["content"] for token in added):
             ends = any(text.endswith(other[:end]) or other.endswith(text[:end]) for end in range(1, len(other)))
             if text != other and (ends or text in other or other in text):
-                raise unsupported(content, f"the added token {text!r} beside {other!r}")
+                raise unsupported(content, f"the added token {text!r} alongside {other!r}")
 
 
 def _pre_tokenizer(content: Settings) -> tuple[str, bool]:

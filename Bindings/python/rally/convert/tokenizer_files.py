@@ -28,7 +28,7 @@ _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 def tokenizer_content(directory: Path, given: Path | None, config: Settings) -> Settings | None:
     """Return what the ``tokenizer.json`` at ``given`` or of a folder holds, or would hold; None without any.
 
-    ``tokenizer_config.json``, ``added_tokens.json`` and ``special_tokens_map.json`` beside it are applied.
+    ``tokenizer_config.json``, ``added_tokens.json`` and ``special_tokens_map.json`` alongside it are applied.
     """
     folder = given.parent if given else directory
     path = folder / "tokenizer_config.json"

@@ -29,7 +29,7 @@ class Tokenizer:
         return {name: getattr(self, name) for name in names}
 
     def texts(self) -> dict[str, tuple[str, ...]]:
-        """Return the tables of strings, by their names behind ``tokenizer.``."""
+        """Return the tables of strings, by their names after ``tokenizer.``."""
         return {"vocab": self.vocab, "merges": self.merges}
 
 
@@ -74,7 +74,7 @@ class WordPiece:
         return {name: getattr(self, name) for name in names}
 
     def texts(self) -> dict[str, tuple[str, ...]]:
-        """Return the tables of strings, by their names behind ``tokenizer.``."""
+        """Return the tables of strings, by their names after ``tokenizer.``."""
         return {"vocab": self.vocab}
 
 
@@ -135,7 +135,7 @@ class Pipeline:
         return pairs | {name: getattr(self, name) for name in names}
 
     def texts(self) -> dict[str, tuple[str, ...]]:
-        """Return the tables of strings, by their names behind ``tokenizer.``."""
+        """Return the tables of strings, by their names after ``tokenizer.``."""
         tables: dict[str, tuple[str, ...]] = {"vocab": self.vocab}
         if self.model == "unigram":
             tables["scores"] = tuple(map(repr, self.scores))

@@ -1,4 +1,4 @@
-"""Writes a model file: the graph as a protobuf message, the weights streamed behind it, one tensor at a time."""
+"""Writes a model file: the graph as a protobuf message, the weights streamed after it, one tensor at a time."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ def _varint(value: int) -> bytes:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file beside ``path`` that takes its place when the block ends well, and goes otherwise."""
+    """Open a temporary file next to ``path`` that takes its place when the block ends well, and goes otherwise."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as stream:

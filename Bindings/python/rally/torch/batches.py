@@ -13,7 +13,7 @@ from ..errors import RallyError, Status
 from ..rows import Rows
 
 TOKENS, MASK = "input_ids", "attention_mask"
-# What stands beside a row that is shorter than its neighbours, as `transformers` has it.
+# What stands alongside a row that is shorter than its neighbours, as `transformers` has it.
 PADDING = {MASK: 0, "token_type_ids": 0, "position_ids": 0, "labels": -100}
 
 
@@ -79,7 +79,7 @@ def join(batches: Sequence[Any], padding: int | None = None) -> Any:
     batches : sequence
         One at least.
     padding : int, optional
-        Token id behind rows that are shorter than their neighbours. The other columns of a mapping get what
+        Token id after rows that are shorter than their neighbours. The other columns of a mapping get what
         `transformers` puts there.
 
     Raises

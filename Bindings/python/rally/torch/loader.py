@@ -30,7 +30,7 @@ Rate = Callable[[Rows | list[str]], npt.ArrayLike]
 class RatedLoader:
     """Wraps a loader of batches: of every B rows it draws, the best ``keep · B`` make a batch.
 
-    The rater runs on a thread beside the trainer, some batches ahead. Every batch has exactly N rows, in the order
+    The rater runs on a thread alongside the trainer, some batches ahead. Every batch has exactly N rows, in the order
     in which the loader gave them, as the loader's own collate function makes them; B = ceil(N / keep). A pass ends
     with the loader: of a last short draw the same share is kept, if that is a row at least.
 
@@ -56,7 +56,7 @@ class RatedLoader:
     ahead : int
         Batches that are rated before they are asked for.
     padding : int, optional
-        Token id behind rows that come from batches of other lengths; None: these are refused.
+        Token id after rows that come from batches of other lengths; None: these are refused.
     log : path, optional
         JSON lines of every dropped row: epoch, position in it, score, id. Every rank needs a file of its own.
     ids : str
@@ -115,8 +115,8 @@ class RatedLoader:
         self._model_parameters = model_parameters
         self._epoch = 0
         self._begun = False  # whether a pass with this number has begun
-        self._place: Place | None = None  # behind the batch that was handed out last; None: of no pass
-        self._resumed: Place | None = None  # where the next pass goes on; None: it begins anew
+        self._place: Place | None = None  # after the batch that was handed out last; None: of no pass
+        self._resumed: Place | None = None  # where the next pass goes on; None: it begins again
         self._running: Ahead[Batch] | None = None
         self.meter = Meter()
 
@@ -178,7 +178,7 @@ class RatedLoader:
     # Going on later
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the trainer is: behind the batch that it was given last.
+        """Where the trainer is: after the batch that it was given last.
 
         Raises
         ------
@@ -197,7 +197,7 @@ class RatedLoader:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a `state_dict`: the next pass begins with the row behind it. Rows that were logged since go.
+        """Goes on from a `state_dict`: the next pass begins with the row after it. Rows that were logged since go.
 
         Raises
         ------
@@ -207,7 +207,7 @@ class RatedLoader:
         if state.get("version") != STATE_VERSION:
             raise RallyError(
                 Status.UNSUPPORTED_VERSION,
-                f"state: expected version {STATE_VERSION}, found {state.get('version')!r}; begin the epoch anew",
+                f"state: expected version {STATE_VERSION}, found {state.get('version')!r}; begin the epoch again",
             )
         self.close()
         self._epoch, self._begun, self._batch_size = state["epoch"], False, state["batch_size"]

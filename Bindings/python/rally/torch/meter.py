@@ -1,4 +1,4 @@
-"""What rating costs a training run, as measured beside it."""
+"""What rating costs a training run, as measured alongside it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Meter:
     ----------
     batches, drawn_rows, kept_rows, rated_tokens : int
     rating_seconds : float
-        In the rater, beside the trainer.
+        In the rater, alongside the trainer.
     waiting_seconds : float
         That the trainer stood waiting for a batch.
     training_seconds : float

@@ -117,7 +117,7 @@ class Together:
     ----------
     share : Share
     group : process group
-        Its own, since it is used from a thread beside the trainer's collectives.
+        Its own, since it is used from a thread alongside the trainer's collectives.
     """
 
     def __init__(self, share: Share, group: dist.ProcessGroup) -> None:

@@ -1,4 +1,4 @@
-"""One batch: drawn, rated, selected. What the thread beside the trainer does."""
+"""One batch: drawn, rated, selected. What the thread alongside the trainer does."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Batch:
     rows : batch
     weights : tensor, shape [N], float32; or None
     place : Place
-        Of the row behind the draw.
+        Of the row after the draw.
     size : int
         N of a full batch.
     kept, drawn, tokens : int

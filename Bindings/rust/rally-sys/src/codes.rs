@@ -90,7 +90,7 @@ pub const RALLY_INVALID_TOKENIZER: rally_status = 47;
 /// than the speed of f32 (AMD with AVX512_BF16, Intel with AMX) rows are rounded to bf16, too. INT8: weights and rows
 /// with a scale for every 32 inputs, max|w| / 127, or as the file stores them; sums are exact within such a group
 /// (docs/number-formats.md). Q4: weights of the layers in four bits with an f16 scale for every 32 inputs, the head and
-/// what the layers have beside them as INT8; rows as with INT8.
+/// what the layers have alongside them as INT8; rows as with INT8.
 pub type rally_dtype = i32;
 /// What most weights of the layers are stored in; f32 for f16.
 pub const RALLY_DTYPE_AUTO: rally_dtype = 0;

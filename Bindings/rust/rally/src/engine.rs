@@ -24,7 +24,7 @@ use std::time::Duration;
 /// # Ok::<(), rally::Error>(())
 /// ```
 ///
-/// What a sequence generates is bit for bit the same whatever runs beside it.
+/// What a sequence generates is bit for bit the same whatever runs alongside it.
 #[derive(Debug)]
 pub struct Engine {
     handle: EngineHandle,
@@ -165,7 +165,7 @@ impl Engine {
         })
     }
 
-    /// The bytes that such an engine takes beside the model.
+    /// The bytes that such an engine takes besides the model.
     pub fn memory(model: &Model, options: &EngineOptions) -> Result<u64> {
         let mut bytes = 0;
         check(|error| unsafe { sys::rally_engine_memory(model.handle(), &options.raw(), &mut bytes, error) })?;

@@ -125,7 +125,7 @@ pub struct DocumentOptions {
     pub parse_special: bool,
     /// Tokens of a window; 0: as the model file says, or the rater's longest row.
     pub window_tokens: usize,
-    /// Tokens from the beginning of a window to that of the next; 0: one window behind the other.
+    /// Tokens from the beginning of a window to that of the next; 0: one window after the other.
     pub stride_tokens: usize,
     /// Windows of a document at most, spread evenly over it; 0: all.
     pub max_windows: usize,

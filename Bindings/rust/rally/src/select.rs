@@ -169,11 +169,7 @@ fn same_count(cheap: &[f32], expensive: &[f32]) -> Result<()> {
     if cheap.len() == expensive.len() {
         return Ok(());
     }
-    let message = format!(
-        "expensive: expected {} scores, found {}",
-        cheap.len(),
-        expensive.len()
-    );
+    let message = format!("expensive: expected {} scores, found {}", cheap.len(), expensive.len());
     Err(Error::new(Code::InvalidArgument, message))
 }
 

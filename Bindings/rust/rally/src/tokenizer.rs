@@ -137,7 +137,7 @@ impl Decoder {
         })
     }
 
-    /// Gives what was held back, and starts anew.
+    /// Gives what was held back, and starts again.
     pub fn finish(&mut self) -> Result<String> {
         let handle = self.handle;
         grow(|text, capacity, length, error| unsafe {

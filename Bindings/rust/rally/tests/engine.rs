@@ -1,4 +1,4 @@
-//! The engine: what it generates is what a runner generates alone, whatever happens beside it.
+//! The engine: what it generates is what a runner generates alone, whatever happens alongside it.
 
 mod support;
 

@@ -53,7 +53,7 @@ fn failures_have_codes() {
 }
 
 #[test]
-fn models_are_stored_anew() {
+fn models_are_stored_again() {
     let folder = std::env::temp_dir().join(format!("rally-rust-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let (source, target) = (path("RALLY_TEST_LM", "rally-tiny.onnx"), folder.join("int8.onnx"));

@@ -1,4 +1,4 @@
-"""Does depth pay: MoR-2, 3 and 4 beside vanilla models of the same effective depth, all in Rally, in bf16."""
+"""Does depth pay: MoR-2, 3 and 4 against vanilla models of the same effective depth, all in Rally, in bf16."""
 
 from __future__ import annotations
 

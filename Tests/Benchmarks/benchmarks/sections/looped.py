@@ -1,4 +1,4 @@
-"""Do exits pay: a looped model whose tokens leave after 1 to 4 loops beside itself at full depth, decoding in int8.
+"""Do exits pay: a looped model whose tokens leave after 1 to 4 loops alongside itself at full depth, decoding in int8.
 
 The synthesizer sets the gate so that tokens leave in given shares where the threshold is a half. It fires sharply: at
 thresholds many powers of ten smaller, tokens leave a loop or two earlier. Threshold 1 is never reached.

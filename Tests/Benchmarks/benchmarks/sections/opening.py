@@ -1,4 +1,4 @@
-"""Opening a file of 700 MB: time beside libprotobuf's parse and one pass over the bytes, memory beside its size."""
+"""Opening a file of 700 MB: time against libprotobuf's parse and one pass over the bytes, memory against its size."""
 
 from __future__ import annotations
 
