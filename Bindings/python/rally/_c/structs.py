@@ -31,8 +31,8 @@ LogCallback = CFUNCTYPE(None, c_void_p, c_int, c_char_p)
 # `done` of `total` units of work (bytes while a model opens, tokens while rows run). Return non-zero to cancel.
 ProgressCallback = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64)
 
-# Sees, and may change, the logits of all requests of this function and user that draw a token now: one's own sampler or
-# grammar.
+# Sees, and may change, the logits of all requests of this function and user that draw a token now: a sampler or grammar
+# of your own.
 #
 # rows: [row_count], valid during the callback, which may not change anything but values. Return 0 to go on, anything
 # else to end these requests, with RALLY_FINISH_CANCELLED. A row without a number above -INFINITY ends its request:
@@ -389,7 +389,9 @@ class Event(Structure):
 
 
 class Generation(Structure):
-    """Where the tokens go when no callback is wanted, or besides one. `stride` is the number of places per request."""
+    """Where the tokens go when no callback is wanted, or in addition to one. `stride` is the number of places per
+    request.
+    """
 
     _fields_ = [
         ("struct_size", c_size_t),

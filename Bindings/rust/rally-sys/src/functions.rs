@@ -322,8 +322,8 @@ extern "C" {
         outputs: *mut f32,
         error: *mut rally_error,
     ) -> rally_status;
-    /// What a rater's head sees of each row, its state after pooling and the final norm: an embedding, on which a head
-    /// of one's own can be trained. states: \[row_count, hidden_size\] f32, row-major. Errors and thread as rally_run.
+    /// What a rater's head sees of each row, its state after pooling and the final norm: an embedding on which you can
+    /// train a head of your own. states: \[row_count, hidden_size\] f32, row-major. Errors and thread as rally_run.
     pub fn rally_pooled(
         runner: *mut rally_runner,
         tokens: *const i32,

@@ -49,8 +49,8 @@ pub type rally_log_callback =
     Option<unsafe extern "C" fn(user: *mut c_void, level: rally_log_level, message: *const c_char)>;
 /// `done` of `total` units of work (bytes while a model opens, tokens while rows run). Return non-zero to cancel.
 pub type rally_progress_callback = Option<unsafe extern "C" fn(user: *mut c_void, done: u64, total: u64) -> i32>;
-/// Sees, and may change, the logits of all requests of this function and user that draw a token now: one's own sampler
-/// or grammar.
+/// Sees, and may change, the logits of all requests of this function and user that draw a token now: a sampler or
+/// grammar of your own.
 ///
 /// rows: \[row_count\], valid during the callback, which may not change anything but values. Return 0 to go on, anything
 /// else to end these requests, with RALLY_FINISH_CANCELLED. A row without a number above -INFINITY ends its request:

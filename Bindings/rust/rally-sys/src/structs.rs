@@ -530,7 +530,7 @@ pub struct rally_event {
     pub user: *mut c_void,
 }
 
-/// Where the tokens go when no callback is wanted, or besides one. `stride` is the number of places per request.
+/// Where the tokens go when no callback is wanted, or in addition to one. `stride` is the number of places per request.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct rally_generation {
