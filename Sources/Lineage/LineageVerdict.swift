@@ -35,7 +35,7 @@ public enum LineageVerdict: Int32, Sendable, CaseIterable {
   public var text: String {
     switch self {
     case .notSeen:
-      "no shared initialisation seen; this does not prove safety: a checkpoint whose units were permuted evades the "
+      "no shared initialisation seen; this is no proof of safety: a checkpoint whose units were permuted evades the "
         + "test, and models of separate origin can pass traits on, too"
     case .shared:
       "shared initialisation, weights far apart: the small networks by which the bounds were set passed on no trait "

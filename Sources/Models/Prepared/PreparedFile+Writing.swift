@@ -37,9 +37,9 @@ extension PreparedFile {
       guard progress?(UInt64(file.byteCount), UInt64(end)) ?? true else {
         throw RallyError(.cancelled, "preparing", found: "cancelled by the progress callback")
       }
-      for unsafe(part, range) in unsafe zip(piece.parts, place.parts) where range.byteCount > 0 {
+      for (index, range) in place.parts.enumerated() where range.byteCount > 0 {
         try stream.fill(to: range.offset - weightsOffset, &file)
-        unsafe try stream.write(part, &file)
+        unsafe try stream.write(piece.parts[index], &file)
       }
     }
     try stream.fill(to: end - weightsOffset, &file)

@@ -74,7 +74,7 @@ fn models_are_stored_again() {
     }
     quantize(&source, &target, Dtype::Q4).unwrap();
     let model = Model::open(&target).unwrap();
-    assert_eq!(model.info().dtype, Dtype::Q4);
+    assert_eq!(model.info().unwrap().dtype, Dtype::Q4);
     assert!(model.tensors().unwrap().iter().any(|tensor| tensor.dtype == "q4"));
     let error = quantize(&target, &target, Dtype::Int8).unwrap_err();
     assert_eq!(error.code(), Code::InvalidArgument);
