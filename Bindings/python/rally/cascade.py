@@ -134,7 +134,8 @@ class Band:
     def read(cls, told: dict[str, Any]) -> Band:
         """What `written` gave."""
         ends = {"lower": -math.inf, "upper": math.inf}
-        return cls(**{key: ends[key] if value is None else value for key, value in told.items()})
+        fields: dict[str, Any] = {key: ends[key] if value is None else value for key, value in told.items()}
+        return cls(**fields)
 
 
 def _pair(cheap: Numbers, expensive: Numbers) -> tuple[Floats, Floats]:

@@ -122,7 +122,7 @@ def build_model(description: Description, tensors: Sequence[Tensor]) -> ModelPro
             logits = ["batch", description.num_labels]
             outputs.append(helper.make_tensor_value_info("logits", TensorProto.FLOAT, logits))
         if description.head == "none":
-            pooled = ["batch", description.hidden_size]
+            pooled: list[str | int | None] = ["batch", description.hidden_size]
             outputs.append(helper.make_tensor_value_info("pooled", TensorProto.FLOAT, pooled))
     else:
         raise AssertionError(type(description))

@@ -69,7 +69,7 @@ class CascadeRaters(Raters):
         windows = cheap
         if inside.any():
             places = np.flatnonzero(inside)
-            found = self._by(self._scorers[1], [documents[place] for place in places], 1)
+            found = self._by(self._scorers[1], [documents[place] for place in places.tolist()], 1)
             expensive[places] = found.score
             windows = _joined(cheap, found, inside)
         wrong = ~np.isfinite(cheap.score) | (inside & ~np.isfinite(expensive))
@@ -183,7 +183,7 @@ class SampleReader:
 
     def _add(self, batch: list[Any], raters: CascadeRaters, known: dict[Any, Any]) -> None:
         documents = [document for _, document in batch if document is not None]
-        found = iter(())
+        found: Iterator[tuple[float, float]] = iter(())
         if documents:
             details = raters.rate(documents).details
             found = iter(zip(details["score_cheap"].tolist(), details["score_expensive"].tolist(), strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
+from typing import Literal
 
 from ..tokenizer import ANYBODYS_SPECIAL
 
@@ -50,7 +51,7 @@ class Limits:
     timeout: float = 600.0
     cache_bytes: int = 0
     threads: int = 0
-    cache_type: str = "f32"
+    cache_type: Literal["f32", "bf16", "int8"] = "f32"
     parse_special: bool = ANYBODYS_SPECIAL
 
 

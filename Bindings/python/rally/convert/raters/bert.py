@@ -71,14 +71,14 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
     prefix = table.removesuffix(TABLE)
     refuse_unless(config, NEUTRAL)
     head = next((name for name in _HEADS if f"{name}.weight" in checkpoint.sources), _HEADS[0])
-    embeds = not has_outputs(checkpoint, head) and (pooling := stated_pooling(checkpoint, config)) is not None
+    pooling = None if has_outputs(checkpoint, head) else stated_pooling(checkpoint, config)
     scoring = score_fields(config, head_act="tanh")
-    if embeds:
+    if pooling is not None:
         count, scoring = 0, scoring | headless_fields(config, pooling)
     else:
         count = output_count(checkpoint, head)
         scoring |= output_fields(config, count)
-    uses_pooler = not embeds and "pooling" not in config
+    uses_pooler = pooling is None and "pooling" not in config
     if uses_pooler and f"{prefix}pooler.dense.weight" not in checkpoint.sources:
         raise ModelFileError(f"{config.source}: missing pooling: cls, mean or last, as the checkpoint has no pooler")
     if uses_pooler:
@@ -92,7 +92,7 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
     width = model.hidden_size
     if uses_pooler:
         entries += linear("head.0", f"{prefix}pooler.dense", (width, width))
-    if not embeds:
+    if pooling is None:
         entries += linear("head.1" if uses_pooler else "head", head, (count, width))
     unused = [f"{prefix}embeddings.position_ids", f"{prefix}embeddings.token_type_ids"]
     if not uses_pooler:
