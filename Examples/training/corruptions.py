@@ -209,3 +209,5 @@ UNSEEN: dict[str, Corruption] = {
     "no_spaces": no_spaces,
 }
 ALL = LISTED | EXTRA | UNSEEN
+# How often each is mixed in; the harder to see, the more often.
+SHARES = dict.fromkeys(LISTED, 2.0) | dict.fromkeys(EXTRA, 0.6) | {"repeated_lines": 6.0, "ocr_noise": 3.0}

@@ -1,12 +1,24 @@
-"""Stretches of the corpus's documents, and the area under the curve."""
+"""Stretches of the corpus's documents, the same with a corruption mixed in, and the area under the curve."""
 
 import json
 import random
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from tokenizers import Tokenizer
 
+from corruptions import ALL, SHARES
 from prepare import MIX
+
+
+@dataclass
+class Sample:
+    """One window: its text, the corruption's name (``clean`` if none) and level."""
+
+    text: str
+    name: str
+    level: float
 
 
 class TextMix:
@@ -33,6 +45,59 @@ class TextMix:
             if len(text) > characters + 40:
                 start = rng.randrange(len(text) - characters - 40)
                 return text[text.find(" ", start, start + 40) + 1 or start :][:characters]
+
+
+def spoil(rng: random.Random, text: str, name: str, level: float) -> str:
+    """Apply the corruption ``name``."""
+    return ALL[name](rng, text, level)
+
+
+class SampleSource:
+    """Windows of ``length`` ids, a share of them corrupted.
+
+    Levels lie in [0.1, 1], uniformly for ``steep`` 1, towards the upper end for more.
+    """
+
+    def __init__(self, texts: TextMix, tokenizer: Path, corrupted: float, steep: float = 1.0) -> None:
+        self.texts, self.corrupted, self.steep = texts, corrupted, steep
+        self.tokenizer = Tokenizer.from_file(str(tokenizer))
+
+    def draw(
+        self, rng: random.Random, length: int, name: str | None = None, level: float | None = None
+    ) -> tuple[Sample, list[int]]:
+        """Draw one window of exactly ``length`` ids; ``name`` and ``level`` force the corruption."""
+        kind, strength = name or self.choose(rng), level or 0.1 + 0.9 * rng.betavariate(self.steep, 1)
+        if kind == "clean":
+            text = self.cut(rng, length)
+            return Sample(text, kind, 0.0), self.tokenizer.encode(text).ids[:length]
+        # The text is as long as the window, so that the level is the window's; corruptions
+        # that shorten the text begin with more of it.
+        longer = length
+        while True:
+            text = spoil(rng, self.cut(rng, longer), kind, strength)
+            ids = self.tokenizer.encode(text).ids[:length]
+            if len(ids) == length:
+                return Sample(text, kind, strength), ids
+            longer += (length + 3) // 4
+
+    def cut(self, rng: random.Random, length: int) -> str:
+        """Draw clean text that encodes to at least ``length`` ids, hardly more."""
+        while True:
+            ids = self.tokenizer.encode(self.texts.clean(rng, length * 6 + 80)).ids[:length]
+            text = self.tokenizer.decode(ids).strip("\ufffd")
+            if len(self.tokenizer.encode(text).ids) >= length:
+                return text
+
+    def choose(self, rng: random.Random) -> str:
+        """Clean, or a corruption in the proportions of ``SHARES``."""
+        if rng.random() >= self.corrupted:
+            return "clean"
+        return rng.choices(list(SHARES), list(SHARES.values()))[0]
+
+    def batch(self, rng: random.Random, count: int, length: int) -> tuple[list[Sample], torch.Tensor]:
+        """Draw ``count`` windows: their descriptions and ids [count, length]."""
+        drawn = [self.draw(rng, length) for _ in range(count)]
+        return [s for s, _ in drawn], torch.tensor([ids for _, ids in drawn])
 
 
 def area_under_curve(clean: list[float], corrupted: list[float]) -> float:

@@ -6,7 +6,7 @@ import Testing
 @Suite struct QueueTests {
   private let pool = BlockPool()
   private let layout = CacheLayout(
-    firstLayerCount: 0, blockLayerCount: 1, lastLayerCount: 0, recursionCount: 1, entryWidth: 1, sharesKeys: false,
+    firstLayerCount: 0, blockLayerCount: 1, lastLayerCount: 0, recursionCount: 1, sharesKeys: false,
     hasScratchSlot: false)
 
   private func scheduler(sequenceLimit: Int) -> Scheduler {

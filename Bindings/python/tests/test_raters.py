@@ -89,7 +89,8 @@ def test_number_formats_stay_near(case: str, tmp_path: Path) -> None:
     rows = rows_of(load_file(FIXTURES / case / "golden.safetensors"))
     with rally.Model(path, threads=2) as model:
         expected = model.rate_outputs(rows)
-    for dtype, tolerance in (("bf16", 0.03), ("int8", 0.15)):
+    # Processors that multiply bf16 round rows as well as weights.
+    for dtype, tolerance in (("bf16", 0.05), ("int8", 0.15)):
         with rally.Model(path, dtype=dtype, threads=2) as model:
             found = model.rate_outputs(rows)
             assert np.array_equal(found[2:3], model.rate_outputs(rows[2:3]))

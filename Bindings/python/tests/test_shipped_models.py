@@ -91,19 +91,6 @@ def test_rater_prefers_prose_to_what_pages_carry(rater: rally.Model) -> None:
     assert salad < prose[0]
 
 
-def test_layout_says_little_of_quality(rater: rally.Model) -> None:
-    """The words of a justified page, against the same words with single spaces."""
-    page = """\
-     The  file  is read line by line and the result is written to standard
-     output.   If  no  file  is  given, standard  input  is  read  instead.
-     Lines  that  begin  with  a  number  sign  are  ignored,  and  so  are
-     lines  that  consist  of  blanks  only.   The  program  ends  with the
-     status  0  if  all  went  well,  and  with  1  if a line was left out.
-"""
-    justified, plain = rater.rate([page, " ".join(page.split())])
-    assert abs(plain - justified) < 0.5
-
-
 def test_rater_equals_onnxruntime(rater: rally.Model) -> None:
     graph = Graph(RATER)
     texts = TEXTS + corrupted(TEXTS[0])
