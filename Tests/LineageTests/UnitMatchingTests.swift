@@ -95,6 +95,6 @@ import Testing
     #expect(LineageVerdict(p: 1e-3, effect: 1) == .notSeen && LineageVerdict(p: .nan, effect: 1) == .notSeen)
     #expect(LineageVerdict(p: 1e-4, effect: 0.7499) == .shared && LineageVerdict(p: 1e-4, effect: 0.75) == .partialExposure)
     #expect(LineageVerdict(p: 1e-4, effect: 0.95) == .strongExposure)
-    #expect(LineageVerdict.notSeen.text.contains("does not prove"))
+    #expect(LineageVerdict.notSeen.text.contains("no proof"))
   }
 }
