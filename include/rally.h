@@ -228,9 +228,10 @@ typedef struct rally_model_options {
 void rally_model_options_init(rally_model_options *options, size_t size);
 
 /*
- * Opens the model file at `path`, checks all of it and packs the weights; or maps a prepared file (rally_model_prepare). External data is read from beneath the folder of the
- * file (docs/format.md). The file is memory-mapped while it is read and let go afterwards. Where another program may cut it
- * short in that time (the system then ends this process), read it yourself and use rally_model_open_memory.
+ * Opens the model file at `path`, checks all of it and packs the weights; or maps a prepared file (rally_model_prepare). External
+ * data is read from beneath the folder of the file (docs/format.md). The file is memory-mapped while it is read and let go
+ * afterwards. Where another program may cut it short in that time (the system then ends this process), read it yourself and use
+ * rally_model_open_memory.
  * Memory: weight_bytes of rally_model_info: the products' weights in `dtype`, and the embedding as it is stored.
  * Errors: RALLY_CANCELLED, RALLY_LIMIT_EXCEEDED, RALLY_UNSUPPORTED, and what is wrong with a file: RALLY_FILE_NOT_FOUND to
  * RALLY_INVALID_TOKENIZER. Any thread.
@@ -626,7 +627,8 @@ rally_status rally_rate_outputs(rally_runner *runner, const int32_t *tokens, con
                                 const rally_rate_options *options, float *outputs, rally_error *error);
 
 /*
- * What a rater's head sees of each row, its state after pooling and the final norm: an embedding on which you can train a head of your own. states: [row_count, hidden_size] f32, row-major. Errors and thread as rally_run.
+ * What a rater's head sees of each row, its state after pooling and the final norm: an embedding on which you can train a head
+ * of your own. states: [row_count, hidden_size] f32, row-major. Errors and thread as rally_run.
  */
 rally_status rally_pooled(rally_runner *runner, const int32_t *tokens, const size_t *row_offsets, size_t row_count,
                           const rally_rate_options *options, float *states, rally_error *error);
@@ -800,7 +802,8 @@ rally_status rally_acceptance(const double *quantiles, size_t count, size_t batc
  * u < its probability, where u in [0, 1) is the first 53 bits of the digest, in reading order, divided by 2^53, of
  *     SHA-256( seed u64, bytes of the fingerprint u64, fingerprint, bytes of the id u64, id ), numbers little-endian.
  * ids: the names of the points end to end, any bytes; id_offsets: [count + 1], ascending from 0.
- * probabilities: [count] in [0, 1], of the scores as they were stored: fresh ones may differ in the last bits between instruction sets. fingerprint: of the rater.
+ * probabilities: [count] in [0, 1], of the scores as they were stored: fresh ones may differ in the last bits between instruction
+ * sets. fingerprint: of the rater.
  * Errors: RALLY_INVALID_ARGUMENT.
  */
 rally_status rally_decide(const char *ids, const size_t *id_offsets, const double *probabilities, size_t count,
@@ -1161,8 +1164,9 @@ rally_status rally_engine_save(rally_engine *engine, size_t id, void *data, size
 /*
  * Continues a saved request, in this engine or another on the same model: bit for bit as if it had never been interrupted.
  * request: how to go on (sampling, limits); its tokens must be empty, and max_tokens counts what was generated before. Events
- * count on from there. Errors: RALLY_CORRUPT_FILE, RALLY_UNSUPPORTED_VERSION, RALLY_WRONG_MODEL (also for another cache_dtype), RALLY_LIMIT_EXCEEDED when the
- * blocks or the place that it needs are not free now (step, then try again), and those of rally_engine_submit. One caller.
+ * count on from there. Errors: RALLY_CORRUPT_FILE, RALLY_UNSUPPORTED_VERSION, RALLY_WRONG_MODEL (also for another cache_dtype),
+ * RALLY_LIMIT_EXCEEDED when the blocks or the place that it needs are not free now (step, then try again), and those of
+ * rally_engine_submit. One caller.
  */
 rally_status rally_engine_restore(rally_engine *engine, const void *data, size_t size, const rally_request *request, size_t *id,
                                   rally_error *error);
