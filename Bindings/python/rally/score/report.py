@@ -150,14 +150,18 @@ def cascade_note(cascade: dict[str, Any], documents: int) -> str:
     read = cascade["expensive_documents"]
     return (
         f"cascade: {Path(cascade['cheap']).name} decides {1 - read / max(documents, 1):.1%} of the documents, "
-        f"{Path(cascade['rater']).name} {read:,} between {_end(cascade['lower'])} and {_end(cascade['upper'])}; "
+        f"{Path(cascade['rater']).name} {read:,}{_band(cascade['lower'], cascade['upper'])}; "
         f"of {cascade['sample_count']:,} that both read {cascade['observed']:.2%} are decided as by the second alone; "
         f"with {cascade['confidence']:.0%} confidence at least {cascade['agreement']:.2%} of all"
     )
 
 
-def _end(value: float | None) -> str:
-    return "no end" if value is None else f"{value:.4f}"
+def _band(lower: float | None, upper: float | None) -> str:
+    """What the expensive rater reads, by the score of the cheap one."""
+    if lower is None or upper is None:
+        bound = "" if upper is None else f" up to {upper:.4f}"
+        return ", all of them" if lower is None and upper is None else bound or f" from {lower:.4f} on"
+    return f" between {lower:.4f} and {upper:.4f}"
 
 
 def _threshold_note(threshold: float | None) -> str:
