@@ -10,7 +10,8 @@ extension Cascade {
   /// as for one that is given (risk-controlling prediction sets, arXiv 2101.02703). The last quarter checks.
   ///
   /// - Parameters:
-  ///   - cheap, expensive: [n], of a uniform random sample in the order in which it was drawn; no NaN.
+  ///   - cheap: [n] scores of a uniform random sample in the order in which it was drawn; no NaN.
+  ///   - expensive: [n] those of the same points by the expensive rater.
   ///   - discard: ρ, in (0, 1).
   ///   - agreement: of the decisions, in [½, 1).
   ///   - confidence: in [½, 1).
