@@ -44,6 +44,15 @@ static inline rally_error make_error(void) {
   return error;
 }
 
+/* A path in a folder; the answer lives until the third next call. */
+static inline const char *path_in(const char *folder, const char *name) {
+  static char paths[3][256];
+  static int turn = 0;
+  char *path = paths[turn++ % 3];
+  snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+  return path;
+}
+
 /* A pointer one byte off; volatile, so that no compiler reasons about it. */
 static inline void *misaligned(void *pointer) {
   volatile uintptr_t address = (uintptr_t)pointer + 1;

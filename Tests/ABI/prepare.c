@@ -7,14 +7,7 @@
 
 static char folder[] = "/tmp/rally-prepare-XXXXXX";
 
-/* A path in the folder; the answer lives until the third next call. */
-static const char *in_folder(const char *name) {
-  static char paths[3][256];
-  static int turn = 0;
-  char *path = paths[turn++ % 3];
-  snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-  return path;
-}
+static const char *in_folder(const char *name) { return path_in(folder, name); }
 
 static rally_model *opened(const char *path, const rally_model_options *options) {
   rally_error error = make_error();

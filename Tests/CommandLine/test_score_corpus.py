@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+import onnxruntime
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -124,11 +125,10 @@ def test_labels_are_those_of_python(rater, tmp_path):
 
 
 def test_an_optimised_file_is_known_as_such(rater, tmp_path):
-    runtime = pytest.importorskip("onnxruntime")
-    options = runtime.SessionOptions()
+    options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
     options.log_severity_level = 3
-    runtime.InferenceSession(str(rater), options, providers=["CPUExecutionProvider"])
+    onnxruntime.InferenceSession(str(rater), options, providers=["CPUExecutionProvider"])
     done = run("score", "-m", tmp_path / "optimised.onnx", stdin=lines({"text": "x"}))
     assert done.code == 4
     assert "another tool optimised this file" in done.err

@@ -9,12 +9,29 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
 
 from ._library import Library, ProgressCallback
 from .errors import RallyError, Status
 
 T = TypeVar("T")
+
+
+class Closing:
+    """Closes itself at the end of a `with` block."""
+
+    def close(self) -> None:
+        """Frees what it holds. A second time: nothing."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 class Handle:

@@ -6,20 +6,19 @@ import os
 from collections.abc import Callable, Sequence
 from ctypes import byref, c_uint64
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from . import _handles, _library, info, opening
-from ._handles import Handle, Turn
+from ._handles import Closing, Handle, Turn
 from .info import ModelInfo, TensorInfo
 from .rows import Rows, choice, integer
 
 T = TypeVar("T")
 
 
-class OpenedModel:
+class OpenedModel(Closing):
     """What every model has: a file, what it says of itself, and one call at a time that computes."""
 
     def __init__(
@@ -95,14 +94,6 @@ class OpenedModel:
         self._handle.close()
         if self._runner_handle is not None:
             self._runner_handle.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<rally.Model {self._name}: {self.kind}, {self._info.parameter_count:,} parameters>"

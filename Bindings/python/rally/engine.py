@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from ctypes import byref, c_size_t, c_uint64
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
 from . import _handles, _library
-from ._handles import Handle, Turn
+from ._handles import Closing, Handle, Turn
 from .engine_options import EngineOptions, raw_options
 from .errors import RallyError, Status
 from .events import Event, EventCopy, copied, parsed, request_of
@@ -36,7 +35,7 @@ class _Unfinished:
     key: int  # the request's `user` in C
 
 
-class Engine:
+class Engine(Closing):
     """Continues any number of texts together, which come and go at every step.
 
     A step runs the model's block once for the tokens of all requests, each at its own recursion. What a request
@@ -108,14 +107,6 @@ class Engine:
         self._unfinished.clear()
         if self._owns_model:
             self._model.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<rally.Engine of {self._model._name}: {len(self._unfinished)} unfinished>"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.inputs import Ids, ragged_rows
+from benchmarks.inputs import Ids, padded_batches, ragged_rows
 from benchmarks.processes import THREADS
 from benchmarks.serving import serve
 
@@ -89,16 +89,10 @@ class EncoderServer:
         rows = ragged_rows(seed, lengths, vocabulary)
         scores = np.full(len(rows), np.nan, np.float32)
         start = time.perf_counter()
-        order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
-        for first in range(0, len(order), batch):
-            chosen = order[first : first + batch]
-            ids = np.zeros((len(chosen), max(len(rows[index]) for index in chosen)), np.int64)
-            mask = np.zeros_like(ids)
-            for place, index in enumerate(chosen):
-                ids[place, : len(rows[index])], mask[place, : len(rows[index])] = rows[index], 1
+        for places, ids, mask in padded_batches(rows, batch):
             found = self._run(ids, mask)
             if found is not None:
-                scores[chosen] = found
+                scores[places] = found
         seconds = time.perf_counter() - start
         return {"seconds": seconds, "scores": None if np.isnan(scores).any() else scores.tolist()}
 

@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from benchmarks.inputs import Ids, ragged_rows, random_ids
+from benchmarks.inputs import padded_batches, ragged_rows, random_ids
 from benchmarks.processes import THREADS
 from benchmarks.serving import serve
 
@@ -45,18 +45,9 @@ class OnnxServer:
         rows = ragged_rows(seed, lengths, self.vocabulary)
         scores = np.empty(len(rows), np.float32)
         start = time.perf_counter()
-        order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
-        for first in range(0, len(order), batch):
-            chosen = order[first : first + batch]
-            scores[chosen] = self._padded([rows[index] for index in chosen])
+        for places, ids, mask in padded_batches(rows, batch):
+            scores[places] = self.session.run(["score"], {"input_ids": ids, "attention_mask": mask})[0]
         return {"seconds": time.perf_counter() - start, "scores": scores.tolist()}
-
-    def _padded(self, rows: list[Ids]) -> Any:
-        ids = np.zeros((len(rows), max(map(len, rows))), np.int64)
-        mask = np.zeros_like(ids)
-        for index, row in enumerate(rows):
-            ids[index, : len(row)], mask[index, : len(row)] = row, 1
-        return self.session.run(["score"], {"input_ids": ids, "attention_mask": mask})[0]
 
 
 def _session(path: Path, optimized: Path | None = None) -> onnxruntime.InferenceSession:
