@@ -168,41 +168,8 @@ extension Team {
 }
 
 extension Team {
-  private final class Helper {
-    let team: Team
-    let worker: Int
-    init(_ team: Team, _ worker: Int) {
-      self.team = team
-      self.worker = worker
-    }
-  }
-
-  /// Starts a thread with every signal blocked; nil when the system refuses.
+  /// Starts a thread; nil when the system refuses.
   func startHelper(_ worker: Int) -> pthread_t? {
-    let helper = unsafe Unmanaged.passRetained(Helper(self, worker))
-    var all = sigset_t()
-    var previous = sigset_t()
-    var attributes = pthread_attr_t()
-    var thread = pthread_t()
-    unsafe sigfillset(&all)
-    unsafe pthread_attr_init(&attributes)
-    unsafe pthread_attr_setstacksize(&attributes, Self.stackByteCount)
-    unsafe pthread_sigmask(SIG_SETMASK, &all, &previous)
-    let status = unsafe pthread_create(
-      &thread, &attributes,
-      { argument in
-        guard let argument = unsafe argument else { return nil }
-        let helper = unsafe Unmanaged<Helper>.fromOpaque(argument).takeRetainedValue()
-        helper.team.help(worker: helper.worker)
-        return nil
-      }, helper.toOpaque())
-    unsafe pthread_sigmask(SIG_SETMASK, &previous, nil)
-    unsafe pthread_attr_destroy(&attributes)
-    guard status == 0 else {
-      unsafe helper.release()
-      return nil
-    }
-    return thread
+    SystemThread.start(stackByteCount: Self.stackByteCount) { self.help(worker: worker) }
   }
-
 }

@@ -2,6 +2,7 @@ import CHost
 import Engine
 import Files
 import Glibc
+import Kernels
 import Models
 import Synchronization
 
@@ -23,7 +24,7 @@ final class EngineDriver: @unchecked Sendable {  // of the engine, threads other
 
   init(model: Model, options: EngineOptions) throws(RallyError) {
     engine = try Engine(model: model, options: options)
-    guard start() else {
+    guard SystemThread.start(stackByteCount: Self.stackByteCount, isDetached: true, { self.run() }) != nil else {
       throw RallyError(.outOfMemory, "engine", expected: "a thread of its own", found: "none that the system gives")
     }
   }
@@ -103,29 +104,5 @@ final class EngineDriver: @unchecked Sendable {  // of the engine, threads other
       return state.readers
     }
     for reader in readers.values { reader.finish(throwing: error) }
-  }
-
-  /// - Returns: false where the system refuses a thread.
-  private func start() -> Bool {
-    let driver = unsafe Unmanaged.passRetained(self)
-    var all = sigset_t()
-    var previous = sigset_t()
-    var attributes = pthread_attr_t()
-    var thread = pthread_t()
-    unsafe sigfillset(&all)
-    unsafe pthread_attr_init(&attributes)
-    unsafe pthread_attr_setstacksize(&attributes, Self.stackByteCount)
-    unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-    unsafe pthread_sigmask(SIG_SETMASK, &all, &previous)
-    let status = unsafe pthread_create(
-      &thread, &attributes,
-      { argument in
-        if let argument = unsafe argument { unsafe Unmanaged<EngineDriver>.fromOpaque(argument).takeRetainedValue().run() }
-        return nil
-      }, driver.toOpaque())
-    unsafe pthread_sigmask(SIG_SETMASK, &previous, nil)
-    unsafe pthread_attr_destroy(&attributes)
-    if status != 0 { unsafe driver.release() }
-    return status == 0
   }
 }
