@@ -43,7 +43,8 @@ def test_the_loop_is_not_blocked(lm: rally.Model) -> None:
 
         async with rally.AsyncEngine(lm) as engine:
             ticker = asyncio.create_task(tick())
-            await text(engine, PROMPTS[0], 1, 100)
+            for seed in range(20):  # a fast engine has 100 tokens ready within a few ticks; a blocked loop has one a text
+                await text(engine, PROMPTS[0], seed, 100)
             ticker.cancel()
         return ticks
 
