@@ -64,15 +64,17 @@ class ModelFiles:
             convert(folder / "checkpoint", path)
         return str(folder)
 
-    def looped(self, shape: str, shares: tuple[float, ...]) -> Path:
-        """Return a looped model stored in int8 whose tokens leave in these shares after each loop."""
-        path = self.folder / f"{shape}-{'-'.join(f'{share:g}' for share in shares)}-int8.onnx"
-        if not path.exists():
-            self._progress.say(f"writing {path.name}")
-            full = path.with_name(f"{shape}-bf16.part.onnx")
-            synthesize(shape, full, dtype="bf16", exits=shares, quiet=True)
+    def looped(self, shape: str, shares: tuple[float, ...], dtype: str) -> Path:
+        """Return a looped model stored in bf16 or int8 whose tokens leave in these shares after each loop."""
+        path = self.folder / f"{shape}-{'-'.join(f'{share:g}' for share in shares)}-{dtype}.onnx"
+        if path.exists():
+            return path
+        full = path if dtype == "bf16" else self.looped(shape, shares, "bf16")
+        self._progress.say(f"writing {path.name}")
+        if dtype == "bf16":
+            synthesize(shape, path, dtype=dtype, exits=shares, quiet=True)
+        else:
             rally.quantize(full, path)
-            full.unlink()
         return path
 
     def gguf(self, shape: str, format_name: str) -> Path:

@@ -162,6 +162,11 @@ def _looped(book: Book, plan: Plan) -> str:
                         ratio(book.ratio(key, full)),
                     ]
                 )
+    eager = looped.eager_key(plan.looped)
+    if book.median(eager) is not None:
+        full = looped.rate_key(looped.EAGER_BATCH, looped.NEVER, plan.looped)
+        name = f"{eager.test}, PyTorch eager, {eager.dtype}"
+        rows.append([name, "", _rate(book, eager), ratio(book.ratio(eager, full))])
     return table(["", "mean depth", "tokens/s", "over full depth"], rows) if rows else ""
 
 

@@ -76,6 +76,9 @@ def _looped() -> Iterator[Target]:
         keys = tuple(looped.rate_key(batch, threshold, LOOPED) for threshold in (looped.CHOSEN, looped.NEVER))
         what = f"decode {batch}, {LOOPED}, {looped.DTYPE}, mean depth 2"
         yield Target(what, "with exits / at depth 4", 1.86, _ratio((keys[0], keys[1])))
+    keys = (looped.rate_key(looped.EAGER_BATCH, looped.CHOSEN, LOOPED), looped.eager_key(LOOPED))
+    what = f"decode {looped.EAGER_BATCH}, {LOOPED}, {looped.DTYPE}, mean depth 2"
+    yield Target(what, f"Rally / PyTorch eager, {looped.EAGER_DTYPE}, depth 4", 2.5, _ratio(keys))
     yield Target(
         f"decode, batch 1, {LOOPED} at depth 4, {looped.DTYPE}", "bytes read / read bandwidth", 0.85, _looped_share
     )

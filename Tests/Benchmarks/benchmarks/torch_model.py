@@ -1,4 +1,5 @@
-"""The language models in PyTorch: vanilla and expert-choice Mixture-of-Recursions, whole prompts and cached decoding.
+"""The language models in PyTorch: vanilla, looped and expert-choice Mixture-of-Recursions, whole prompts and cached
+decoding. A looped model runs all its loops, as eager PyTorch does.
 
 Written from the mathematics, for speed on a CPU: q, k, v and gate, up are one product each, the tokens that go on are
 gathered, only the last row meets the head. Decoding keeps keys and values per recursion and advances all sequences
@@ -30,9 +31,11 @@ class Layer:
     attention_norm: Tensor  # [D]
     qkv: Tensor  # [(H + 2 G) K, D]
     output: Tensor  # [D, H K]
+    output_norm: Tensor | None  # [D], of a sandwich
     inner_norm: Tensor  # [D]
     gate_up: Tensor  # [2 F, D]
     down: Tensor  # [D, F]
+    down_norm: Tensor | None  # [D], of a sandwich
 
 
 class TorchModel:
@@ -41,7 +44,7 @@ class TorchModel:
     Parameters
     ----------
     path : Path
-        The file that Rally opens too, weights in f32.
+        The file that Rally opens too, weights in f32 or bf16.
     dtype : torch.dtype
         Of weights and activations; routers compute in f32, as Rally's do.
     """
@@ -50,13 +53,14 @@ class TorchModel:
         proto = onnx.load(str(path))
         settings = {pair.key.removeprefix("rally."): pair.value for pair in proto.metadata_props}
         arrays = {tensor.name: tensor for tensor in proto.graph.initializer if not tensor.name.startswith("graph.")}
-        weights = {name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for name, tensor in arrays.items()}
+        weights = {name: _tensor(tensor) for name, tensor in arrays.items()}
         del proto, arrays
         self.head_dim = int(settings["head_dim"])
         self.groups = int(settings["num_key_value_heads"])
         self.heads = int(settings["num_attention_heads"])
         self.eps = float(settings["norm_eps"])
         self.recursions = int(settings["num_recursion"])
+        self.loop_norm = settings.get("loop_norm") == "true"
         self.alpha = float(settings.get("router_alpha", "0"))
         self.capacity = [float(share) for share in settings["capacity"].split(",")] if "capacity" in settings else []
         self.routers = [weights[f"router.{r}.weight"][0] for r in range(len(self.capacity))]  # [D] f32 each
@@ -66,7 +70,9 @@ class TorchModel:
             return [_layer(weights, f"{part}.{index}", dtype) for index in range(count)]
 
         self.first, self.block, self.last = layers("first"), layers("block"), layers("last")
-        self.embedding = weights["embed_tokens.weight"].to(dtype)  # [V, D], the head too
+        self.embedding = weights["embed_tokens.weight"].to(dtype)  # [V, D]
+        tied = "lm_head.weight" not in weights
+        self.head_weight = self.embedding if tied else weights["lm_head.weight"].to(dtype)  # [V, D]
         self.norm = weights["norm.weight"].to(dtype)
         positions = int(settings["max_position_embeddings"])
         half = torch.arange(self.head_dim // 2, dtype=torch.float64) / (self.head_dim // 2)
@@ -79,10 +85,10 @@ class TorchModel:
         """Return the last row's logits [V] f32 and the depths [T] of a sequence of ids [T]; selection by threshold."""
         x = self.embedding[ids]
         everyone = torch.arange(len(ids))
-        depth = torch.full((len(ids),), 0 if self.routers else 1)
+        depth = torch.full((len(ids),), 0 if self.routers else self.recursions)
         x = self._whole(x, everyone, self.first)
-        if not self.routers:
-            x = self._whole(x, everyone, self.block)
+        for _ in range(0 if self.routers else self.recursions):
+            x = self._after_loop(self._whole(x, everyone, self.block))
         active = everyone
         for r, router in enumerate(self.routers):
             z = x[active].float() @ router
@@ -102,10 +108,10 @@ class TorchModel:
         x = self.embedding[ids]
         position = torch.full((len(ids),), cache.position)
         everyone = torch.arange(len(ids))
-        depth = torch.full((len(ids),), 0 if self.routers else 1)
+        depth = torch.full((len(ids),), 0 if self.routers else self.recursions)
         x = self._decode(x, position, everyone, self.first, cache, "first", 0)
-        if not self.routers:
-            x = self._decode(x, position, everyone, self.block, cache, "block", 0)
+        for r in range(0 if self.routers else self.recursions):
+            x = self._after_loop(self._decode(x, position, everyone, self.block, cache, "block", r))
         active = everyone
         for r, router in enumerate(self.routers):
             rows = x[active]
@@ -128,13 +134,13 @@ class TorchModel:
 
     def head(self, x: Tensor) -> Tensor:
         """Return logits f32 of x [n, D]."""
-        return functional.linear(self._normed(x, self.norm), self.embedding).float()
+        return functional.linear(x if self.loop_norm else self._normed(x, self.norm), self.head_weight).float()
 
     def new_cache(self, batch: int, places: int) -> RecursionCache:
         """Return an empty cache for sequences of up to ``places`` tokens."""
         counts = {"first": len(self.first), "last": len(self.last)}
         slots = {(part, 0, index) for part, count in counts.items() for index in range(count)}
-        slots |= {("block", r, i) for r in range(max(len(self.routers), 1)) for i in range(len(self.block))}
+        slots |= {("block", r, i) for r in range(self.recursions) for i in range(len(self.block))}
         return RecursionCache(slots, (batch, self.groups, places, self.head_dim), self.embedding.dtype)
 
     def _whole(self, x: Tensor, positions: Tensor, layers: list[Layer]) -> Tensor:
@@ -168,12 +174,15 @@ class TorchModel:
 
     def _finish(self, x: Tensor, mixed: Tensor, layer: Layer) -> Tensor:
         """Return the layer's output from its input and the heads' values [n, H K]."""
-        x = x + functional.linear(mixed, layer.output)
+        x = x + self._normed(functional.linear(mixed, layer.output), layer.output_norm)
         gate, up = functional.linear(self._normed(x, layer.inner_norm), layer.gate_up).chunk(2, dim=-1)
-        return x + functional.linear(functional.silu(gate) * up, layer.down)
+        return x + self._normed(functional.linear(functional.silu(gate) * up, layer.down), layer.down_norm)
 
-    def _normed(self, x: Tensor, weight: Tensor) -> Tensor:
-        return functional.rms_norm(x, weight.shape, weight, self.eps)
+    def _normed(self, x: Tensor, weight: Tensor | None) -> Tensor:
+        return x if weight is None else functional.rms_norm(x, weight.shape, weight, self.eps)
+
+    def _after_loop(self, x: Tensor) -> Tensor:
+        return self._normed(x, self.norm) if self.loop_norm else x
 
     def _rotated(self, x: Tensor, positions: Tensor) -> Tensor:
         """Rotate-half RoPE of x [n, heads, K]; the sign of the lower half is in the table."""
@@ -184,11 +193,22 @@ def _layer(weights: Mapping[str, Tensor], prefix: str, dtype: torch.dtype) -> La
     def stacked(*names: str) -> Tensor:
         return torch.cat([weights[f"{prefix}.{name}.weight"] for name in names]).to(dtype)
 
+    def norm_after(name: str) -> Tensor | None:
+        return stacked(name) if f"{prefix}.{name}.weight" in weights else None
+
     return Layer(
         attention_norm=stacked("input_layernorm"),
         qkv=stacked("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
         output=stacked("self_attn.o_proj"),
+        output_norm=norm_after("input_layernorm_2"),
         inner_norm=stacked("post_attention_layernorm"),
         gate_up=stacked("mlp.gate_proj", "mlp.up_proj"),
         down=stacked("mlp.down_proj"),
+        down_norm=norm_after("post_attention_layernorm_2"),
     )
+
+
+def _tensor(tensor: onnx.TensorProto) -> Tensor:
+    if tensor.data_type == onnx.TensorProto.BFLOAT16:
+        return torch.frombuffer(bytearray(tensor.raw_data), dtype=torch.bfloat16).reshape(list(tensor.dims))
+    return torch.from_numpy(numpy_helper.to_array(tensor).copy())

@@ -51,13 +51,14 @@ def test_tokens_leave_in_their_shares(book: Book) -> None:
         wanted = sum(share * (place + 1) for place, share in enumerate(looped.SHARES))
         assert depths[looped.THRESHOLDS.index(looped.CHOSEN)] == pytest.approx(wanted, abs=0.35)
     rates = book.keys(section=looped.SECTION, unit="tokens/s")
-    assert len(rates) == len(looped.BATCHES) * len(looped.THRESHOLDS) + 1
+    assert len(rates) == len(looped.BATCHES) * len(looped.THRESHOLDS) + 2  # alone; and PyTorch's
     assert all((book.median(key) or 0) > 0 for key in rates)
 
 
 def test_the_report_and_the_plot_show_them(book: Book, tmp_path: Path) -> None:
     text = report(book, {}, QUICK, [])
     assert f"## Do exits pay, {QUICK.looped}, int8" in text
+    assert "decode 8, full depth, PyTorch eager, bf16" in text
     assert text.count(", threshold ") == len(looped.BATCHES) * len(looped.THRESHOLDS)
     assert plots.draw(book, QUICK, tmp_path) == ["exits"]
     drawn = (tmp_path / "exits.svg").read_text()

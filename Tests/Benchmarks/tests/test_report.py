@@ -42,6 +42,7 @@ def filled(rally: float, others: float) -> Book:
         book.add(
             {looped.rate_key(batch, looped.CHOSEN, LOOPED): rally, looped.rate_key(batch, looped.NEVER, LOOPED): others}
         )
+    book.add({looped.eager_key(LOOPED): others})
     for place in opening.PLACES:
         book.add({opening.seconds_key("Rally", place): others, opening.seconds_key("at least", place): rally})
         book.add({opening.memory_key(place): 1.5})
@@ -62,7 +63,7 @@ COMPARISONS = ("Rally / ", "depth-wise / ", "speed-up / ", "time / ", "with exit
 def test_every_target_is_measured_and_the_faster_one_reaches_it() -> None:
     fast, slow = filled(rally=500.0, others=100.0), filled(rally=100.0, others=500.0)
     compared = [target for target in targets.targets() if target.figure.startswith(COMPARISONS)]
-    assert len(compared) == 39
+    assert len(compared) == 40
     for target in targets.targets():
         assert target.measured(fast) is not None, target.what
     for target in compared:
@@ -87,7 +88,7 @@ def test_the_report_marks_misses_and_keeps_remarks() -> None:
     book.remark("something happened")
     text = report(book, {"processor": "P"}, FULL, ["depth"])
     assert target_table(book) in text
-    assert target_table(book).count("**missed**") == 41
+    assert target_table(book).count("**missed**") == 42
     for expected in ("something happened", "plots/depth.svg", "make bench", "| processor |", "## Does depth pay"):
         assert expected in text
     assert "not measured" in target_table(Book())

@@ -1,7 +1,8 @@
 """Do exits pay: a looped model whose tokens leave after 1 to 4 loops alongside itself at full depth, decoding in int8.
 
 The synthesizer sets the gate so that tokens leave in given shares where the threshold is a half. It fires sharply: at
-thresholds many powers of ten smaller, tokens leave a loop or two earlier. Threshold 1 is never reached.
+thresholds many powers of ten smaller, tokens leave a loop or two earlier. Threshold 1 is never reached. PyTorch decodes
+the same weights in bf16, eager, with a cache, at full depth: tokens of a batch leave together or not at all there.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from benchmarks import rally_bench
 from benchmarks.context import Context
 from benchmarks.measurements import Key
+from benchmarks.processes import Worker
 from benchmarks.turns import Contender, take_turns
 
 SECTION = "looped"
@@ -21,6 +23,8 @@ BATCHES = (8, 32)
 SHARES = (0.4, 0.3, 0.2, 0.1)
 CHOSEN, NEVER = 0.5, 1.0
 THRESHOLDS = (0.0, 1e-9, 1e-6, CHOSEN, NEVER)
+#: Sequences that PyTorch decodes together, and its format.
+EAGER_BATCH, EAGER_DTYPE = 8, "bf16"
 
 
 def rate_key(batch: int, threshold: float, model: str) -> Key:
@@ -33,15 +37,33 @@ def depth_key(batch: int, threshold: float, model: str) -> Key:
     return Key(SECTION, f"mean depth, decode {batch}, threshold {threshold:g}", "Rally", model, DTYPE, "loops")
 
 
+def eager_key(model: str) -> Key:
+    """Return the key of PyTorch's rate."""
+    return Key(SECTION, f"decode {EAGER_BATCH}, full depth", "PyTorch", model, EAGER_DTYPE)
+
+
 def run(context: Context) -> None:
     """Take turns, a threshold each; full depth also decodes alone."""
+    path = context.files.looped(context.plan.looped, SHARES, EAGER_DTYPE)
     contenders = [_contender(context, threshold) for threshold in THRESHOLDS]
-    take_turns(context.book, contenders, context.plan.repetitions, context.progress)
+    with Worker("torch_worker", path, EAGER_DTYPE) as torch:
+        contenders.append(_eager(context, torch))
+        take_turns(context.book, contenders, context.plan.repetitions, context.progress)
+
+
+def _eager(context: Context, torch: Worker) -> Contender:
+    model, count = context.plan.looped, context.plan.looped_generated
+
+    def run() -> Mapping[Key, float]:
+        seconds = torch.call("decode", batch=EAGER_BATCH, count=count, seed=5)["seconds"]
+        return {eager_key(model): EAGER_BATCH * count / seconds}
+
+    return Contender(f"{model}, PyTorch", run)
 
 
 def _contender(context: Context, threshold: float) -> Contender:
     model, plan = context.plan.looped, context.plan
-    path = context.files.looped(model, SHARES)
+    path = context.files.looped(model, SHARES, DTYPE)
     batches = (1, *BATCHES) if threshold == NEVER else BATCHES
 
     def run() -> Mapping[Key, float]:
