@@ -29,6 +29,14 @@ def test_reference_and_invariance_hold(isa: str) -> None:
     assert " passed" in tests.stdout
 
 
+@pytest.mark.parametrize("isa", ["sse4", "avx2"])
+def test_types_of_keys_and_values_hold(isa: str) -> None:
+    """Keys and values in bf16 and int8: company, cuts, and how far they are from f32."""
+    tests = run(isa, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", "cut or near", "test_cache_types.py")
+    assert tests.returncode == 0, tests.stdout[-4000:]
+    assert " passed" in tests.stdout
+
+
 def test_an_unknown_instruction_set_is_an_error() -> None:
     code = (
         "import rally\n"
