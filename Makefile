@@ -57,8 +57,8 @@ $(STAMPS)/python: Bindings/python/pyproject.toml $(STAMPS)/debian
 	@.venv/bin/python -m pip install --disable-pip-version-check -q --progress-bar off -e "Bindings/python[convert,test]"
 	@mkdir -p $(@D) && touch $@
 
-# The ceilings of the machine are measured with oneDNN. Peers for encoders have a Python of their own, .build/peers.
-PEERS := openvino==2026.4.1 nncf==3.4.0 ctranslate2==4.8.5 onnxruntime==1.32.0 onnx==1.23.2 'transformers<5' torch==2.13.0 'numpy<2.3'
+# The ceilings of the machine are measured with oneDNN. OpenVINO, CTranslate2 and onnxruntime have a Python of their own, .build/peers.
+PEERS := openvino==2026.4.1 optimum-intel==2.2.0 nncf==3.4.0 ctranslate2==4.8.5 onnxruntime==1.32.0 onnx==1.23.2 'transformers<5' torch==2.13.0 'numpy<2.3'
 
 $(STAMPS)/bench: Bindings/python/pyproject.toml Makefile $(STAMPS)/python
 	$(call say,Python: what the benchmark compares Rally with)
@@ -68,6 +68,7 @@ $(STAMPS)/bench: Bindings/python/pyproject.toml Makefile $(STAMPS)/python
 	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libdnnl-dev; }
 	@test -x .build/peers/bin/python || python3 -m venv .build/peers
 	@.build/peers/bin/python -m pip install --disable-pip-version-check -q --progress-bar off $(PEERS)
+	@.build/peers/bin/python -m pip uninstall -q -y torchvision  # optimum-intel asks for it; one built for another torch breaks transformers
 	@.venv/bin/python -m pip install --disable-pip-version-check -q --progress-bar off -e "Bindings/python[bench]"
 	@touch $@
 
@@ -197,7 +198,7 @@ acceptance: test
 fuzz: build
 	@$(if $(MINUTES),Tests/Fuzz/guided $(MINUTES),Tests/Fuzz/run)
 
-## bench   Rally against llama.cpp, onnxruntime and PyTorch, in turns; 40 minutes
+## bench   Rally against llama.cpp, OpenVINO, CTranslate2, onnxruntime and PyTorch, in turns; 75 minutes
 bench: build $(STAMPS)/bench
 	@PYTHONPATH=Tests/Benchmarks .venv/bin/python -m benchmarks
 

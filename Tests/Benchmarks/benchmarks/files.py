@@ -64,6 +64,14 @@ class ModelFiles:
             convert(folder / "checkpoint", path)
         return str(folder)
 
+    def decoder(self, shape: str) -> Path:
+        """Return the folder of a language model in the forms of the peers that read checkpoints."""
+        folder = self.folder / f"{shape}-peers"
+        if not (folder / "done").exists():
+            self._progress.say(f"writing {folder.name}")
+            run_program([PEERS, "-m", "benchmarks.decoders", self.onnx(shape), folder])
+        return folder
+
     def looped(self, shape: str, shares: tuple[float, ...], dtype: str) -> Path:
         """Return a looped model stored in bf16 or int8 whose tokens leave in these shares after each loop."""
         path = self.folder / f"{shape}-{'-'.join(f'{share:g}' for share in shares)}-{dtype}.onnx"

@@ -120,7 +120,7 @@ FULL = Plan(
     encoder_repetitions=7,
     minutes={
         "ceilings": 0.5,
-        "vanilla": 5,
+        "vanilla": 16,
         "depth": 5,
         "looped": 20,
         "queue": 10,

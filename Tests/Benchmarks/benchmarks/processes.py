@@ -19,7 +19,7 @@ SECONDS = 900
 PACKAGES = Path(__file__).resolve().parents[1]
 ROOT = PACKAGES.parents[1]
 BUILD = ROOT / ".build/benchmarks"
-#: The Python that has the peers for encoders, whose packages would not stand next to the others'.
+#: The Python that has the peers whose packages would not stand next to the others..
 PEERS = ROOT / ".build/peers/bin/python"
 
 # Settings of a shell that would favour one contender.

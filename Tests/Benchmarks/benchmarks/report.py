@@ -65,7 +65,7 @@ def _command(plan: Plan) -> str:
 def _sections(book: Book, plan: Plan) -> list[str]:
     parts = [
         ("Ceilings of the machine", _ceilings(book)),
-        ("Vanilla 360M against llama.cpp", _versus(book, vanilla.SECTION, "Rally", "llama.cpp")),
+        ("Vanilla 360M against its peers", _versus(book, vanilla.SECTION, "Rally", "llama.cpp", *vanilla.PEER_FORMATS)),
         ("Does depth pay", _depth(book)),
         (f"Do exits pay, {plan.looped}, {looped.DTYPE}", _looped(book, plan)),
         (f"The paper's queue, {queue.DTYPE}, {_lengths(plan.queue)}", _queue(book, plan)),
@@ -92,15 +92,15 @@ def _ceilings(book: Book) -> str:
     return table(["what", "format", "best", "unit"], rows) if rows else ""
 
 
-def _versus(book: Book, section: str, ours: str, theirs: str) -> str:
-    """Return a table of what two engines took turns at."""
+def _versus(book: Book, section: str, ours: str, *theirs: str) -> str:
+    """Return a table of what engines took turns at; the ratio is over the best of the others."""
     rows = []
     for key in book.keys(section=section, engine=ours):
-        other = Key(section, key.test, theirs, key.model, key.dtype, key.unit)
-        rows.append(
-            [key.test, key.dtype, _rate(book, key), _rate(book, other), key.unit, ratio(book.ratio(key, other))]
-        )
-    return table(["", "format", ours, theirs, "unit", "ratio"], rows) if rows else ""
+        others = [Key(section, key.test, engine, key.model, key.dtype, key.unit) for engine in theirs]
+        best = max(others, key=lambda other: book.median(other) or 0)
+        rates = [_rate(book, other) for other in (key, *others)]
+        rows.append([key.test, key.dtype, *rates, key.unit, ratio(book.ratio(key, best))])
+    return table(["", "format", ours, *theirs, "unit", "ratio"], rows) if rows else ""
 
 
 def _encoders(book: Book) -> str:
@@ -114,7 +114,7 @@ def _encoders(book: Book) -> str:
                 if best is None or book.median(ours) is None:
                     continue
                 peers = [encoders.rate_key(engine, shape, rows, dtype) for engine in encoders.PEER_FORMATS]
-                cells = [_rate(book, key) if book.median(key) is not None else "–" for key in (ours, *peers)]
+                cells = [_rate(book, key) for key in (ours, *peers)]
                 lines.append([ours.test, dtype, *cells, ratio(book.ratio(ours, best))])
     return table(["tokens/s", "format", "Rally", *encoders.PEER_FORMATS, "over the best"], lines) if lines else ""
 

@@ -56,6 +56,10 @@ def _vanilla() -> Iterator[Target]:
         yield Target(f"decode, batch 1, {dtype}", "weight bytes / read bandwidth", 0.9, _bandwidth_share(dtype))
     for dtype, bound in {"f32": 1.3, "bf16": 1.5, "int8": 3.0}.items():
         yield Target(f"decode, batch 32, {dtype}", against, bound, _ratio(_decode_keys(dtype, 32)))
+    for dtype, prompt, decode in (("f32", 1.4, 1.15), ("bf16", 1.3, 1.3), ("int8", 2.0, 1.8)):
+        what, figure = f"prompt 512, vanilla 360M, {dtype}", "Rally / OpenVINO"
+        yield Target(what, figure, prompt, _ratio(_prompt_keys(dtype, "OpenVINO")))
+        yield Target(f"decode, batch 32, {dtype}", figure, decode, _ratio(_decode_keys(dtype, 32, "OpenVINO")))
     yield Target("prompt 512, vanilla 360M, bf16", "FLOPs / measured product ceiling", 0.8, ceiling_share)
 
 
@@ -124,12 +128,12 @@ def _opening() -> Iterator[Target]:
 Keys = tuple[Key, Key]
 
 
-def _prompt_keys(dtype: str) -> Keys:
-    return vanilla.prompt_key("Rally", dtype), vanilla.prompt_key("llama.cpp", dtype)
+def _prompt_keys(dtype: str, peer: str = "llama.cpp") -> Keys:
+    return vanilla.prompt_key("Rally", dtype), vanilla.prompt_key(peer, dtype)
 
 
-def _decode_keys(dtype: str, batch: int) -> Keys:
-    return vanilla.decode_key("Rally", dtype, batch), vanilla.decode_key("llama.cpp", dtype, batch)
+def _decode_keys(dtype: str, batch: int, peer: str = "llama.cpp") -> Keys:
+    return vanilla.decode_key("Rally", dtype, batch), vanilla.decode_key(peer, dtype, batch)
 
 
 def _torch_keys(test: str, dtype: str) -> Keys:

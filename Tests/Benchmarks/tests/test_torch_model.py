@@ -16,7 +16,7 @@ from benchmarks.inputs import random_ids, relative_error
 from benchmarks.torch_model import TorchModel
 
 
-@pytest.mark.parametrize("shape", ["vanilla-360m", "mor-360m-r2", "mor-360m-r3"])
+@pytest.mark.parametrize("shape", ["vanilla-360m", "mor-360m-r2", "mor-360m-r3", "ouro-tiny"])
 def test_logits_and_depths(shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     published = SHAPES[shape]
     assert isinstance(published, LanguageModel)
@@ -28,7 +28,8 @@ def test_logits_and_depths(shape: str, tmp_path: Path, monkeypatch: pytest.Monke
     synthesize("small", path, quiet=True)
     rows = random_ids(1, 3, 40, vocabulary=500)
     with rally.Model(path) as model:
-        wanted = model.forward(list(rows), positions=-1)
+        full = {"exit_threshold": 1.0} if published.exit == "hazard" else {}
+        wanted = model.forward(list(rows), positions=-1, **full)
     logits = np.stack([np.asarray(row.logits)[-1] for row in wanted])
     depths = np.stack([row.depth for row in wanted])
     peer = TorchModel(path, torch.float32)

@@ -1,19 +1,29 @@
-"""Rally and llama.cpp on the vanilla 360M shape, the same weights: a prompt of 512, decoding 1, 8 and 32 together."""
+"""Rally, llama.cpp, OpenVINO and CTranslate2 on the vanilla 360M shape, the same weights: a prompt of 512, decoding 1, 8
+and 32 together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
+
+import numpy as np
 
 from benchmarks import rally_bench
 from benchmarks.context import Context
+from benchmarks.inputs import random_ids, relative_error
 from benchmarks.llama import FORMATS
 from benchmarks.measurements import Key
+from benchmarks.processes import PEERS, ProgramFailed, Worker
 from benchmarks.shapes import VANILLA
 from benchmarks.turns import Contender, take_turns
 
 SECTION = "vanilla"
 PROMPT = 512
 BATCHES = (1, 8, 32)
+PEER_FORMATS = {"OpenVINO": ("f32", "bf16", "int8"), "CTranslate2": ("f32", "int8")}
+VOCABULARY = 49152
+#: Of logits in f32, relative.
+TOLERANCE = 1e-4
 
 
 def prompt_key(engine: str, dtype: str) -> Key:
@@ -27,10 +37,30 @@ def decode_key(engine: str, dtype: str, batch: int) -> Key:
 
 
 def run(context: Context) -> None:
-    """Take turns, format by format."""
+    """Compare what the peers compute, then take turns, format by format."""
+    folder = context.files.decoder(VANILLA)
     for dtype in context.plan.formats:
-        contenders = [_rally(context, dtype), _llama(context, dtype)]
-        take_turns(context.book, contenders, context.plan.repetitions, context.progress)
+        with ExitStack() as stack:
+            contenders = [_rally(context, dtype), _llama(context, dtype)]
+            for engine, formats in PEER_FORMATS.items():
+                if dtype in formats:
+                    arguments = (engine.lower(), folder, dtype, str(VOCABULARY))
+                    peer = stack.enter_context(Worker("decoder_worker", *arguments, python=PEERS))
+                    if dtype == "f32":
+                        _compare(context, engine, peer)
+                    contenders.append(_peer(context, engine, dtype, peer))
+            take_turns(context.book, contenders, context.plan.repetitions, context.progress)
+
+
+def _compare(context: Context, engine: str, peer: Worker) -> None:
+    """Stop where a peer computes something else: there would be nothing to time."""
+    context.progress.show("the same logits?")
+    prompt = random_ids(1, 64, vocabulary=VOCABULARY).tolist()
+    with Worker("rally_worker", context.files.onnx(VANILLA), "f32") as rally:
+        wanted = np.array(rally.call("last_logits", rows=[prompt])[0])
+    error = relative_error(np.array(peer.call("logits", ids=prompt)), wanted)
+    if not error < TOLERANCE:
+        raise ProgramFailed(f"logits of {engine} and Rally differ by {error:.1e}, more than {TOLERANCE:.0e}")
 
 
 def _rally(context: Context, dtype: str) -> Contender:
@@ -54,3 +84,16 @@ def _llama(context: Context, dtype: str) -> Contender:
         return found | {decode_key("llama.cpp", dtype, batch): rates[batch] for batch in BATCHES}
 
     return Contender(f"llama.cpp {FORMATS[dtype]}", run)
+
+
+def _peer(context: Context, engine: str, dtype: str, worker: Worker) -> Contender:
+    count = context.plan.generated
+
+    def run() -> Mapping[Key, float]:
+        found = {prompt_key(engine, dtype): PROMPT / worker.call("prompt", length=PROMPT, seed=3)["seconds"]}
+        for batch in BATCHES:
+            seconds = worker.call("decode", batch=batch, count=count, seed=4)["seconds"]
+            found[decode_key(engine, dtype, batch)] = batch * count / seconds
+        return found
+
+    return Contender(f"{engine} {dtype}", run)
