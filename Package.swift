@@ -71,7 +71,7 @@ let package = Package(
 
     // The engine, each target importing only what stands above it.
     .target(name: "Files", dependencies: ["CDigests"], swiftSettings: swift),
-    .target(name: "Tensors", dependencies: ["Files"], swiftSettings: swift),
+    .target(name: "Tensors", dependencies: ["Files", "CHost"], swiftSettings: swift),
     .target(name: "JSON", swiftSettings: swift),
     .target(name: "Templates", swiftSettings: swift),
     .target(name: "Kernels", dependencies: ["Files", "Tensors", "CHost", "CKernels"], swiftSettings: swift),

@@ -188,8 +188,8 @@ typedef struct rally_model rally_model;
  * BF16: weights are rounded to bf16; rows and sums are f32, but where the processor multiplies bf16 at more than the speed of f32
  * (AMD with AVX512_BF16, Intel with AMX) rows are rounded to bf16, too. INT8: weights and rows with a scale for every 32
  * inputs, max|w| / 127, or as the file stores them; sums are exact within such a group (docs/number-formats.md). Q4: weights
- * of the layers in four bits with an f16 scale for every 32 inputs, the head and what the layers have alongside them as INT8; rows
- * as with INT8. */
+ * of the layers in four bits with an f16 scale for every 32 inputs, the head and what the layers have alongside them as INT8;
+ * rows as with INT8. */
 typedef enum rally_dtype {
   RALLY_DTYPE_AUTO = 0, /* what most weights of the layers are stored in; f32 for f16 */
   RALLY_DTYPE_F32 = 1,
@@ -210,6 +210,20 @@ typedef void (*rally_log_callback)(void *user, rally_log_level level, const char
 /* `done` of `total` units of work (bytes while a model opens, tokens while rows run). Return non-zero to cancel. */
 typedef int32_t (*rally_progress_callback)(void *user, uint64_t done, uint64_t total);
 
+/* Worker threads that any number of models, runners and engines of a process share, so that many of them do not start as many
+ * threads each. Their loops, some of which make a pass of the model, take turns in the order in which they came; so calls of
+ * several threads at once are safe, and each gets its share. What they compute is the same, bit for bit, as with threads of their
+ * own. */
+typedef struct rally_pool rally_pool;
+
+/* Starts threads - 1 threads; the thread that calls works as well. threads: 0: as many as this process may use; at most 256.
+ * With 1 nobody waits for others: each computes on the thread that calls. Any thread. */
+rally_status rally_pool_open(uint32_t threads, rally_pool **pool, rally_error *error);
+
+/* Lets the pool go, at any time; its threads end with the last runner or engine that has them. NULL or a closed handle: nothing.
+ * Any thread. */
+void rally_pool_close(rally_pool *pool);
+
 /* How a model is opened. */
 typedef struct rally_model_options {
   size_t struct_size;
@@ -221,11 +235,26 @@ typedef struct rally_model_options {
   void *progress_user;
   rally_log_callback log; /* NULL (default): silent */
   void *log_user;
-  const char *cache_folder;   /* NULL (default): none. A folder of prepared files, made where it is missing: rally_model_prepare */
+  const char *cache_folder;   /* NULL (default): none. A folder of prepared files, made where it is missing:
+                               * rally_model_prepare */
   rally_switch share_weights; /* RALLY_DEFAULT (default) is ON: weights of a prepared file are mapped. OFF: copied into memory */
+  const rally_pool *pool;     /* whose threads pack the weights, with threads 0; NULL (default): threads of its own */
+  uint64_t max_memory_bytes;  /* of the model with all runners and engines on it; 0 (default): no limit. "Memory" below */
 } rally_model_options;
 
 void rally_model_options_init(rally_model_options *options, size_t size);
+
+/*
+ * Memory: max_memory_bytes of a model bounds what the model, its runners and its engines hold together; that of a runner or an
+ * engine bounds its own part. What would go beyond answers RALLY_OUT_OF_MEMORY, which says the limit, what is held and what was
+ * needed. Nothing is lost then: a runner lets go of what it kept for its next call and has the memory that it had when it was
+ * opened, an engine's requests go on with its next step, and calls that need less succeed.
+ * Counted, to the byte: weights, also those that are mapped or about to be packed; keys and values; workspaces, logits, sampling;
+ * and for the tokenizer 200 bytes for each entry and merge and 4 times their text, which is more than its tables take.
+ * Not counted: the caller's own buffers; threads' stacks (2 MiB of addresses each, some 20 KiB of memory); lists of some 100
+ * bytes for each token of a call or a request; while a model opens, the part of its file that is not external data, and pages of
+ * mapped files, which the system takes back where it needs them; texts, metadata, messages and saved states of a call.
+ */
 
 /*
  * Opens the model file at `path`, checks all of it and packs the weights; or maps a prepared file (rally_model_prepare). External
@@ -263,16 +292,16 @@ void rally_prepare_options_init(rally_prepare_options *options, size_t size);
  * everything else that the model needs. rally_model_open maps such a prepared file and is done: nothing is packed or copied, and
  * all processes that open it share its pages, so that each further one takes next to no memory for weights. After fork() that is
  * the way to share, too: the handles of the parent answer RALLY_FORKED, and what the child opens has the same pages.
- * Results are the bits of the original opened with that dtype, fingerprints, score labels and saved states are the original's; with a
- * calibration_text they are those of what rally_quantize makes of it. docs/prepared.md has the details.
+ * Results are the bits of the original opened with that dtype, fingerprints, score labels and saved states are the original's;
+ * with a calibration_text they are those of what rally_quantize makes of it. docs/prepared.md has the details.
  * A prepared file serves one instruction set and one version of the packing (RALLY_UNSUPPORTED_VERSION elsewhere), and only the
  * dtype that it was made for. Where the original stands in the same folder under its name and has other content by now, opening
- * answers RALLY_MISMATCH. At open its length, header and description are checked against digests; rally_model_validate checks every
- * byte. With cache_folder in rally_model_options all of that is done where it is needed: the original is opened through a
+ * answers RALLY_MISMATCH. At open its length, header and description are checked against digests; rally_model_validate checks
+ * every byte. With cache_folder in rally_model_options all of that is done where it is needed: the original is opened through a
  * prepared file in that folder, which is written, or written again, by whichever process finds none that it can use.
  * Whoever cuts a mapped file short ends the processes that read there (the system's SIGBUS). A prepared file is therefore written
- * without the right to write to it, is never changed but replaced in one step, and its length is looked at before each pass of the
- * model (RALLY_IO when it was cut); against somebody who cuts it in the midst of a pass only share_weights OFF helps.
+ * without the right to write to it, is never changed but replaced in one step, and its length is looked at before each pass of
+ * the model (RALLY_IO when it was cut); against somebody who cuts it in the midst of a pass only share_weights OFF helps.
  * What stood at out_path is replaced in one step; on failure nothing there has changed.
  * Errors: RALLY_INVALID_ARGUMENT where out_path is in_path; RALLY_NOT_A_FILE, RALLY_IO for out_path; RALLY_UNSUPPORTED for a file
  * that is prepared already; those of rally_model_open and rally_quantize. Any thread.
@@ -333,7 +362,8 @@ typedef enum rally_kv_policy {
   RALLY_KV_DEFAULT = 0,     /* as the model file says */
   RALLY_KV_FULL = 1,        /* its own: all recursions are computed, and the rule chooses which one is read */
   RALLY_KV_LAST_EXITED = 2, /* keys and values of the deepest recursion that it ran */
-  RALLY_KV_PROPAGATED = 3   /* where recursions have layers of their own: what those that it skipped make of the state it left with */
+  RALLY_KV_PROPAGATED = 3   /* where recursions have layers of their own: what those that it skipped make of the state it left
+                             * with */
 } rally_kv_policy;
 
 /* How one score comes from the outputs z of a rater, one per label. */
@@ -371,7 +401,8 @@ typedef struct rally_model_info {
   rally_exit exit;                /* how tokens leave a looped model early */
   rally_kv_policy kv_policy;      /* the file's own; RALLY_KV_DEFAULT (default) without exits */
   double exit_threshold;          /* the file's own; -1 (default) without exits */
-  int32_t num_labels;             /* outputs of a rater; 0 for language models, and for raters without a head: rally_pooled is for them */
+  int32_t num_labels;             /* outputs of a rater; 0 for language models, and for raters without a head: rally_pooled is for
+                                   * them */
   rally_score_rule score_rule;
   int32_t has_score;              /* 0 or 1: whether the rule makes one score of the outputs, which rally_rate gives */
   int32_t score_index;            /* the label whose output is the score; -1: none, or all of them */
@@ -410,8 +441,8 @@ void rally_tensor_info_init(rally_tensor_info *info, size_t size);
 /*
  * The vocabulary: what each token stands for, laid end to end. bytes: [capacity], or NULL with capacity 0 to learn the rest.
  * offsets: [vocab_size + 1], token i is bytes[offsets[i]] ... bytes[offsets[i + 1] - 1]; offsets[vocab_size] bytes are needed.
- * special: [vocab_size], or NULL: 1 for tokens that steer the model and are no text. longest, or NULL: the most bytes that one token
- * adds to a text, with the space that some tokenizers put before it: what rally_decoder_push needs follows from it.
+ * special: [vocab_size], or NULL: 1 for tokens that steer the model and are no text. longest, or NULL: the most bytes that one
+ * token adds to a text, with the space that some tokenizers put before it: what rally_decoder_push needs follows from it.
  * Errors: RALLY_BUFFER_TOO_SMALL; RALLY_UNSUPPORTED for a model without a tokenizer. Any thread.
  */
 rally_status rally_model_vocabulary(const rally_model *model, char *bytes, size_t capacity, size_t *offsets, uint8_t *special,
@@ -431,10 +462,10 @@ rally_status rally_model_tensor_at(const rally_model *model, size_t index, rally
  * give back the original text. Its first and last token are [CLS] and [SEP], called `bos` and `eos` here. Unigram and the BPE of
  * SentencePiece decode to the normalised text.
  *
- * Special tokens in a text are read as such where the text is the program's own, as in Hugging Face's libraries: rally_encode, and
- * prompts that bindings and the command encode. They are letters where the text is anybody's: rally_encode_document, and whatever
- * bindings, the command and the server rate, measure, calibrate with or take from clients. parse_special says otherwise. A program
- * that encodes what others wrote turns it off: they could end a message, or begin one.
+ * Special tokens in a text are read as such where the text is the program's own, as in Hugging Face's libraries: rally_encode,
+ * and prompts that bindings and the command encode. They are letters where the text is anybody's: rally_encode_document, and
+ * whatever bindings, the command and the server rate, measure, calibrate with or take from clients. parse_special says otherwise.
+ * A program that encodes what others wrote turns it off: they could end a message, or begin one.
  *
  * A model without a tokenizer answers RALLY_UNSUPPORTED. To learn the size first, pass NULL and capacity 0: the call succeeds and
  * sets the count. A buffer that is too small answers RALLY_BUFFER_TOO_SMALL.
@@ -485,8 +516,8 @@ rally_status rally_decoder_open(const rally_model *model, const rally_tokenizer_
 rally_status rally_decoder_push(rally_decoder *decoder, int32_t token, char *text, size_t capacity, size_t *length,
                                 rally_error *error);
 
-/* Gives the bytes held back, an unfinished character or a run of single bytes, and starts again from nothing. text, capacity, length
- * as above; with text NULL the decoder goes on. */
+/* Gives the bytes held back, an unfinished character or a run of single bytes, and starts again from nothing. text, capacity,
+ * length as above; with text NULL the decoder goes on. */
 rally_status rally_decoder_finish(rally_decoder *decoder, char *text, size_t capacity, size_t *length, rally_error *error);
 
 /* Frees it. NULL or a closed handle: nothing. Any thread. */
@@ -507,6 +538,8 @@ typedef struct rally_runner_options {
   rally_progress_callback progress; /* rally_run and rally_rate: tokens done */
   void *progress_user;
   rally_dtype cache_dtype; /* of a language model's keys and values: RALLY_DTYPE_AUTO (default) is F32; a rater has no other */
+  const rally_pool *pool;  /* whose threads compute, with threads 0; NULL (default): threads of its own */
+  uint64_t max_memory_bytes; /* of its workspaces and caches; 0 (default): no limit of its own. See rally_model_options */
 } rally_runner_options;
 
 void rally_runner_options_init(rally_runner_options *options, size_t size);
@@ -673,8 +706,8 @@ typedef struct rally_document_options {
   double timeout_seconds; /* 0 (default): none */
   rally_reading reading;  /* RALLY_READING_DEFAULT (default); but for windows, stride_tokens and max_windows must be 0 */
   rally_join join;        /* RALLY_JOIN_DEFAULT (default) */
-  size_t characters;      /* rally_encode_document: Unicode scalars that are read of the beginning, to both sides of the middle, or
-                           * of each end; 0 (default): as the file says, or all */
+  size_t characters;      /* rally_encode_document: Unicode scalars that are read of the beginning, to both sides of the middle,
+                           * or of each end; 0 (default): as the file says, or all */
   rally_switch parse_special; /* rally_encode_document; RALLY_DEFAULT (default) is OFF: "[SEP]" in a text is these characters */
 } rally_document_options;
 
@@ -691,8 +724,8 @@ typedef struct rally_document_scores {
   size_t *window_offsets; /* [row_count + 1] what rally_document_windows gives */
   float *score;           /* [row_count] what the join makes of the windows' scores: the document's score */
   int32_t *int_score;     /* [row_count] that score within the file's bounds, rounded, ties to even; INT32_MIN without bounds */
-  float *outputs;         /* [row_count, num_labels] the join of the outputs, label by label, as probabilities where the score rule
-                           * makes some */
+  float *outputs;         /* [row_count, num_labels] the join of the outputs, label by label, as probabilities where the score
+                           * rule makes some */
 } rally_document_scores;
 
 void rally_document_scores_init(rally_document_scores *scores, size_t size);
@@ -700,10 +733,10 @@ void rally_document_scores_init(rally_document_scores *scores, size_t size);
 /*
  * Encodes a text as a document to be rated: what the reading leaves of its characters, with what the tokenizer adds, and with
  * special tokens in the text as the characters that they are written with. Characters are Unicode scalars; of n of them and a
- * count c: RALLY_READING_FIRST takes the first c; RALLY_READING_MIDDLE those from max(0, m - c) to min(m + c, n), m = n / 2 rounded
- * down; RALLY_READING_ENDS the first c and the last c, put together, where n > 2 c. options, tokens, capacity, token_count as in
- * rally_encode. Errors: RALLY_WRONG_KIND, RALLY_INVALID_ARGUMENT, RALLY_BUFFER_TOO_SMALL, RALLY_UNSUPPORTED without a tokenizer.
- * Any thread.
+ * count c: RALLY_READING_FIRST takes the first c; RALLY_READING_MIDDLE those from max(0, m - c) to min(m + c, n), m = n / 2
+ * rounded down; RALLY_READING_ENDS the first c and the last c, put together, where n > 2 c. options, tokens, capacity,
+ * token_count as in rally_encode. Errors: RALLY_WRONG_KIND, RALLY_INVALID_ARGUMENT, RALLY_BUFFER_TOO_SMALL, RALLY_UNSUPPORTED
+ * without a tokenizer. Any thread.
  */
 rally_status rally_encode_document(const rally_model *model, const char *text, size_t length,
                                    const rally_document_options *options, int32_t *tokens, size_t capacity,
@@ -720,8 +753,8 @@ rally_status rally_document_windows(const rally_model *model, const int32_t *tok
 
 /*
  * Scores documents. The windows of all of them run together, without padding; progress counts their tokens.
- * Errors: those of rally_document_windows and rally_rate; RALLY_BUFFER_TOO_SMALL for window_capacity. Where a rater's outputs make
- * no score, coverage, window_offsets and outputs alone may be asked for. One caller.
+ * Errors: those of rally_document_windows and rally_rate; RALLY_BUFFER_TOO_SMALL for window_capacity. Where a rater's outputs
+ * make no score, coverage, window_offsets and outputs alone may be asked for. One caller.
  */
 rally_status rally_rate_documents(rally_runner *runner, const int32_t *tokens, const size_t *row_offsets, size_t row_count,
                                   const rally_document_options *options, const rally_document_scores *scores,
@@ -737,8 +770,8 @@ rally_status rally_rate_documents(rally_runner *runner, const int32_t *tokens, c
  * --------------------------------------------------------------------------------------------------------------------- */
 
 /*
- * Who made scores: 64 hexadecimal digits that stand for the content of the model's file, external data included, and for what changes
- * its scores, dtype and (raters) squash. The same on every machine and for every name of the file; rally_decide takes it.
+ * Who made scores: 64 hexadecimal digits that stand for the content of the model's file, external data included, and for what
+ * changes its scores, dtype and (raters) squash. The same on every machine and for every name of the file; rally_decide takes it.
  * Reads the whole file, the first time. squash: as in rally_rate_options.
  * text: [capacity], NUL-terminated, or NULL with capacity 0 to learn the size. size: bytes needed or written, 65.
  * Errors: RALLY_UNSUPPORTED for a model from memory, RALLY_BUFFER_TOO_SMALL, and what is wrong with a file.
@@ -768,7 +801,8 @@ void rally_label_options_init(rally_label_options *options, size_t size);
 rally_status rally_score_label(const rally_model *model, const rally_label_options *options, char *text, size_t capacity,
                                size_t *size, rally_error *error);
 
-/* same: 1 where both models read the same tokens: their tokenizers are equal, or neither has one and the ids are as many; else 0. */
+/* same: 1 where both models read the same tokens: their tokenizers are equal, or neither has one and the ids are as many; else
+ * 0. */
 rally_status rally_same_tokens(const rally_model *model, const rally_model *other, int32_t *same, rally_error *error);
 
 /*
@@ -819,18 +853,20 @@ rally_status rally_rating_cost(double rater_parameters, double model_parameters,
                                rally_error *error);
 
 /*
- * Two raters for one cut: a cheap one reads every point and decides what is clear, an expensive one reads only the band around the
- * cut. rally_cascade_choose finds the band on a sample that both have read, so that a cut at `discard` decides on at least the share
- * `agreement` of all points as the expensive rater alone would, with the stated confidence. rally_cascade_scores then makes one
- * score of both; the cut is rally_select_top of these.
+ * Two raters for one cut: a cheap one reads every point and decides what is clear, an expensive one reads only the band around
+ * the cut. rally_cascade_choose finds the band on a sample that both have read, so that a cut at `discard` decides on at least
+ * the share `agreement` of all points as the expensive rater alone would, with the stated confidence. rally_cascade_scores then
+ * makes one score of both; the cut is rally_select_top of these.
  */
 typedef struct rally_cascade {
   size_t struct_size;
-  float lower;         /* points that the cheap rater scores below are dropped, and the expensive one need not read them; -inf: none */
+  float lower;         /* points that the cheap rater scores below are dropped, and the expensive one need not read them; -inf:
+                        * none */
   float upper;         /* points that it scores at least so stay; inf: none. What lies between is the band */
   float middle;        /* the expensive rater's score at the cut, in the sample */
   float spread;        /* the range of the middle half of its scores there */
-  double agreement;    /* of the decisions, at least: the bound at `confidence`, from the three quarters of the sample that choose */
+  double agreement;    /* of the decisions, at least: the bound at `confidence`, from the three quarters of the sample that
+                        * choose */
   double observed;     /* the same as the last quarter has it, which chooses nothing */
   double band;         /* share of that quarter that lies in the band */
   double discard;      /* what it was chosen for */
@@ -841,16 +877,16 @@ typedef struct rally_cascade {
 void rally_cascade_init(rally_cascade *cascade, size_t size);
 
 /*
- * cheap, expensive: [count] scores of a uniform random sample of the points, in the order in which they were drawn: the first three
- * quarters choose, the last one checks. `discard` in (0, 1), `agreement` in [0.5, 1) such as 0.99, `confidence` in [0.5, 1) such as
- * 0.95.
+ * cheap, expensive: [count] scores of a uniform random sample of the points, in the order in which they were drawn: the first
+ * three quarters choose, the last one checks. `discard` in (0, 1), `agreement` in [0.5, 1) such as 0.99, `confidence` in [0.5, 1)
+ * such as 0.95.
  *
- * The bound holds with the confidence for the corpus that the sample was drawn from and for the cut that keeps the share 1 - discard
- * of it by rally_cascade_scores. Wrongly dropped and wrongly kept points are bounded by Clopper and Pearson, for whatever the place of the
- * corpus' own cut in the sample may be; twice the greater of the two is what decisions can differ by. Of a sample of some hundreds
- * no band can be trusted so far, and its ends are infinite.
- * Errors: RALLY_EMPTY_INPUT for fewer than 4 points, RALLY_NOT_FINITE, RALLY_INVALID_ARGUMENT; RALLY_MISMATCH where the last quarter
- * contradicts, so that the order was none of chance.
+ * The bound holds with the confidence for the corpus that the sample was drawn from and for the cut that keeps the share 1 -
+ * discard of it by rally_cascade_scores. Wrongly dropped and wrongly kept points are bounded by Clopper and Pearson, for whatever
+ * the place of the corpus' own cut in the sample may be; twice the greater of the two is what decisions can differ by. Of a
+ * sample of some hundreds no band can be trusted so far, and its ends are infinite.
+ * Errors: RALLY_EMPTY_INPUT for fewer than 4 points, RALLY_NOT_FINITE, RALLY_INVALID_ARGUMENT; RALLY_MISMATCH where the last
+ * quarter contradicts, so that the order was none of chance.
  */
 rally_status rally_cascade_choose(const float *cheap, const float *expensive, size_t count, double discard, double agreement,
                                   double confidence, rally_cascade *cascade, rally_error *error);
@@ -939,9 +975,9 @@ typedef struct rally_logits {
   int32_t depth;         /* recursions that the last of them ran through */
 } rally_logits;
 
-/* Sees, and may change, the logits of all requests of this function and user that draw a token now: a sampler or grammar of your own.
- * rows: [row_count], valid during the callback, which may not change anything but values. Return 0 to go on, anything else to
- * end these requests, with RALLY_FINISH_CANCELLED. A row without a number above -INFINITY ends its request:
+/* Sees, and may change, the logits of all requests of this function and user that draw a token now: a sampler or grammar of your
+ * own. rows: [row_count], valid during the callback, which may not change anything but values. Return 0 to go on, anything else
+ * to end these requests, with RALLY_FINISH_CANCELLED. A row without a number above -INFINITY ends its request:
  * RALLY_FINISH_STOP, without a token. */
 typedef int32_t (*rally_logits_callback)(void *user, const rally_logits *const *rows, size_t row_count);
 
@@ -961,7 +997,8 @@ typedef struct rally_request {
   rally_switch stop_at_eos;                  /* RALLY_DEFAULT (default) is ON: the model's eos_token_id ends the text too */
   uint32_t max_depth;                        /* recursions a token may run; 0 (default): the model's own number */
   double target_depth;                       /* mean depth that the model is steered to; 0 (default): none */
-  float repetition_penalty;    /* 1 (default): none. Tokens of prompt and text: positive logits are divided by it, others multiplied */
+  float repetition_penalty;    /* 1 (default): none. Tokens of prompt and text: positive logits are divided by it, others
+                                * multiplied */
   float presence_penalty;      /* 0 (default). Subtracted from the logits of tokens that were generated */
   float frequency_penalty;     /* 0 (default). The same, for each time that they were */
   const int32_t *bias_tokens;  /* [bias_count] tokens whose logits are changed, after the penalties */
@@ -975,7 +1012,8 @@ typedef struct rally_request {
   rally_switch include_stop;   /* RALLY_DEFAULT (default) is OFF: the text leaves out the stop string that ends it */
   rally_switch skip_special;   /* RALLY_DEFAULT (default) is OFF: special tokens appear in the text */
   double exit_threshold;       /* of a looped model's exits, at least 0; -1 (default): the model's own */
-  int64_t exit_from;           /* tokens of prompt and text before this one run at full depth; -1 (default): the prompt's length */
+  int64_t exit_from;           /* tokens of prompt and text before this one run at full depth; -1 (default): the prompt's
+                                * length */
   uint32_t min_depth;          /* recursions a token of a looped model runs at least; 0 (default): 1 */
   rally_kv_policy kv_policy;   /* RALLY_KV_DEFAULT (default) */
   void *user;                  /* NULL (default). Given back in the request's events and logits */
@@ -1001,8 +1039,8 @@ typedef enum rally_finish_reason {
  *
  * The texts of a request's events, one after the other, are its text: decoded tokens without the stop string that ended them, and
  * without what follows it in its token. What may still become a stop string, or is not yet a whole character, comes with a later
- * event, at the latest with the last. Stop strings are looked for in that text alone, not in the prompt, and in special tokens where
- * these appear in it. The one that is complete first counts; of several complete at the same byte the longest.
+ * event, at the latest with the last. Stop strings are looked for in that text alone, not in the prompt, and in special tokens
+ * where these appear in it. The one that is complete first counts; of several complete at the same byte the longest.
  */
 typedef struct rally_event {
   size_t struct_size;
@@ -1016,7 +1054,8 @@ typedef struct rally_event {
   size_t top_count;                  /* as many as top_logprobs asked for */
   const int32_t *top_tokens;         /* [top_count] most probable first; valid during the callback */
   const float *top_logprobs;         /* [top_count] */
-  const char *text;                  /* [text_length] UTF-8 that is certain by now, not NUL-terminated; valid during the callback */
+  const char *text;                  /* [text_length] UTF-8 that is certain by now, not NUL-terminated; valid during the
+                                      * callback */
   size_t text_length;                /* 0 also where the model has no tokenizer */
   size_t cut_length;                 /* bytes of the decoded tokens, from their end, that the text leaves out: with stop_string */
   void *user;                        /* the request's own */
@@ -1037,7 +1076,8 @@ typedef struct rally_generation {
   int32_t *prompt_depths;               /* [sum of token_count], or NULL: recursions each prompt token ran */
   double timeout_seconds;                              /* 0 (default): none */
   int32_t *stop_strings;                /* [request_count], or NULL: index of the stop string that ended each; -1: none */
-  size_t *cut_lengths;                  /* [request_count], or NULL: what rally_decode gives for the tokens is longer by so much */
+  size_t *cut_lengths;                  /* [request_count], or NULL: what rally_decode gives for the tokens is longer by so
+                                         * much */
 } rally_generation;
 
 void rally_generation_init(rally_generation *generation, size_t size);
@@ -1095,9 +1135,13 @@ typedef struct rally_engine_options {
   uint64_t cache_bytes;        /* keys and values; 0 (default): what all sequences can fill, at most
                                 * 1 GiB and four times the weights or 16 MiB, but one of full length */
   rally_batching batching;     /* RALLY_BATCH_DEPTH (default) */
-  rally_switch share_prefixes; /* RALLY_DEFAULT (default) is ON: also with the last 32 that finished, until their blocks are needed */
+  rally_switch share_prefixes; /* RALLY_DEFAULT (default) is ON: also with the last 32 that finished, until their blocks are
+                                * needed */
   uint32_t max_queue;          /* requests that may wait besides max_sequences; 0 (default): any number */
   rally_dtype cache_dtype;     /* of keys and values: RALLY_DTYPE_AUTO (default) is F32 */
+  const rally_pool *pool;      /* whose threads compute, with threads 0; NULL (default): threads of its own */
+  uint64_t max_memory_bytes;   /* of its workspaces and its cache, which takes no more than is left where cache_bytes is 0;
+                                * 0 (default): no limit of its own. See rally_model_options */
 } rally_engine_options;
 
 void rally_engine_options_init(rally_engine_options *options, size_t size);

@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -8,6 +9,19 @@
 #define ALLOCATOR_STEP ((size_t)1 << 20)
 /* Below this, only a process with a limit can run out. */
 #define SMALL ((size_t)64 << 20)
+
+/* As that of the floating-point state: finding it cannot fail. */
+static pthread_key_t budget_key;
+static bool has_budget_key = false;
+
+__attribute__((constructor)) static void make_budget_key(void) { has_budget_key = pthread_key_create(&budget_key, NULL) == 0; }
+
+const void *rh_budget(void) { return has_budget_key ? pthread_getspecific(budget_key) : NULL; }
+
+bool rh_set_budget(const void *budget) {
+  if (!has_budget_key) return budget == NULL;
+  return pthread_setspecific(budget_key, budget) == 0;
+}
 
 static bool has_limit(void) {
   struct rlimit space = {RLIM_INFINITY, RLIM_INFINITY}, data = space;

@@ -1,6 +1,7 @@
 import Execution
 public import Files
 import Scheduling
+import Tensors
 
 // Saving and restoring what a sequence has computed.
 
@@ -100,7 +101,7 @@ extension Engine {
     }
     let cache: SequenceCache
     do throws(RallyError) {
-      cache = try sequence.prepare(pages: pages).0
+      cache = try MemoryBudget.during(budget) { () throws(RallyError) in try sequence.prepare(pages: pages).0 }
     } catch {
       scheduler.finish(sequence.scheduled, keepsBlocks: false)
       throw error

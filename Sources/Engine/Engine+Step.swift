@@ -3,6 +3,7 @@ public import Files
 import Kernels
 import Models
 import Scheduling
+import Tensors
 
 extension Engine {
   /// One step: who is through the block leaves and gets its next token, others enter, one pass of the block.
@@ -22,9 +23,11 @@ extension Engine {
     endExpired(onEvent)
     defer { publishCounters() }
     do throws(RallyError) {
-      try finishTokens(onPromptToken, onEvent)
-      try startTokens()
-      try passBlock()
+      try MemoryBudget.during(budget) { () throws(RallyError) in
+        try finishTokens(onPromptToken, onEvent)
+        try startTokens()
+        try passBlock()
+      }
     } catch {
       forward.abandonAll()
       scheduler.startOver()

@@ -4,6 +4,7 @@ import Kernels
 public import Models
 import Scheduling
 import Synchronization
+package import Tensors
 
 /// Continues any number of sequences, together: submit requests, then step until nothing is left.
 ///
@@ -21,6 +22,8 @@ public final class Engine {
   let inbox: Inbox
   let samplers: [TokenSampler]
   let board: CounterBoard
+  /// What it may take; nil for no limit.
+  let budget: MemoryBudget?
 
   /// Requests that have not finished, by number.
   var sequences: [Int: EngineSequence] = [:]
@@ -38,20 +41,24 @@ public final class Engine {
   public convenience init(model: Model, options: EngineOptions = EngineOptions()) throws(RallyError) {
     try Self.check(model)
     let memory = try EngineMemory(model: model, options: options)
-    let forward = try ForwardPass(
-      weights: model.weights, workers: WorkerPool(threadCount: options.threads == 0 ? nil : options.threads),
-      cacheType: options.cacheType)
-    guard let head = try LanguageHead(forward) else { preconditionFailure("a language model has a head") }
-    let pages = PagePool(shape: forward.attentionShape)
-    try pages.reserve(memory.blockCount)
-    try forward.reserve(rowCount: options.stepTokenCount, positionCount: model.info.contextLength)
-    try self.init(model: model, forward: forward, head: head, pages: pages, options: options)
+    let budget = options.memoryByteLimit > 0 ? MemoryBudget(limit: options.memoryByteLimit, within: model.budget) : model.budget
+    let workers = try WorkerPool.shared(options.pool, threads: options.threads)
+    let (forward, head, pages) = try MemoryBudget.during(budget) { () throws(RallyError) in
+      let forward = try ForwardPass(weights: model.weights, workers: workers, cacheType: options.cacheType)
+      guard let head = try LanguageHead(forward) else { preconditionFailure("a language model has a head") }
+      try forward.reserve(rowCount: options.stepTokenCount, positionCount: model.info.contextLength)
+      let pages = PagePool(shape: forward.attentionShape)
+      try pages.reserve(memory.blockCount(within: budget, options))
+      return (forward, head, pages)
+    }
+    try self.init(model: model, forward: forward, head: head, pages: pages, options: options, budget: budget)
   }
 
   /// An engine that computes with the parts of a runner, for one call.
   package init(
-    model: Model, forward: ForwardPass, head: LanguageHead, pages: PagePool, options: EngineOptions
+    model: Model, forward: ForwardPass, head: LanguageHead, pages: PagePool, options: EngineOptions, budget: MemoryBudget?
   ) throws(RallyError) {
+    self.budget = budget
     self.model = model
     self.forward = forward
     self.head = head
@@ -67,13 +74,15 @@ public final class Engine {
     inbox = Inbox(
       model: model, blockCapacity: pages.blocks.capacity,
       capacity: options.queueLimit > 0 ? options.sequenceLimit + options.queueLimit : nil)
-    var samplers: [TokenSampler] = []
-    for _ in 0..<forward.workers.threadCount {
-      samplers.append(try TokenSampler(vocabularySize: model.info.vocabularySize))
+    samplers = try MemoryBudget.during(budget) { () throws(RallyError) in
+      try head.reserve(rowCount: options.sequenceLimit)
+      var samplers: [TokenSampler] = []
+      for _ in 0..<forward.workers.threadCount {
+        samplers.append(try TokenSampler(vocabularySize: model.info.vocabularySize))
+      }
+      return samplers
     }
-    self.samplers = samplers
     board = CounterBoard(names: Self.counterNames(recursionCount: model.info.recursionCount))
-    try head.reserve(rowCount: options.sequenceLimit)
     step = Step(capacity: options.stepTokenCount)
     tally.reserve(recursionCount: model.info.recursionCount)
     leavers.reserveCapacity(options.sequenceLimit)

@@ -3,6 +3,7 @@ public import Files
 import Kernels
 public import Models
 import Scheduling
+import Tensors
 
 /// What an engine takes besides the model's weights, before it takes it.
 public struct EngineMemory: Sendable {
@@ -11,6 +12,10 @@ public struct EngineMemory: Sendable {
   /// Workspaces of a step, logits and sampling.
   public let workspaceByteCount: Int
   let blockCount: Int
+  /// What an engine takes after its blocks: logits, sampling, and what finds the blocks of sequences.
+  private let laterByteCount: Int
+  private let blockByteCount: Int
+  private let slotCount: Int
 
   public var byteCount: Int { cacheByteCount + workspaceByteCount }
 
@@ -44,18 +49,28 @@ public struct EngineMemory: Sendable {
         .limitExceeded, "cache_bytes", expected: "at most \(Int(Int32.max)) blocks of \(blockBytes) bytes",
         found: "\(blockCount)")
     }
-    let threads = options.threads == 0 ? WorkerPool.availableProcessors : options.threads
+    let threads = options.pool?.threadCount ?? (options.threads == 0 ? WorkerPool.availableProcessors : options.threads)
     let tileRows = min(options.sequenceLimit, LanguageHead.tileRowCount)
     let samplers = Int128(threads) * Int128(TokenSampler.byteCount(vocabularySize: description.vocabularySize))
-    let floats =
-      Int128(options.stepTokenCount) * Int128(Workspace.floatCount(description))
-      + Int128(tileRows) * Int128(description.vocabularySize)
-    guard let workspace = Int(exactly: floats * 4 + samplers), let cache = Int(exactly: Int128(blockCount) * Int128(blockBytes))
+    let logits = 4 * Int128(tileRows) * Int128(description.vocabularySize)
+    let rows = 4 * Int128(options.stepTokenCount) * Int128(Workspace.floatCount(description))
+    let tables = Int128(options.sequenceLimit) * Int128(wholeSequence + 16) * Int128(MemoryLayout<Int>.stride)
+    guard let workspace = Int(exactly: rows + logits + samplers), let later = Int(exactly: logits + samplers + tables),
+      let cache = Int(exactly: Int128(blockCount) * Int128(blockBytes))
     else {
       throw RallyError(.limitExceeded, "memory", expected: "a number of bytes below 2⁶³", found: "more")
     }
     workspaceByteCount = workspace
     cacheByteCount = cache
+    laterByteCount = later
+    blockByteCount = blockBytes
+    slotCount = layout.slotCount
+  }
+
+  /// Blocks of an engine whose other memory has been taken: where no size was asked for, no more than there is room for.
+  func blockCount(within budget: MemoryBudget?, _ options: EngineOptions) -> Int {
+    guard let budget, options.cacheByteCount == 0 else { return blockCount }
+    return min(blockCount, max(slotCount, (budget.remainingByteCount - laterByteCount) / blockByteCount))
   }
 }
 
@@ -71,6 +86,7 @@ extension EngineOptions {
     try require(sequenceLimit, 1...1 << 20, "max_sequences")
     try require(threads, 0...WorkerPool.threadLimit, "threads")
     try require(cacheByteCount, 0...Int.max, "cache_bytes")
+    try require(memoryByteLimit, 0...Int.max, "max_memory_bytes")
     try require(queueLimit, 0...Int(Int32.max), "max_queue")
   }
 }

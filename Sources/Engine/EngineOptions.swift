@@ -5,6 +5,11 @@ public import Scheduling
 public struct EngineOptions: Sendable {
   /// Worker threads; 0 for as many as this process may use.
   public var threads = 0
+  /// Whose threads compute, shared with others; nil for threads of its own.
+  public var pool: WorkerPool?
+  /// What the engine may take besides the model, and within what the model may take; 0 for no limit of its own. Where
+  /// `cacheByteCount` is 0, the cache takes no more than is left of it.
+  public var memoryByteLimit = 0
   /// Tokens on their way through the model together, prompts and generated ones; at least 1.
   ///
   /// 512 rows keep every product at the arithmetic's ceiling; more make a long prompt delay the others for longer.

@@ -19,6 +19,8 @@ package final class ForwardPass {
   package var observer: ((_ projection: Projection, _ input: FloatRows) throws(RallyError) -> Void)?
   let workspace: Workspace
   let matMul: MatMul
+  /// Of a row of any product.
+  private let rowRoom: MatMul.RowRoom
   package let attentionShape: AttentionShape
   /// One stretch of `attentionScratchCount` floats per worker.
   let attentionScratch: FloatStorage
@@ -59,6 +61,7 @@ package final class ForwardPass {
     sharesBlock = weights.block.dropFirst().allSatisfy { zip($0, weights.block[0]).allSatisfy { $0.isSame(as: $1) } }
     workspace = try Workspace(description: weights.description)
     matMul = try MatMul(pool: workers)
+    rowRoom = MatMul.RowRoom(forAnyOf: weights.matrices)
     attentionShape = AttentionShape(weights.description, cacheType: cacheType)
     attentionScratchCount = attentionShape.scratchCount(rows: RowSet.rowsPerTile)
     attentionScratch = try FloatStorage(count: attentionScratchCount * workers.threadCount)
@@ -70,20 +73,31 @@ package final class ForwardPass {
   package func reserve(rowCount: Int, positionCount: Int) throws(RallyError) {
     precondition(flight.isEmpty)
     try workspace.prepare(rowCount: rowCount)
+    try matMul.reserve(rowCount: rowCount, rowRoom)
     flight.reserve(rowCount)
     depths.reserveCapacity(rowCount)
     departures.reserveCapacity(rowCount)
     if case .disentangled(let buckets) = description.positions, positionCount > distances?.tokenCount ?? 0 {
+      distances = nil
       distances = try DistanceAttention(
         buckets, headWidth: description.headWidth, tokenCount: positionCount, workerCount: workers.threadCount)
     }
     guard case .rope(let tables) = description.positions, positionCount > ropeTables.first?.positionCount ?? 0
     else { return }
+    ropeTables = []
     var longer: [RopeTable] = []
     for (index, table) in tables.enumerated() {
       longer.append(try makeTable(table, index, positionCount: positionCount))
     }
     ropeTables = longer
+  }
+
+  /// Lets go of the room that `reserve` made; nothing may be on its way.
+  package func release() {
+    precondition(flight.isEmpty)
+    workspace.release()
+    ropeTables = []
+    distances = nil
   }
 
   private func makeTable(

@@ -30,8 +30,16 @@ package final class LanguageHead {
   package func reserve(rowCount: Int) throws(RallyError) {
     let rows = min(rowCount, Self.tileRowCount)
     guard rows > capacity else { return }
+    try release()
     logits = try FloatStorage(count: rows * forward.description.vocabularySize)
     capacity = rows
+  }
+
+  /// Lets the room for logits go.
+  /// - Throws: `outOfMemory`.
+  package func release() throws(RallyError) {
+    capacity = 0
+    logits = try FloatStorage(count: 0)
   }
 
   /// What the head sees of some rows of a stream, [n, D]; valid until the next call.

@@ -41,6 +41,13 @@ package final class PagePool {
     for index in 0..<missing { unsafe addresses.append(start + index * pageByteCount) }
   }
 
+  /// Frees all of it, where no block is in use.
+  package func releaseUnused() {
+    guard blocks.removeAllUnused() else { return }
+    slabs = []
+    unsafe addresses = []
+  }
+
   @unsafe
   func page(_ block: BlockID) -> UnsafeMutableRawPointer { unsafe addresses[Int(block.index)] }
 

@@ -25,6 +25,12 @@ package final class RaterHead {
     outputs = try FloatStorage(count: rater.outputCount)
   }
 
+  /// nil for a language model.
+  package convenience init?(_ forward: ForwardPass) throws(RallyError) {
+    guard let rater = forward.description.rater, let weights = forward.weights.raterHead else { return nil }
+    try self.init(forward: forward, rater: rater, weights: weights)
+  }
+
   /// What the head sees of a row, after pooling and the final norm, [1, D]. Valid until the next call.
   ///
   /// - Parameters:

@@ -7,6 +7,7 @@ package final class Workspace {
   private let widths: Widths
   private var capacity = 0
 
+  private let empty: FloatStorage
   private var residentStorage: FloatStorage
   private var originStorage: FloatStorage
   private var readOutStorage: FloatStorage
@@ -35,7 +36,7 @@ package final class Workspace {
   /// - Throws: `outOfMemory`.
   package init(description: ModelDescription) throws(RallyError) {
     widths = Widths(description)
-    let empty = try FloatStorage(count: 0)
+    empty = try FloatStorage(count: 0)
     residentStorage = empty
     originStorage = empty
     readOutStorage = empty
@@ -54,7 +55,35 @@ package final class Workspace {
   /// - Throws: `outOfMemory`.
   func prepare(rowCount: Int) throws(RallyError) {
     guard rowCount > capacity else { return }
+    release()
+    do throws(RallyError) {
+      try allocate(rowCount)
+    } catch {
+      release()
+      throw error
+    }
+    reserveLists(rowCount)
+    capacity = rowCount
+  }
+
+  /// Lets all buffers go: they have nothing to keep, and old and new ones together are more than either.
+  func release() {
     capacity = 0
+    residentStorage = empty
+    originStorage = empty
+    readOutStorage = empty
+    joinedStorage = empty
+    edgeStorage = empty
+    blockStorage = empty
+    normedStorage = empty
+    projectedStorage = empty
+    qkvStorage = empty
+    attendedStorage = empty
+    innerStorage = empty
+    routerStorage = empty
+  }
+
+  private func allocate(_ rowCount: Int) throws(RallyError) {
     residentStorage = try FloatStorage(count: rowCount * widths.hidden)
     originStorage = try FloatStorage(count: rowCount * widths.origin)
     readOutStorage = try FloatStorage(count: rowCount * widths.readOut)
@@ -67,8 +96,6 @@ package final class Workspace {
     attendedStorage = try FloatStorage(count: rowCount * widths.query)
     innerStorage = try FloatStorage(count: rowCount * widths.inner)
     routerStorage = try FloatStorage(count: rowCount * widths.router)
-    reserveLists(rowCount)
-    capacity = rowCount
   }
 
   private func reserveLists(_ rowCount: Int) {

@@ -94,11 +94,39 @@ public final class MatMul {
 
   /// Makes room, so that workers only read.
   private func prepare(_ call: Call) throws(RallyError) {
-    let matrix = call.matrix
-    guard matrix.convertsRows else { return }
-    let byteCount = call.tileCount * Self.tileRows * matrix.convertedRowByteCount
-    if rowStorage.count < byteCount { rowStorage = try AlignedStorage(count: byteCount) }
-    let groupCount = Self.blockRows * matrix.groupCount
+    try reserve(rowCount: call.rows, RowRoom(of: call.matrix))
+  }
+
+  /// What each row takes before it is multiplied.
+  public struct RowRoom {
+    var byteCount = 0
+    var groupCount = 0
+
+    init(of matrix: PackedMatrix) {
+      guard matrix.convertsRows else { return }
+      byteCount = matrix.convertedRowByteCount
+      groupCount = matrix.groupCount
+    }
+
+    /// Enough for any of the matrices.
+    public init(forAnyOf matrices: [PackedMatrix]) {
+      for room in matrices.map({ RowRoom(of: $0) }) {
+        byteCount = max(byteCount, room.byteCount)
+        groupCount = max(groupCount, room.groupCount)
+      }
+    }
+  }
+
+  /// Makes room for products of `rowCount` rows.
+  /// - Throws: `outOfMemory`.
+  public func reserve(rowCount: Int, _ room: RowRoom) throws(RallyError) {
+    let tileCount = (min(rowCount, Self.blockRows) + Self.tileRows - 1) / Self.tileRows
+    let byteCount = tileCount * Self.tileRows * room.byteCount
+    if rowStorage.count < byteCount {
+      rowStorage = try AlignedStorage(count: 0)
+      rowStorage = try AlignedStorage(count: byteCount)
+    }
+    let groupCount = Self.blockRows * room.groupCount
     if rowScales.count < groupCount {
       rowScales = try AlignedStorage(count: groupCount)
       rowSums = try AlignedStorage(count: groupCount)

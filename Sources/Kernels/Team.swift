@@ -34,25 +34,37 @@ import Synchronization
   private var jobType: (any AnyJob.Type)?
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let wake: UnsafeMutablePointer<pthread_cond_t>
+  // Drivers that share the team take turns in the order in which they came, one round each: else whoever runs round after round
+  // would mostly get it before those who have been waiting.
+  private let tickets = Atomic<Int>(0)
+  private let serving = Atomic<Int>(0)
+  private let waiters = Atomic<Int>(0)
+  private let turn: UnsafeMutablePointer<pthread_cond_t>
 
   init() {
     processorLimit = rh_available_processors()
     awakeLimit = Atomic(processorLimit - 1)
     unsafe mutex = .allocate(capacity: 1)
     unsafe wake = .allocate(capacity: 1)
+    unsafe turn = .allocate(capacity: 1)
     unsafe pthread_mutex_init(mutex, nil)
     unsafe pthread_cond_init(wake, nil)
+    unsafe pthread_cond_init(turn, nil)
   }
 
   deinit {
+    unsafe pthread_cond_destroy(turn)
     unsafe pthread_cond_destroy(wake)
     unsafe pthread_mutex_destroy(mutex)
+    unsafe turn.deallocate()
     unsafe wake.deallocate()
     unsafe mutex.deallocate()
   }
 
-  /// Runs one round; the caller takes part as worker 0.
+  /// Runs one round when those that other drivers began have ended; the caller takes part as worker 0.
   func run<Context>(_ count: Int, _ job: Job<Context>) {
+    awaitTurn()
+    defer { passTurn() }
     unsafe withUnsafePointer(to: job) { pointer in
       self.count = count
       unsafe self.job = UnsafeRawPointer(pointer)
@@ -68,6 +80,26 @@ import Synchronization
         if spins < Self.spinLimit, !isCrowded { rk_spin_hint() } else { sched_yield() }
       }
     }
+  }
+
+  private func awaitTurn() {
+    let ticket = tickets.add(1, ordering: .relaxed).oldValue
+    guard serving.load(ordering: .acquiring) != ticket else { return }
+    unsafe pthread_mutex_lock(mutex)
+    waiters.add(1, ordering: .sequentiallyConsistent)
+    while serving.load(ordering: .sequentiallyConsistent) != ticket { unsafe pthread_cond_wait(turn, mutex) }
+    waiters.subtract(1, ordering: .relaxed)
+    unsafe pthread_mutex_unlock(mutex)
+  }
+
+  /// A driver announces itself in `waiters` before it looks at `serving` a last time, and this one changes `serving` before it
+  /// looks at `waiters`: one of the two sees the other.
+  private func passTurn() {
+    serving.add(1, ordering: .sequentiallyConsistent)
+    guard waiters.load(ordering: .sequentiallyConsistent) > 0 else { return }
+    unsafe pthread_mutex_lock(mutex)
+    unsafe pthread_cond_broadcast(turn)
+    unsafe pthread_mutex_unlock(mutex)
   }
 
   /// Whether more threads of the pool are awake than have a processor.

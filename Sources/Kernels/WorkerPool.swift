@@ -8,7 +8,7 @@ import Synchronization
 ///
 /// `threadCount` workers: the thread that calls `parallelFor`, as worker 0, and `threadCount − 1` threads of
 /// the pool. They claim indices one by one, so which worker runs an index is unspecified; write results
-/// by index. One thread drives a pool at a time. Threads wait spinning for about 50 µs, then asleep; where there are
+/// by index. Any number of threads may drive a pool: their loops take turns, in the order in which they came. Threads wait spinning for about 50 µs, then asleep; where there are
 /// more than processors that this process may use, the others sleep throughout. They
 /// block every signal, so the host's handlers never run on them. The last reference joins them.
 public final class WorkerPool: Sendable {
@@ -48,6 +48,13 @@ public final class WorkerPool: Sendable {
     self.threads = threads
   }
 
+  /// `pool`, or one of its own.
+  /// - Parameter threads: of that one; 0 for as many as this process may use.
+  package static func shared(_ pool: WorkerPool?, threads: Int) throws(RallyError) -> WorkerPool {
+    if let pool { return pool }
+    return try WorkerPool(threadCount: threads == 0 ? nil : threads)
+  }
+
   deinit { team.stop(joining: threads) }
 
   /// `RALLY_NUM_THREADS` in the environment where it is a number in 1…`threadLimit`; otherwise the processors that this
@@ -63,7 +70,8 @@ public final class WorkerPool: Sendable {
   }
 
   /// Calls `body(context, index, worker)` once for every index in `0 ..< count`, on all workers, and returns
-  /// when all are done. `worker` is in `0 ..< threadCount`; no two calls with one worker overlap.
+  /// when all are done. `worker` is in `0 ..< threadCount`; no two calls of one loop with one worker overlap, so drivers that
+  /// share a pool have scratch memory of their own.
   ///
   /// Not re-entrant.
   /// Allocates nothing when `body` captures nothing, which is what `context` is for: pass through it all that

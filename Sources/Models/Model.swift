@@ -1,7 +1,7 @@
 public import Files
 import Kernels
 import Synchronization
-import Tensors
+package import Tensors
 public import Tokenization
 
 /// A model file that was opened: weights, configuration, tokenizer.
@@ -25,16 +25,22 @@ public final class Model: Sendable {
   /// on in another. The same on every machine.
   public let fingerprint: UInt64
   package var description: ModelDescription { weights.description }
+  /// Which runners and engines on it count against as well; nil for no limit.
+  package let budget: MemoryBudget?
+  /// What the budget holds of it besides storages.
+  private let shares: [MemoryShare]
 
   /// Opens the file at `path`, checks all of it and packs its weights.
   /// - Throws: every way in which a file can be wrong has its own code; `outOfMemory`, `limitExceeded`, `cancelled`.
   public static func open(path: String, options: ModelOptions = ModelOptions()) throws(RallyError) -> Model {
     try options.check()
-    let opened = try OpenedFile(path: path)
-    if PreparedFile.isPrepared(opened) { return try Model(opened, options) }
-    if let folder = options.cacheFolder { return try open(opened, cache: PreparedCache(folder: folder), options) }
-    return try Model(
-      ModelFile.open(opened, limits: options.limits, log: options.log, progress: options.checkProgress), options)
+    return try MemoryBudget.during(options.budget) { () throws(RallyError) in
+      let opened = try OpenedFile(path: path)
+      if PreparedFile.isPrepared(opened) { return try Model(opened, options) }
+      if let folder = options.cacheFolder { return try open(opened, cache: PreparedCache(folder: folder), options) }
+      return try Model(
+        ModelFile.open(opened, limits: options.limits, log: options.log, progress: options.checkProgress), options)
+    }
   }
 
   /// Opens a model that is in memory. The bytes are not needed afterwards.
@@ -42,8 +48,10 @@ public final class Model: Sendable {
     bytes: UnsafeRawBufferPointer, options: ModelOptions = ModelOptions()
   ) throws(RallyError) -> Model {
     try options.check()
-    return try unsafe Model(
-      ModelFile.open(bytes: bytes, limits: options.limits, log: options.log, progress: options.checkProgress), options)
+    return try MemoryBudget.during(options.budget) { () throws(RallyError) in
+      try unsafe Model(
+        ModelFile.open(bytes: bytes, limits: options.limits, log: options.log, progress: options.checkProgress), options)
+    }
   }
 
   /// Checks the file as `open` does and keeps nothing.
@@ -63,18 +71,20 @@ public final class Model: Sendable {
     let total = file.tensors.reduce(0) { unsafe $0 + UInt64($1.data.count) }
     let progress = options.progress
     let facts = file.facts
+    let share = try facts.makeTokenizerShare()
     let tokenizer = try facts.makeTokenizer()
     let weights = try ModelWeights(
-      file: file, dataType: options.dataType,
-      pool: WorkerPool(threadCount: options.threads == 0 ? nil : options.threads),
+      file: file, dataType: options.dataType, pool: WorkerPool.shared(options.pool, threads: options.threads),
       progress: progress.map { progress in { done in progress(total + done, 2 * total) } })
-    self.init(facts, weights, tokenizer, path: file.path, dataFiles: file.externalLocations)
+    self.init(facts, weights, tokenizer, path: file.path, dataFiles: file.externalLocations, shares: [share])
   }
 
   init(
     _ facts: ModelFacts, _ weights: ModelWeights, _ tokenizer: TextTokenizer?, path: String?, dataFiles: [String],
-    contentDigest: [UInt8]? = nil
+    contentDigest: [UInt8]? = nil, shares: [MemoryShare]
   ) {
+    budget = MemoryBudget.current
+    self.shares = shares
     (self.weights, self.tokenizer, self.path) = (weights, tokenizer, path)
     (metadata, tensors) = (facts.metadata, facts.tensors)
     externalLocations = dataFiles

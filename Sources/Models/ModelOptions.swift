@@ -1,5 +1,5 @@
 import Files
-import Kernels
+public import Kernels
 public import Tensors
 
 /// How a model is opened.
@@ -8,6 +8,10 @@ public struct ModelOptions: Sendable {
   public var dataType: DataType?
   /// Threads that pack the weights; 0 for as many as this process may use.
   public var threads = 0
+  /// Whose threads pack them, shared with others; nil for threads of its own.
+  public var pool: WorkerPool?
+  /// What the model may take, with the runners and engines on it; 0 for no limit. See `MemoryBudget`.
+  public var memoryByteLimit = 0
   public var limits = ModelLimits()
   /// Called with bytes of weights that were checked or packed, and twice the bytes in all; false cancels.
   public var progress: (@Sendable (_ done: UInt64, _ total: UInt64) -> Bool)?
@@ -21,6 +25,9 @@ public struct ModelOptions: Sendable {
 }
 
 extension ModelOptions {
+  /// Of a model that is opened with these options; nil for no limit.
+  var budget: MemoryBudget? { memoryByteLimit > 0 ? MemoryBudget(limit: memoryByteLimit) : nil }
+
   /// The first half of opening.
   var checkProgress: ModelFile.Progress? {
     progress.map { progress in { done, total in progress(done, 2 * total) } }

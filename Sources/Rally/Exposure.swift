@@ -70,7 +70,9 @@ public enum Exposure {
   private static func hidden(
     _ runner: Runner, _ batch: RowBatch, _ positions: [Int]
   ) throws(RallyError) -> FloatStorage {
-    let storage = try FloatStorage(count: positions.count * runner.model.info.hiddenSize)
+    let storage = try MemoryBudget.during(runner.budget) { () throws(RallyError) in
+      try FloatStorage(count: positions.count * runner.model.info.hiddenSize)
+    }
     var outputs = RunOutputs()
     outputs.positions = positions
     unsafe outputs.hidden = storage.base
@@ -88,7 +90,8 @@ public enum Exposure {
     let results = try FloatStorage(count: 2 * targets.count)
     for start in stride(from: 0, to: targets.count, by: LanguageHead.tileRowCount) {
       let tile = start..<min(start + LanguageHead.tileRowCount, targets.count)
-      let (x, y) = try (heads.0.logits(left.rows(tile)), heads.1.logits(right.rows(tile)))
+      let x = try MemoryBudget.during(teacher.budget) { () throws(RallyError) in try heads.0.logits(left.rows(tile)) }
+      let y = try MemoryBudget.during(base.budget) { () throws(RallyError) in try heads.1.logits(right.rows(tile)) }
       teacher.forward.workers.parallelFor(tile.count) { row, _ in
         let found = unsafe LogProbability.compare(
           x.pointer(row: row), y.pointer(row: row), count: x.width, target: targets[start + row])

@@ -6,6 +6,7 @@
 @_exported public import struct Files.RallyError
 @_exported public import enum Kernels.CacheType
 @_exported public import struct Kernels.SamplingParameters
+@_exported public import class Kernels.WorkerPool
 @_exported public import Lineage
 @_exported public import Models
 @_exported public import enum Tensors.DataType

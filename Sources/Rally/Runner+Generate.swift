@@ -2,6 +2,7 @@ public import Engine
 import Execution
 public import Files
 import Kernels
+import Tensors
 
 extension Runner {
   /// Continues a batch of prompts together until each has finished: an `Engine` for one call. Selection is by threshold.
@@ -49,9 +50,11 @@ extension Runner {
     options.sequenceLimit = requests.count
     options.stepTokenCount = min(stepTokenCount, promptCount)
     options.sharesPrefixes = false
-    try forward.reserve(rowCount: options.stepTokenCount, positionCount: longest)
-    try pages.reserve(blockCount)
-    return try Engine(model: model, forward: forward, head: head, pages: pages, options: options)
+    try MemoryBudget.during(budget) { () throws(RallyError) in
+      try reserve(
+        rowCount: options.stepTokenCount, positionCount: longest, headRowCount: requests.count, blockCount: blockCount)
+    }
+    return try Engine(model: model, forward: forward, head: head, pages: pages, options: options, budget: budget)
   }
 
   private var isInterrupted: Bool {

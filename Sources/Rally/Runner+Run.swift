@@ -3,6 +3,7 @@ import Execution
 public import Files
 import Models
 import Scheduling
+import Tensors
 
 extension Runner {
   /// Runs a language model over rows.
@@ -38,7 +39,16 @@ extension Runner {
     _ plan: StepPlan, of batch: RowBatch, _ rowPolicy: RowPolicy, timeout: Double,
     body: ([StepPlan.Piece]) throws(RallyError) -> Void
   ) throws(RallyError) {
-    try reserve(plan, batch)
+    try MemoryBudget.during(budget) { () throws(RallyError) in
+      try reserve(plan, batch)
+      try runReserved(plan, of: batch, rowPolicy, timeout: timeout, body: body)
+    }
+  }
+
+  private func runReserved(
+    _ plan: StepPlan, of batch: RowBatch, _ rowPolicy: RowPolicy, timeout: Double,
+    body: ([StepPlan.Piece]) throws(RallyError) -> Void
+  ) throws(RallyError) {
     interruption.begin(timeout: timeout)
     var step = Step(capacity: plan.largestStep)
     var current: (row: Int, cache: SequenceCache, policy: RowPolicy)?
@@ -66,9 +76,38 @@ extension Runner {
 
   /// Takes all the memory that the plan needs, so that it cannot run out half-way.
   private func reserve(_ plan: StepPlan, _ batch: RowBatch) throws(RallyError) {
-    try forward.reserve(rowCount: plan.largestStep, positionCount: batch.longestRow)
-    try head?.reserve(rowCount: plan.largestStep)
-    try pages.reserve(memory.blockCount(plan, offsets: batch.offsets))
+    try reserve(
+      rowCount: plan.largestStep, positionCount: batch.longestRow, headRowCount: plan.largestStep,
+      blockCount: memory.blockCount(plan, offsets: batch.offsets))
+  }
+
+  /// Where there is not enough memory, what earlier calls left is let go first.
+  func reserve(rowCount: Int, positionCount: Int, headRowCount: Int, blockCount: Int) throws(RallyError) {
+    func take() throws(RallyError) {
+      try forward.reserve(rowCount: rowCount, positionCount: positionCount)
+      try head?.reserve(rowCount: headRowCount)
+      try pages.reserve(blockCount)
+      // What finds the blocks is made row by row.
+      _ = try MemoryShare(byteCount: blockCount * MemoryLayout<Int>.stride + rowCount * AlignedStorage<Float>.alignment)
+    }
+    do throws(RallyError) {
+      try take()
+    } catch  where error.code == .outOfMemory {
+      try release()
+      do throws(RallyError) {
+        try take()
+      } catch {
+        try release()
+        throw error
+      }
+    }
+  }
+
+  /// Lets go of what calls took.
+  private func release() throws(RallyError) {
+    forward.release()
+    try head?.release()
+    pages.releaseUnused()
   }
 
   private func report(done: Int, of total: Int) throws(RallyError) {

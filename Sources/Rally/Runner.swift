@@ -3,6 +3,7 @@ import Execution
 public import Files
 public import Kernels
 public import Models
+import Tensors
 
 /// Computes with a model: worker threads, workspaces and caches.
 ///
@@ -22,6 +23,8 @@ public final class Runner {
   /// Of a rater.
   let raterHead: RaterHead?
   let pages: PagePool
+  /// What it may take; nil for no limit.
+  let budget: MemoryBudget?
   /// Tokens of one step.
   let stepTokenCount: Int
 
@@ -43,10 +46,13 @@ public final class Runner {
   ///   - threads: worker threads; 0 for as many as this process may use.
   ///   - batchTokens: tokens that are computed together, at least 1.
   ///   - cacheType: what keys and values are kept as.
+  ///   - pool: whose threads compute, shared with others; nil for threads of its own.
+  ///   - memoryByteLimit: what it may take besides the model, and within what the model may take; 0 for no limit of its own.
   /// - Throws: `outOfMemory`; `invalidArgument` for more threads than `WorkerPool.threadLimit`; `unsupported` for a rater with
   ///   another cache than f32.
   public init(
-    model: Model, threads: Int = 0, batchTokens: Int = defaultBatchTokenCount, cacheType: CacheType = .f32
+    model: Model, threads: Int = 0, batchTokens: Int = defaultBatchTokenCount, cacheType: CacheType = .f32,
+    pool: WorkerPool? = nil, memoryByteLimit: Int = 0
   ) throws(RallyError) {
     guard cacheType == .f32 || model.info.kind == .languageModel else {
       throw RallyError(
@@ -55,16 +61,14 @@ public final class Runner {
     self.model = model
     // Rows of a step are numbered by 32 bits.
     stepTokenCount = min(max(1, batchTokens), 1 << 24)
-    let weights = model.weights
-    forward = try ForwardPass(
-      weights: weights, workers: WorkerPool(threadCount: threads == 0 ? nil : threads), cacheType: cacheType)
-    pages = PagePool(shape: forward.attentionShape)
-    head = try LanguageHead(forward)
-    if let rater = model.description.rater, let head = weights.raterHead {
-      raterHead = try RaterHead(forward: forward, rater: rater, weights: head)
-    } else {
-      raterHead = nil
+    let budget = memoryByteLimit > 0 ? MemoryBudget(limit: memoryByteLimit, within: model.budget) : model.budget
+    let workers = try WorkerPool.shared(pool, threads: threads)
+    (forward, head, raterHead) = try MemoryBudget.during(budget) { () throws(RallyError) in
+      let forward = try ForwardPass(weights: model.weights, workers: workers, cacheType: cacheType)
+      return (forward, try LanguageHead(forward), try RaterHead(forward))
     }
+    pages = PagePool(shape: forward.attentionShape)
+    self.budget = budget
   }
 
   /// A cache for one sequence of at most `tokenCount` tokens and `depth` recursions.

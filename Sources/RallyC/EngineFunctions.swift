@@ -181,19 +181,21 @@ extension EngineOptions {
   fileprivate init(_ options: UnsafePointer<rally_engine_options>?) throws(RallyError) {
     let read = try unsafe rally_engine_options.read(options, "options")
     self.init()
-    threads = Int(read.threads)
-    if read.max_step_tokens != 0 { stepTokenCount = Int(read.max_step_tokens) }
-    if read.max_sequences != 0 { sequenceLimit = Int(read.max_sequences) }
-    cacheByteCount = Int(clamping: read.cache_bytes)
-    queueLimit = Int(read.max_queue)
-    switch read.batching {
+    threads = unsafe Int(read.threads)
+    pool = try unsafe sharedPool(read.pool, threads: read.threads)
+    memoryByteLimit = unsafe Int(clamping: read.max_memory_bytes)
+    if unsafe read.max_step_tokens != 0 { stepTokenCount = unsafe Int(read.max_step_tokens) }
+    if unsafe read.max_sequences != 0 { sequenceLimit = unsafe Int(read.max_sequences) }
+    cacheByteCount = unsafe Int(clamping: read.cache_bytes)
+    queueLimit = unsafe Int(read.max_queue)
+    switch unsafe read.batching {
     case RALLY_BATCH_DEPTH: batching = .depthWise
     case RALLY_BATCH_SEQUENCE: batching = .sequenceWise
     default:
       throw RallyError(
-        .invalidArgument, "batching", expected: "a rally_batching", found: "\(read.batching.rawValue)")
+        .invalidArgument, "batching", expected: "a rally_batching", found: "\(unsafe read.batching.rawValue)")
     }
-    cacheType = try CacheType(read.cache_dtype)
-    sharesPrefixes = try read.share_prefixes.choice("share_prefixes") ?? true
+    cacheType = try unsafe CacheType(read.cache_dtype)
+    sharesPrefixes = try unsafe read.share_prefixes.choice("share_prefixes") ?? true
   }
 }

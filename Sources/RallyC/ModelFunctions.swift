@@ -184,6 +184,8 @@ extension ModelOptions {
     self.init()
     dataType = try unsafe DataType(read.dtype)
     threads = unsafe Int(read.threads)
+    pool = try unsafe sharedPool(read.pool, threads: read.threads)
+    memoryByteLimit = unsafe Int(clamping: read.max_memory_bytes)
     if unsafe read.max_file_bytes > 0 { unsafe limits.maximumFileByteCount = Int(clamping: read.max_file_bytes) }
     if unsafe read.max_tensor_bytes > 0 { unsafe limits.maximumTensorByteCount = Int(clamping: read.max_tensor_bytes) }
     cacheFolder = try unsafe read.cache_folder == nil ? nil : RallyC.path(read.cache_folder, "cache_folder")

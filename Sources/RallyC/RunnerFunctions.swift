@@ -14,7 +14,8 @@ public func rally_runner_open(
     let opened = try unsafe Runner(
       model: model.model, threads: Int(read.threads),
       batchTokens: batchTokens == 0 ? Runner.defaultBatchTokenCount : batchTokens,
-      cacheType: CacheType(read.cache_dtype))
+      cacheType: CacheType(read.cache_dtype), pool: sharedPool(read.pool, threads: read.threads),
+      memoryByteLimit: Int(clamping: read.max_memory_bytes))
     if let report = unsafe progress(read.progress, read.progress_user) {
       opened.progress = { done, total in report(UInt64(done), UInt64(total)) }
     }

@@ -28,6 +28,15 @@ public final class BlockPool {
     for index in (first..<Int32(capacity)).reversed() { free.append(BlockID(index)) }
   }
 
+  /// Forgets all blocks; false, and nothing, while a table holds any.
+  public func removeAllUnused() -> Bool {
+    guard usedCount == 0 else { return false }
+    capacity = 0
+    holders = []
+    free = []
+    return true
+  }
+
   /// A free block, now held once; nil when there is none.
   func take() -> BlockID? {
     guard let block = free.popLast() else { return nil }

@@ -15,20 +15,26 @@ public struct AlignedStorage<Element: BitwiseCopyable>: ~Copyable {
   public let count: Int
   /// What the memory is part of; nil where it is this storage's own.
   private let file: MappedFile?
+  /// What it counts against; nil for no limit.
+  private let budget: MemoryBudget?
 
-  /// - Throws: `outOfMemory` when the size overflows or the system has no such block.
+  /// - Throws: `outOfMemory` when the size overflows, the system has no such block, or the call's budget has not so much left.
   public init(count: Int) throws(RallyError) {
     let (bytes, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
+    let budget = MemoryBudget.current
+    if count >= 0, !overflow { try budget?.take(max(bytes, Self.alignment)) }
     var raw: UnsafeMutableRawPointer?
     guard count >= 0, !overflow, unsafe posix_memalign(&raw, Self.alignment, max(bytes, Self.alignment)) == 0,
       let block = unsafe raw
     else {
+      if count >= 0, !overflow { budget?.give(max(bytes, Self.alignment)) }
       throw RallyError(
         .outOfMemory, "memory", expected: "a block of \(count) × \(MemoryLayout<Element>.stride) bytes",
         found: "none", remedy: "use a smaller batch or a smaller model")
     }
     unsafe base = block.bindMemory(to: Element.self, capacity: max(count, 1))
     self.count = count
+    self.budget = budget
     file = nil
   }
 
@@ -44,6 +50,7 @@ public struct AlignedStorage<Element: BitwiseCopyable>: ~Copyable {
     }
     unsafe base = UnsafeMutablePointer(mutating: start.bindMemory(to: Element.self, capacity: count))
     self.file = file
+    budget = nil
   }
 
   /// Everything that it holds.
@@ -58,7 +65,11 @@ public struct AlignedStorage<Element: BitwiseCopyable>: ~Copyable {
     unsafe memset(base, 0, count * MemoryLayout<Element>.stride)
   }
 
-  deinit { if file == nil { unsafe free(base) } }
+  deinit {
+    guard file == nil else { return }
+    unsafe free(base)
+    budget?.give(max(count * MemoryLayout<Element>.stride, Self.alignment))
+  }
 }
 
 // A unique owner: whoever holds it may pass it to another thread.

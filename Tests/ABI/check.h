@@ -83,6 +83,7 @@ void test_distributions(void);
 void test_lineage(void);
 void test_exposure(void);
 void test_quantize(void);
+void test_pool(void);
 void test_prepare(void);
 void test_engine(void);
 void test_engine_arguments(void);

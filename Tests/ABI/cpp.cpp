@@ -353,6 +353,25 @@ static void test_who_made_scores(const rally::Model &model, const rally::Model &
   CHECK(rater.score_label().find(fingerprint) != std::string::npos && rater.reads_same_tokens(rater));
 }
 
+static void test_sharing(const rally::Model &rater) {
+  const rally::Rows rows({{5, 6, 7}, {8, 9}});
+  auto options = rally::runner_options();
+  const auto alone = rally::Runner(rater).rate(rows);
+  std::vector<rally::Runner> runners;
+  {
+    const rally::Pool pool(2);
+    options.pool = pool.get();
+    for (int i = 0; i < 2; i++) runners.emplace_back(rater, options);
+    options.threads = 2;
+    CHECK(code_of([&] { rally::Runner(rater, options); }) == RALLY_INVALID_ARGUMENT);
+  }
+  CHECK(runners[0].rate(rows) == alone && runners[1].rate(rows) == alone);
+  CHECK(code_of([] { rally::Pool(257); }) == RALLY_INVALID_ARGUMENT);
+  options = rally::runner_options();
+  options.max_memory_bytes = 4096;
+  CHECK(code_of([&] { rally::Runner(rater, options).rate(rows); }) == RALLY_OUT_OF_MEMORY);
+}
+
 static void test_selection() {
   CHECK(rally::draw_count(1, 0.9) == 10 && code_of([] { rally::draw_count(1, 1); }) == RALLY_INVALID_ARGUMENT);
   CHECK((rally::select_top({1, 5, 5, 5}, 2) == std::vector<size_t>{1, 2}));
@@ -411,6 +430,7 @@ int main(int argc, char **argv) {
     test_stops_of_the_table();
     test_engine(model);
     test_rate(rater);
+    test_sharing(rater);
     test_exposure(model);
     test_who_made_scores(model, rater);
     test_selection();

@@ -44,6 +44,7 @@ int main(int argc, char **argv) {
       {"results", test_results},
       {"quantize", test_quantize},
       {"prepare", test_prepare},
+      {"pool", test_pool},
       {"documents", test_documents},
       {"stops", test_stop_strings},
       {"identity", test_identity},

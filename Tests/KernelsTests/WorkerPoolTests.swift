@@ -1,4 +1,5 @@
 import Files
+import Glibc
 import Kernels
 import Synchronization
 import Testing
@@ -42,6 +43,31 @@ import Testing
         pool.parallelFor(threads) { _, _ in }
       }
     }
+  }
+
+  /// Loops of several drivers take turns: each runs all of its indices, and no two loops at once on the pool's threads.
+  @Test func severalDriversShareAPool() throws {
+    let pool = try WorkerPool(threadCount: 3)
+    let inside = Atomic<Int>(0)
+    let overlaps = Atomic<Int>(0)
+    let total = Atomic<Int>(0)
+    let drivers = (0..<4).compactMap { driver in
+      SystemThread.start(stackByteCount: 1 << 20) {
+        for _ in 0..<500 {
+          pool.parallelFor(6) { index, _ in
+            let other = inside.load(ordering: .relaxed)
+            if other != 0, other != driver + 1 { overlaps.add(1, ordering: .relaxed) }
+            inside.store(driver + 1, ordering: .relaxed)
+            total.add(index, ordering: .relaxed)
+            inside.store(0, ordering: .relaxed)
+          }
+        }
+      }
+    }
+    for thread in drivers { pthread_join(thread, nil) }
+    #expect(drivers.count == 4)
+    #expect(total.load(ordering: .relaxed) == 4 * 500 * 15)
+    #expect(overlaps.load(ordering: .relaxed) == 0)
   }
 
   @Test func countsOutOfRangeAreRefused() {

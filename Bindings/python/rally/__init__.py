@@ -24,6 +24,7 @@ from .logits import Logits
 from .model import Forward, Model
 from .opening import validate
 from .perplexities import perplexity
+from .pool import Pool
 from .preparation import prepare
 from .quantization import quantize
 from .rows import Rows
@@ -53,6 +54,7 @@ __all__ = [
     "Match",
     "Model",
     "ModelInfo",
+    "Pool",
     "RallyError",
     "Reading",
     "Rows",

@@ -13,6 +13,7 @@ import numpy as np
 from . import _handles, _library, info, opening
 from ._handles import Closing, Handle, Turn
 from .info import ModelInfo, TensorInfo
+from .pool import Pool
 from .rows import Rows, choice, integer
 
 T = TypeVar("T")
@@ -33,11 +34,15 @@ class OpenedModel(Closing):
         max_tensor_bytes: int = 0,
         cache: str | os.PathLike[str] | None = None,
         share_weights: bool | None = None,
+        pool: Pool | None = None,
+        max_memory_bytes: int = 0,
         progress: Callable[[int, int], object] | None = None,
         log: Callable[[str, str], object] | None = None,
     ) -> None:
         encoded = opening.encoded_path(path)
-        options = opening.model_options(dtype, threads, max_file_bytes, max_tensor_bytes, cache, share_weights)
+        options = opening.model_options(
+            dtype, threads, max_file_bytes, max_tensor_bytes, cache, share_weights, pool, max_memory_bytes
+        )
         name = Path(os.fsdecode(encoded)).name
         self._open(name, "rally_model_open", (encoded,), options, batch_tokens, cache_dtype, progress, log)
 
@@ -52,12 +57,16 @@ class OpenedModel(Closing):
         *,
         max_file_bytes: int = 0,
         max_tensor_bytes: int = 0,
+        pool: Pool | None = None,
+        max_memory_bytes: int = 0,
     ) -> Self:
         """Opens a model file that is in memory; it must not keep tensors in a second file."""
         model = cls.__new__(cls)
         array = np.frombuffer(data, np.uint8)
         source = (array.ctypes.data, array.size)
-        options = opening.model_options(dtype, threads, max_file_bytes, max_tensor_bytes)
+        options = opening.model_options(
+            dtype, threads, max_file_bytes, max_tensor_bytes, pool=pool, max_memory_bytes=max_memory_bytes
+        )
         model._open("from memory", "rally_model_open_memory", source, options, batch_tokens, cache_dtype)
         return model
 
@@ -73,7 +82,7 @@ class OpenedModel(Closing):
         log: Callable[[str, str], object] | None = None,
     ) -> None:
         self._name = name
-        self._threads = options.threads
+        self._threads, self._pool = options.threads, options.pool
         self._batch_tokens = integer("batch_tokens", batch_tokens, 0, 2**32 - 1)
         self._cache_dtype = choice("cache_dtype", cache_dtype, _library.CACHE_DTYPES)
         self._library = _library.library()
@@ -87,6 +96,8 @@ class OpenedModel(Closing):
 
         self._handle = opening.watched(options, progress, log, opened)
         self._info = info.read_info(self._library, self._handle.address)
+        if self._pool:  # its threads run already, and it may be closed from here on
+            self._runner()
 
     def close(self) -> None:
         """Cancels the call in progress and frees everything. A second time: nothing."""
@@ -157,7 +168,7 @@ class OpenedModel(Closing):
         if self._runner_handle is None:
             options = self._library.new("rally_runner_options")
             options.threads, options.max_batch_tokens = self._threads, self._batch_tokens
-            options.cache_dtype = self._cache_dtype
+            options.cache_dtype, options.pool = self._cache_dtype, self._pool
             runner = _library.Handle()
             self._library.call("rally_runner_open", model, byref(options), byref(runner))
             self._runner_handle = Handle(self._library, "rally_runner_close", runner.value, f"model {self._name}")

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypedDict
 
 from . import _library
 from ._library import Library
+from .pool import Pool, address_of
 from .rows import check_names, choice, integer
 
 
@@ -31,6 +32,11 @@ class EngineOptions(TypedDict, total=False):
     cache_dtype : {"f32", "bf16", "int8"}
         What keys and values are kept as; int8: with a scale for each 32 channels of one head of one token. Attention
         computes from the rounded ones, whoever reads them.
+    pool : Pool, optional
+        Whose threads compute, shared with others, with `threads` 0; otherwise threads of its own.
+    max_memory_bytes : int
+        What the engine may take besides the model: workspaces, and a cache that takes no more than is left where
+        `cache_bytes` is 0. 0: no limit of its own.
     """
 
     max_sequences: int
@@ -41,6 +47,8 @@ class EngineOptions(TypedDict, total=False):
     share_prefixes: bool
     max_queue: int
     cache_dtype: Literal["f32", "bf16", "int8"]
+    pool: Pool | None
+    max_memory_bytes: int
 
 
 def raw_options(library: Library, options: EngineOptions) -> Any:
@@ -49,8 +57,10 @@ def raw_options(library: Library, options: EngineOptions) -> Any:
     raw = library.new("rally_engine_options")
     for name in ("max_sequences", "max_step_tokens", "max_queue"):
         setattr(raw, name, integer(name, wishes.get(name, 0), 0, 2**32 - 1))
-    raw.cache_bytes = integer("cache_bytes", wishes.get("cache_bytes", 0), 0, 2**64 - 1)
+    for name in ("cache_bytes", "max_memory_bytes"):
+        setattr(raw, name, integer(name, wishes.get(name, 0), 0, 2**64 - 1))
     raw.threads = integer("threads", wishes.get("threads", 0), 0, 256)
+    raw.pool = address_of(wishes.get("pool"))
     raw.batching = choice("batching", wishes.get("batching", "depth"), _library.BATCHINGS)
     raw.share_prefixes = choice("share_prefixes", wishes.get("share_prefixes", True), _library.SWITCHES)
     raw.cache_dtype = choice("cache_dtype", wishes.get("cache_dtype", "f32"), _library.CACHE_DTYPES)

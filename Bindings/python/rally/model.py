@@ -33,6 +33,11 @@ class Model(LanguageModel, RatingModel):
         opens at once then, and processes share its pages. See `prepare`.
     share_weights : bool, optional
         False: the weights of a prepared file are copied into memory, so that nobody can cut them off while they are read.
+    pool : Pool, optional
+        Whose threads compute, shared with other models and engines, with `threads` 0; otherwise threads of its own.
+    max_memory_bytes : int
+        What the model may take with all engines on it: weights, tokenizer, caches, workspaces. More is OUT_OF_MEMORY,
+        and later calls that need less go on; rally.h says what is counted. 0: no limit.
     progress : callable, optional
         Called with the bytes that were read while the model opens, and those in all. What it raises ends opening.
     log : callable, optional

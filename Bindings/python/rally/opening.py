@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from . import _handles, _library
 from ._c.structs import LogCallback
 from .errors import RallyError, Status
+from .pool import Pool, address_of
 from .rows import choice, integer
 
 T = TypeVar("T")
@@ -52,6 +53,8 @@ def model_options(
     max_tensor_bytes: int,
     cache: str | os.PathLike[str] | None = None,
     share_weights: bool | None = None,
+    pool: Pool | None = None,
+    max_memory_bytes: int = 0,
 ) -> Any:
     options = _library.library().new("rally_model_options")
     options.dtype = choice("dtype", dtype, _library.DTYPES)
@@ -61,6 +64,8 @@ def model_options(
     if cache is not None:
         options.cache_folder = encoded_path(cache)
     options.share_weights = choice("share_weights", share_weights, _library.SWITCHES)
+    options.pool = address_of(pool)
+    options.max_memory_bytes = integer("max_memory_bytes", max_memory_bytes, 0, 2**64 - 1)
     return options
 
 

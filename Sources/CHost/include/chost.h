@@ -42,6 +42,11 @@ void rh_fp_set_default(void);
 /// not a promise where other threads allocate.
 bool rh_has_headroom(size_t byte_count);
 
+/// What the calls in progress on this thread may take of memory, for whoever allocates; NULL for no limit.
+const void *rh_budget(void);
+/// false where the thread has no place for it.
+bool rh_set_budget(const void *budget);
+
 #pragma mark Build
 
 /// Lines `commit`, `compiler` and `architecture` with their values. Static string.

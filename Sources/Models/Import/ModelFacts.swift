@@ -1,4 +1,5 @@
-import Tensors
+package import Files
+package import Tensors
 
 /// What there is to know about a model besides the bytes of its weights: the same of a model file and of a prepared one.
 package struct ModelFacts: Sendable {
@@ -28,6 +29,15 @@ package struct ModelFacts: Sendable {
 
   /// Recursions have layers of their own, or parts of layers.
   package var hasUntiedLayers: Bool { description.hasUntiedLayers { indices[$0] != nil } }
+
+  /// What the tokenizer's tables will take: measured at the tokenizers of published models, rounded up. [ours]
+  /// - Throws: `outOfMemory`.
+  package func makeTokenizerShare() throws(RallyError) -> MemoryShare {
+    guard let content = tokenizerContent else { return try MemoryShare(byteCount: 0) }
+    let text = content.vocabulary.reduce(0) { $0 + $1.utf8.count } + content.merges.reduce(0) { $0 + $1.utf8.count }
+    let entryCount = content.vocabulary.count + content.merges.count + (content.pipeline?.merges.count ?? 0)
+    return try MemoryShare(byteCount: 4 * text + 200 * entryCount)
+  }
 
   /// Elements of all weights; scales of int8 matrices do not count.
   package var parameterCount: Int { tensors.reduce(0) { $0 + $1.elementCount } }

@@ -54,6 +54,8 @@ extension Model {
   ) throws(RallyError) {
     var limits = options.limits
     limits.copiesFiles = limits.copiesFiles || !options.sharesWeights
+    // Mapped or copied: they are read at each pass.
+    let weightShare = try MemoryShare(byteCount: opened.byteCount)
     let file = try PreparedFile(opened, limits: limits)
     if let wanted = options.dataType, wanted != file.dataType {
       throw RallyError(
@@ -64,8 +66,10 @@ extension Model {
     guard options.progress?(0, 1) ?? true else {
       throw RallyError(.cancelled, "opening the model", found: "cancelled by the progress callback")
     }
+    let tokenizerShare = try file.facts.makeTokenizerShare()
     self.init(
-      file.facts, file.weights, try file.facts.makeTokenizer(), path: file.path, dataFiles: [], contentDigest: file.contentDigest)
+      file.facts, file.weights, try file.facts.makeTokenizer(), path: file.path, dataFiles: [], contentDigest: file.contentDigest,
+      shares: [weightShare, tokenizerShare])
     _ = options.progress?(1, 1)
   }
 }

@@ -34,6 +34,13 @@ package struct ModelWeights: Sendable {
   let pieces: [WeightPiece]
   /// The prepared file that they are part of; nil where they were packed in memory.
   package let mappedFile: MappedFile?
+
+  /// Of all products.
+  package var matrices: [PackedMatrix] {
+    pieces.compactMap { piece in
+      if case .matrix(let matrix) = piece.content { matrix } else { nil }
+    }
+  }
 }
 
 /// Gain and bias of a norm, [D] each.

@@ -22,6 +22,8 @@ func layoutLines() -> [String] {
     ("log_user", \rally_model_options.log_user),
     ("cache_folder", \rally_model_options.cache_folder),
     ("share_weights", \rally_model_options.share_weights),
+    ("pool", \rally_model_options.pool),
+    ("max_memory_bytes", \rally_model_options.max_memory_bytes),
   ] as [(String, PartialKeyPath<rally_model_options>)])
   unsafe lines += layout("rally_prepare_options", [
     ("struct_size", \rally_prepare_options.struct_size),
@@ -92,6 +94,8 @@ func layoutLines() -> [String] {
     ("progress", \rally_runner_options.progress),
     ("progress_user", \rally_runner_options.progress_user),
     ("cache_dtype", \rally_runner_options.cache_dtype),
+    ("pool", \rally_runner_options.pool),
+    ("max_memory_bytes", \rally_runner_options.max_memory_bytes),
   ] as [(String, PartialKeyPath<rally_runner_options>)])
   unsafe lines += layout("rally_run_options", [
     ("struct_size", \rally_run_options.struct_size),
@@ -253,7 +257,7 @@ func layoutLines() -> [String] {
     ("stop_strings", \rally_generation.stop_strings),
     ("cut_lengths", \rally_generation.cut_lengths),
   ] as [(String, PartialKeyPath<rally_generation>)])
-  lines += layout("rally_engine_options", [
+  unsafe lines += layout("rally_engine_options", [
     ("struct_size", \rally_engine_options.struct_size),
     ("threads", \rally_engine_options.threads),
     ("max_step_tokens", \rally_engine_options.max_step_tokens),
@@ -263,6 +267,8 @@ func layoutLines() -> [String] {
     ("share_prefixes", \rally_engine_options.share_prefixes),
     ("max_queue", \rally_engine_options.max_queue),
     ("cache_dtype", \rally_engine_options.cache_dtype),
+    ("pool", \rally_engine_options.pool),
+    ("max_memory_bytes", \rally_engine_options.max_memory_bytes),
   ] as [(String, PartialKeyPath<rally_engine_options>)])
   unsafe lines += layout("rally_lineage_options", [
     ("struct_size", \rally_lineage_options.struct_size),

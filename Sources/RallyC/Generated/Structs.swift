@@ -157,9 +157,9 @@ extension rally_generation: SizedStruct {
 
 extension rally_engine_options: SizedStruct {
   static var defaults: Self {
-    var value = Self()
-    value.share_prefixes = RALLY_DEFAULT
-    return value
+    var value = unsafe Self()
+    unsafe value.share_prefixes = RALLY_DEFAULT
+    return unsafe value
   }
   static var structName: String { "rally_engine_options" }
 }

@@ -66,6 +66,7 @@ SWIFT = {
     "rally_decoder_open": "struct StreamDecoder",
     "rally_decoder_push": "func push(",
     "rally_decoder_finish": "func finish(",
+    "rally_pool_open": "class WorkerPool",
     "rally_runner_open": "class Runner",
     "rally_runner_cancel": "func cancel()",
     "rally_runner_memory": "func byteCount(offsets: [Int], newTokens: Int)",
@@ -97,6 +98,8 @@ SWIFT = {
     "rally_request.timeout_seconds": "var timeout",
     "rally_request.on_logits": "var logitsProcessor: LogitsProcessor?",
     "rally_engine_options.max_queue": "var queueLimit",
+    "rally_model_options.max_memory_bytes": "var memoryByteLimit",
+    "rally_model_options.pool": "var pool: WorkerPool?",
     "rally_event.cut_length": "var cutByteCount",
 }
 
@@ -112,7 +115,7 @@ def _text(files: Iterable[Path]) -> str:
 
 def _cpp(header: Header) -> set[str]:
     """Names in the C++ header; a struct that callers fill themselves is reached with all its fields."""
-    text = _text([ROOT / "include" / "rally.hpp"])
+    text = _text(sorted((ROOT / "include").rglob("*.hpp")))
     taken = set(
         re.findall(r"(?:const |inline )?(rally_\w+)> ?tensors|(?:const |inline )?(rally_\w+) &?\w+(?: =|\()", text)
     )

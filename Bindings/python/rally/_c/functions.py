@@ -49,6 +49,7 @@ from .structs import (
 
 # Functions that return a status and take a `rally_error *` last; that argument is left out here.
 FALLIBLE: dict[str, tuple[Any, ...]] = {
+    "rally_pool_open": (c_uint32, POINTER(Handle)),
     "rally_model_open": (c_char_p, POINTER(ModelOptions), POINTER(Handle)),
     "rally_model_open_memory": (Address, c_size_t, POINTER(ModelOptions), POINTER(Handle)),
     "rally_model_validate": (c_char_p, POINTER(ModelOptions)),
@@ -125,6 +126,7 @@ PLAIN: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "rally_instruction_set": (c_char_p, ()),
     "rally_status_name": (c_char_p, (c_int,)),
     "rally_error_init": (None, (POINTER(Error), c_size_t)),
+    "rally_pool_close": (None, (Handle,)),
     "rally_model_options_init": (None, (POINTER(ModelOptions), c_size_t)),
     "rally_prepare_options_init": (None, (POINTER(PrepareOptions), c_size_t)),
     "rally_quantize_options_init": (None, (POINTER(QuantizeOptions), c_size_t)),

@@ -32,11 +32,9 @@ LogCallback = CFUNCTYPE(None, c_void_p, c_int, c_char_p)
 ProgressCallback = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64)
 
 # Sees, and may change, the logits of all requests of this function and user that draw a token now: a sampler or grammar
-# of your own.
-#
-# rows: [row_count], valid during the callback, which may not change anything but values. Return 0 to go on, anything
-# else to end these requests, with RALLY_FINISH_CANCELLED. A row without a number above -INFINITY ends its request:
-# RALLY_FINISH_STOP, without a token.
+# of your own. rows: [row_count], valid during the callback, which may not change anything but values. Return 0 to go
+# on, anything else to end these requests, with RALLY_FINISH_CANCELLED. A row without a number above -INFINITY ends its
+# request: RALLY_FINISH_STOP, without a token.
 LogitsCallback = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_size_t)
 
 # Return 0 to go on, 1 to end this sequence, 2 to end all.
@@ -68,6 +66,8 @@ class ModelOptions(Structure):
         ("log_user", Address),
         ("cache_folder", c_char_p),
         ("share_weights", c_int),
+        ("pool", Handle),
+        ("max_memory_bytes", c_uint64),
     ]
 
 
@@ -168,6 +168,8 @@ class RunnerOptions(Structure):
         ("progress", ProgressCallback),
         ("progress_user", Address),
         ("cache_dtype", c_int),
+        ("pool", Handle),
+        ("max_memory_bytes", c_uint64),
     ]
 
 
@@ -421,6 +423,8 @@ class EngineOptions(Structure):
         ("share_prefixes", c_int),
         ("max_queue", c_uint32),
         ("cache_dtype", c_int),
+        ("pool", Handle),
+        ("max_memory_bytes", c_uint64),
     ]
 
 

@@ -29,6 +29,12 @@ extern "C" {
     /// Every \*_init below: sets struct_size to `size`, which must be sizeof the struct, and every field that fits into
     /// it to its default. Does nothing with NULL. Any thread.
     pub fn rally_error_init(error: *mut rally_error, size: usize);
+    /// Starts threads - 1 threads; the thread that calls works as well. threads: 0: as many as this process may use; at
+    /// most 256. With 1 nobody waits for others: each computes on the thread that calls. Any thread.
+    pub fn rally_pool_open(threads: u32, pool: *mut *mut rally_pool, error: *mut rally_error) -> rally_status;
+    /// Lets the pool go, at any time; its threads end with the last runner or engine that has them. NULL or a closed
+    /// handle: nothing. Any thread.
+    pub fn rally_pool_close(pool: *mut rally_pool);
     /// Sets every field of a `rally_model_options` to its default, as `rally_error_init` does.
     pub fn rally_model_options_init(options: *mut rally_model_options, size: usize);
     /// Opens the model file at `path`, checks all of it and packs the weights; or maps a prepared file

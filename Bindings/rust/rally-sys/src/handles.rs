@@ -12,6 +12,15 @@ pub struct rally_model {
     _private: [u8; 0],
 }
 
+/// Worker threads that any number of models, runners and engines of a process share, so that many of them do not start
+/// as many threads each. Their loops, some of which make a pass of the model, take turns in the order in which they
+/// came; so calls of several threads at once are safe, and each gets its share. What they compute is the same, bit for
+/// bit, as with threads of their own.
+#[repr(C)]
+pub struct rally_pool {
+    _private: [u8; 0],
+}
+
 /// Decodes a stream of tokens and never splits a character. One caller.
 #[repr(C)]
 pub struct rally_decoder {
@@ -50,11 +59,9 @@ pub type rally_log_callback =
 /// `done` of `total` units of work (bytes while a model opens, tokens while rows run). Return non-zero to cancel.
 pub type rally_progress_callback = Option<unsafe extern "C" fn(user: *mut c_void, done: u64, total: u64) -> i32>;
 /// Sees, and may change, the logits of all requests of this function and user that draw a token now: a sampler or
-/// grammar of your own.
-///
-/// rows: \[row_count\], valid during the callback, which may not change anything but values. Return 0 to go on, anything
-/// else to end these requests, with RALLY_FINISH_CANCELLED. A row without a number above -INFINITY ends its request:
-/// RALLY_FINISH_STOP, without a token.
+/// grammar of your own. rows: \[row_count\], valid during the callback, which may not change anything but values. Return
+/// 0 to go on, anything else to end these requests, with RALLY_FINISH_CANCELLED. A row without a number above -INFINITY
+/// ends its request: RALLY_FINISH_STOP, without a token.
 pub type rally_logits_callback =
     Option<unsafe extern "C" fn(user: *mut c_void, rows: *const *const rally_logits, row_count: usize) -> i32>;
 /// Return 0 to go on, 1 to end this sequence, 2 to end all.

@@ -44,6 +44,10 @@ pub struct rally_model_options {
     pub cache_folder: *const c_char,
     /// RALLY_DEFAULT (default) is ON: weights of a prepared file are mapped. OFF: copied into memory.
     pub share_weights: rally_switch,
+    /// Whose threads pack the weights, with threads 0; NULL (default): threads of its own.
+    pub pool: *const rally_pool,
+    /// Of the model with all runners and engines on it; 0 (default): no limit. "Memory" below.
+    pub max_memory_bytes: u64,
 }
 
 /// How rally_model_prepare writes a file.
@@ -197,6 +201,10 @@ pub struct rally_runner_options {
     pub progress_user: *mut c_void,
     /// Of a language model's keys and values: RALLY_DTYPE_AUTO (default) is F32; a rater has no other.
     pub cache_dtype: rally_dtype,
+    /// Whose threads compute, with threads 0; NULL (default): threads of its own.
+    pub pool: *const rally_pool,
+    /// Of its workspaces and caches; 0 (default): no limit of its own. See rally_model_options.
+    pub max_memory_bytes: u64,
 }
 
 /// How rally_run computes.
@@ -581,6 +589,11 @@ pub struct rally_engine_options {
     pub max_queue: u32,
     /// Of keys and values: RALLY_DTYPE_AUTO (default) is F32.
     pub cache_dtype: rally_dtype,
+    /// Whose threads compute, with threads 0; NULL (default): threads of its own.
+    pub pool: *const rally_pool,
+    /// Of its workspaces and its cache, which takes no more than is left where cache_bytes is 0; 0 (default): no limit
+    /// of its own. See rally_model_options.
+    pub max_memory_bytes: u64,
 }
 
 /// How models are compared.

@@ -1,7 +1,7 @@
 use crate::error::{check, initialised, Result};
 use crate::event::{hear, Event, Flow, Listener};
 use crate::rule::Rules;
-use crate::{Code, Dtype, Model, Request};
+use crate::{Code, Dtype, Model, Pool, Request};
 use rally_sys as sys;
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::CStr;
@@ -53,7 +53,7 @@ pub enum Batching {
 }
 
 /// How an engine is opened.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct EngineOptions {
     /// 0: as many as this process may use; at most 256.
     pub threads: u32,
@@ -71,6 +71,11 @@ pub struct EngineOptions {
     pub max_queue: u32,
     /// What keys and values are kept as; `None`: f32.
     pub cache_dtype: Option<Dtype>,
+    /// Whose threads compute, with `threads` 0; `None`: threads of its own.
+    pub pool: Option<Pool>,
+    /// What it may take besides the model: workspaces, and a cache that takes no more than is left where `cache_bytes` is 0.
+    /// 0: no limit of its own.
+    pub max_memory_bytes: u64,
 }
 
 impl EngineOptions {
@@ -87,6 +92,8 @@ impl EngineOptions {
         raw.cache_dtype = self.cache_dtype.map_or(sys::RALLY_DTYPE_AUTO, Dtype::raw);
         raw.share_prefixes = self.share_prefixes.map_or(sys::RALLY_DEFAULT, i32::from);
         raw.max_queue = self.max_queue;
+        raw.pool = Pool::raw(self.pool.as_ref());
+        raw.max_memory_bytes = self.max_memory_bytes;
         raw
     }
 }

@@ -27,6 +27,7 @@ mod generate;
 mod identity;
 mod lineage;
 mod model;
+mod pool;
 mod request;
 mod rows;
 mod rule;
@@ -48,6 +49,7 @@ pub use model::{
     prepare, prepare_with, quantize, quantize_with, Dtype, Exit, Info, Kind, Model, ModelOptions, PrepareOptions,
     QuantizeOptions, Routing, ScoreRule, Tensor,
 };
+pub use pool::Pool;
 pub use request::{KvPolicy, Request};
 pub use rows::Rows;
 pub use rule::{LogitsRow, OnLogits};

@@ -1,6 +1,6 @@
 use crate::error::{check, initialised, Code, Error, Result};
 use crate::watch::{Log, Progress, Watcher};
-use crate::KvPolicy;
+use crate::{KvPolicy, Pool};
 use rally_sys as sys;
 use std::ffi::{c_char, CStr, CString};
 use std::os::unix::ffi::OsStrExt;
@@ -38,6 +38,10 @@ pub struct ModelOptions {
     pub cache_folder: Option<PathBuf>,
     /// Whether the weights of a prepared file are copied into memory instead of mapped and shared.
     pub copy_weights: bool,
+    /// Whose threads pack the weights, with `threads` 0; `None`: threads of its own.
+    pub pool: Option<Pool>,
+    /// What the model may take with all runners and engines on it; 0: no limit. `rally.h` says what is counted.
+    pub max_memory_bytes: u64,
     /// Hears how much of the file has been read, in bytes.
     pub progress: Option<Progress>,
     /// Hears what there is to say about the file.
@@ -64,6 +68,8 @@ impl ModelOptions {
         if self.copy_weights {
             raw.share_weights = sys::RALLY_OFF;
         }
+        raw.pool = Pool::raw(self.pool.as_ref());
+        raw.max_memory_bytes = self.max_memory_bytes;
         raw.progress = watcher.progress_callback();
         raw.progress_user = watcher.user();
         raw.log = watcher.log_callback();

@@ -1,7 +1,7 @@
 use crate::error::{check, initialised, Code, Error, Result};
 use crate::request::KvPolicy;
 use crate::watch::{Progress, Watcher};
-use crate::{Dtype, Model, Rows};
+use crate::{Dtype, Model, Pool, Rows};
 use rally_sys as sys;
 use std::ptr;
 use std::time::Duration;
@@ -39,6 +39,10 @@ pub struct RunnerOptions {
     pub progress: Option<Progress>,
     /// What a language model's keys and values are kept as; `None`: f32, which raters have alone.
     pub cache_dtype: Option<Dtype>,
+    /// Whose threads compute, with `threads` 0; `None`: threads of its own.
+    pub pool: Option<Pool>,
+    /// What its workspaces and caches may take; 0: no limit of its own.
+    pub max_memory_bytes: u64,
 }
 
 /// How an expert-choice model selects the tokens that go on.
@@ -242,6 +246,8 @@ impl Runner {
         raw.threads = options.threads;
         raw.max_batch_tokens = options.max_batch_tokens;
         raw.cache_dtype = options.cache_dtype.map_or(sys::RALLY_DTYPE_AUTO, Dtype::raw);
+        raw.pool = Pool::raw(options.pool.as_ref());
+        raw.max_memory_bytes = options.max_memory_bytes;
         let watcher = Box::new(Watcher::new(options.progress, None));
         raw.progress = watcher.progress_callback();
         raw.progress_user = watcher.user();

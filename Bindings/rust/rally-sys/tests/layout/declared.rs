@@ -17,6 +17,8 @@ layout! {
         log_user,
         cache_folder,
         share_weights,
+        pool,
+        max_memory_bytes,
     }
     rally_prepare_options {
         struct_size,
@@ -87,6 +89,8 @@ layout! {
         progress,
         progress_user,
         cache_dtype,
+        pool,
+        max_memory_bytes,
     }
     rally_run_options {
         struct_size,
@@ -258,6 +262,8 @@ layout! {
         share_prefixes,
         max_queue,
         cache_dtype,
+        pool,
+        max_memory_bytes,
     }
     rally_lineage_options {
         struct_size,
