@@ -102,6 +102,8 @@ READER_FLAGS   := -std=c++17 -O2 -fPIC -fvisibility=hidden -ffunction-sections -
 ONNX_LIBRARIES := libonnx.so.1 libonnx_proto.so.1 libprotobuf.so.32
 LIBRARY_FOLDER  = $(patsubst %/,%,$(dir $(shell $(CXX) -print-file-name=libonnx.so)))
 
+ARCHIVE        := $(RELEASE)/librally.a
+
 # Alongside the Python package, so that a copy of its folder can be installed as well.
 CARRIED        := Bindings/python/rally/lib
 
@@ -214,9 +216,15 @@ soak: build
 sanitize: deps
 	@$(MAKE) -s -C Tests/Soak sanitize DURATION=$(or $(DURATION),300)
 
+$(RELEASE)/librally.so.0:
+	@$(MAKE) build
+
+# For hosts that are linked statically.
+$(ARCHIVE): $(RELEASE)/librally.so.0 Packaging/static_archive
+	@Packaging/static_archive $(RELEASE)
+
 ## install  into PREFIX (/usr/local), beneath DESTDIR; LIBDIR (lib) may be lib64 or lib/x86_64-linux-gnu. `make uninstall` undoes it
-install:
-	@test -e $(RELEASE)/librally.so.0 || $(MAKE) build
+install: $(ARCHIVE)
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' LIBDIR='$(LIBDIR)' Packaging/install
 
 uninstall:
@@ -228,8 +236,7 @@ wheel: $(STAMPS)/packaging
 	@Packaging/wheel
 
 ## deb     a Debian package, in .build/deb
-deb:
-	@test -e $(RELEASE)/librally.so.0 || $(MAKE) build
+deb: $(ARCHIVE)
 	@Packaging/deb
 
 # libabigail, which compares interfaces of versions.

@@ -58,12 +58,12 @@ def parts() -> list[Part]:
     checkout = ROOT / ".build/checkouts/swift-argument-parser/LICENSE.txt"
     return [
         Part("Swift standard library", swift_version[1] if swift_version else "unknown", "Apache-2.0 WITH Swift-exception",
-             "librally.so.0 and rally", "Organization: Apple Inc.", swift.read_text(encoding="utf-8")),
+             "librally.so.0, librally.a and rally", "Organization: Apple Inc.", swift.read_text(encoding="utf-8")),
         Part("swift-argument-parser", parser["state"]["version"], "Apache-2.0 WITH Swift-exception", "rally",
              "Organization: Apple Inc.", checkout.read_text(encoding="utf-8")),
-        Part("Highway", debian_version("libhwy-dev"), "Apache-2.0 OR BSD-3-Clause", "librally.so.0 and rally (headers only)",
+        Part("Highway", debian_version("libhwy-dev"), "Apache-2.0 OR BSD-3-Clause", "librally.so.0, librally.a and rally (headers only)",
              "Organization: Google LLC", debian_text("libhwy-dev")),
-        Part("Boost.Math", debian_version("libboost1.74-dev"), "BSL-1.0", "librally.so.0 and rally (headers only)",
+        Part("Boost.Math", debian_version("libboost1.74-dev"), "BSL-1.0", "librally.so.0, librally.a and rally (headers only)",
              "Organization: Boost", debian_text("libboost1.74-dev")),
         Part("ONNX", debian_version("libonnx1"), "Apache-2.0", "rlyonnx.so.1 and rlyonnx_proto.so.1",
              "Organization: ONNX", debian_text("libonnx1")),
@@ -86,6 +86,7 @@ def created() -> str:
 def bill(found: list[Part], version: str, release: Path) -> dict[str, object]:
     files = [
         release / "librally.so.0",
+        release / "librally.a",
         release / "rally",
         *sorted(release.glob("librally-onnx.so.0")),
         *sorted(release.glob("rly*.so.*")),
