@@ -46,7 +46,7 @@ HWY_INLINE void QuantizeGroup(const float *HWY_RESTRICT x, const float *HWY_REST
   const bool is_zero = !is_finite || most < 0x1p-100f;
   *scale = is_finite ? (is_zero ? 0.0f : most / 127.0f) : NAN;
   *sum = 0;
-  memset(out + n / 4 * 4, 0, (n + 3) / 4 * 4 - n / 4 * 4);
+  if (n % 4 != 0) memset(out + n / 4 * 4, 0, 4);
   if (is_zero) {
     memset(out, 0, n);
     return;
@@ -67,8 +67,85 @@ HWY_INLINE void QuantizeGroup(const float *HWY_RESTRICT x, const float *HWY_REST
   *sum = hn::GetLane(hn::SumOfLanes(integers, sums));
 }
 
+// Groups of `kWhole` that are quantised together, so that their scales are divided at once.
+constexpr size_t kWhole = rk_matmul_group, kTogether = 16;
+
+HWY_INLINE V LoadScaled(F d, const float *HWY_RESTRICT x, const float *HWY_RESTRICT factors, size_t i) {
+  const V v = hn::LoadU(d, x + i);
+  return factors == nullptr ? v : hn::Mul(v, hn::LoadU(d, factors + i));
+}
+
+// The largest magnitude of a whole group, as bits.
+HWY_INLINE int32_t LargestOfGroup(const float *HWY_RESTRICT x, const float *HWY_RESTRICT factors) {
+  const F d;
+  const hn::RebindToSigned<F> integers;
+  const size_t N = HWY_MIN(hn::Lanes(d), kWhole);
+  auto largest = hn::Zero(integers);
+  for (size_t i = 0; i < kWhole; i += N) {
+    largest = hn::Max(largest, hn::BitCast(integers, hn::Abs(LoadScaled(d, x, factors, i))));
+  }
+  return hn::GetLane(hn::MaxOfLanes(integers, largest));
+}
+
+// Returns the sum of the integers.
+HWY_INLINE int32_t RoundGroup(const float *HWY_RESTRICT x, const float *HWY_RESTRICT factors, float factor,
+                              int8_t *HWY_RESTRICT out) {
+  const F d;
+  const hn::RebindToSigned<F> integers;
+  const hn::Rebind<int8_t, F> narrow;
+  const size_t N = HWY_MIN(hn::Lanes(d), kWhole);
+  auto sums = hn::Zero(integers);
+  for (size_t i = 0; i < kWhole; i += N) {
+    const auto rounded = hn::NearestInt(hn::Mul(LoadScaled(d, x, factors, i), hn::Set(d, factor)));
+    sums = hn::Add(sums, rounded);
+    hn::StoreU(hn::DemoteTo(narrow, rounded), narrow, out + i);
+  }
+  return hn::GetLane(hn::SumOfLanes(integers, sums));
+}
+
+// `QuantizeGroup` of `count` ≤ kTogether whole groups.
+void QuantizeWhole(const float *HWY_RESTRICT x, const float *HWY_RESTRICT factors, size_t count, int8_t *HWY_RESTRICT out,
+                   float *HWY_RESTRICT scales, int32_t *HWY_RESTRICT sums) {
+  const F d;
+  HWY_ALIGN float most[kTogether], inverses[kTogether];
+  for (float &m : most) m = 1;
+  bool is_plain = true;
+  for (size_t group = 0; group < count; ++group) {
+    const size_t start = group * kWhole;
+    const int32_t bits = LargestOfGroup(x + start, factors == nullptr ? nullptr : factors + start);
+    memcpy(most + group, &bits, sizeof bits);
+    is_plain &= bits < 0x7F800000 && most[group] >= 0x1p-100f;
+  }
+  if (!is_plain) {
+    for (size_t group = 0; group < count; ++group) {
+      const size_t start = group * kWhole;
+      QuantizeGroup(x + start, factors == nullptr ? nullptr : factors + start, kWhole, out + start, scales + group,
+                    sums + group);
+    }
+    return;
+  }
+  const V bound = hn::Set(d, 127.0f);
+  for (size_t i = 0; i < kTogether; i += hn::Lanes(d)) {
+    const V largest = hn::Load(d, most + i);
+    hn::Store(hn::Div(bound, largest), d, inverses + i);
+    hn::Store(hn::Div(largest, bound), d, most + i);
+  }
+  memcpy(scales, most, count * sizeof(float));
+  for (size_t group = 0; group < count; ++group) {
+    const size_t start = group * kWhole;
+    sums[group] = RoundGroup(x + start, factors == nullptr ? nullptr : factors + start, inverses[group], out + start);
+  }
+}
+
 void QuantizeRow(const float *HWY_RESTRICT x, const float *factors, size_t K, size_t group, int8_t *HWY_RESTRICT out,
                  float *scales, int32_t *sums) {
+  if (group == kWhole && K % kWhole == 0) {
+    for (size_t start = 0; start < K; start += kTogether * kWhole, scales += kTogether, sums += kTogether) {
+      const float *own = factors == nullptr ? nullptr : factors + start;
+      QuantizeWhole(x + start, own, HWY_MIN(kTogether, (K - start) / kWhole), out + start, scales, sums);
+    }
+    return;
+  }
   for (size_t start = 0; start < K; start += group, ++scales, ++sums) {
     const float *own = factors == nullptr ? nullptr : factors + start;
     QuantizeGroup(x + start, own, HWY_MIN(group, K - start), out + start, scales, sums);
