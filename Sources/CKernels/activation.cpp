@@ -46,7 +46,7 @@ struct Gelu {
     p = hn::MulAdd(p, t, hn::Set(d, 0.2251692568f));
     // Bounded, so that an infinite x times a decay of zero is zero.
     const V bounded = hn::Max(hn::Set(d, -15.0f), hn::Min(hn::Set(d, 15.0f), x));
-    const V decay = ExpOf(d, hn::Mul(hn::Mul(x, x), hn::Set(d, -0.5f)));
+    const V decay = ExpOfNegative(d, hn::Mul(hn::Mul(x, x), hn::Set(d, -0.5f)));
     const V tail = hn::Mul(bounded, hn::Mul(hn::Set(d, 0.5f), hn::Mul(decay, hn::Mul(t, p))));
     return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), tail, hn::Sub(x, tail));
   }

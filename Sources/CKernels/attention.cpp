@@ -23,26 +23,6 @@ constexpr size_t kBlock = 2 * kPage;
 // registers, 8 of 16; the others hold two vectors of keys and a broadcast. Emulated vectors are in memory anyway.
 constexpr size_t kWorks = HWY_TARGET == HWY_EMU128 ? 1 : HWY_CAP_GE512 ? 8 : 4;
 
-// exp(x) for x ≤ 0; 0 below −87, NaN for NaN. 2^x = 2^n · 2^f with n the nearest integer and Cephes'
-// polynomial for 2^f; within 2 ulp near 0, and 2^−24 · |x| relative further down, where weights vanish.
-HWY_INLINE V Weight(F d, V x) {
-  const hn::RebindToSigned<F> di;
-  const V t = hn::Mul(x, hn::Set(d, 1.44269504f));
-  const V n = hn::Round(t);
-  const V f = hn::Sub(t, n);
-  V p = hn::Set(d, 1.535336188319500e-4f);
-  p = hn::MulAdd(p, f, hn::Set(d, 1.339887440266574e-3f));
-  p = hn::MulAdd(p, f, hn::Set(d, 9.618437357674640e-3f));
-  p = hn::MulAdd(p, f, hn::Set(d, 5.550332471162809e-2f));
-  p = hn::MulAdd(p, f, hn::Set(d, 2.402264791363012e-1f));
-  p = hn::MulAdd(p, f, hn::Set(d, 6.931472028550421e-1f));
-  p = hn::MulAdd(p, f, hn::Set(d, 1.0f));
-  // The exponent of p grows by n. Outside of the range any number may come out of this.
-  const V power = hn::BitCast(d, hn::Add(hn::BitCast(di, p), hn::ShiftLeft<23>(hn::ConvertTo(di, n))));
-  const V weight = hn::IfThenElse(hn::IsNaN(x), x, power);
-  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -87.0f)), weight);
-}
-
 // One key/value head's share of a call. A *lane of work* is one query head of one row; `heads` of
 // them per row share every key and value that is loaded.
 struct Group {
@@ -179,7 +159,7 @@ HWY_NOINLINE float Weigh(const Group &g, size_t c, size_t work, const Sight &sig
   float *sums = g.sums + work * N;
   V sum = sight.is_first ? hn::Zero(d) : hn::Mul(hn::LoadU(d, sums), hn::Set(d, factor));
   for (size_t j = begin; j < count; j += N) {
-    const V weight = Weight(d, hn::Sub(hn::LoadU(d, scores + j), shift));
+    const V weight = ExpOfNegative(d, hn::Sub(hn::LoadU(d, scores + j), shift));
     hn::StoreU(weight, d, scores + j);
     sum = hn::Add(sum, weight);
   }

@@ -71,6 +71,26 @@ HWY_INLINE V ExpOf(F d, V x) {
   return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, bounded));
 }
 
+// exp(x) for x ≤ 0; 0 below −87, NaN for NaN. 2^x = 2^n · 2^f with n the nearest integer and Cephes'
+// polynomial for 2^f; within 2 ulp near 0, and 2^−24 · |x| relative further down. Less than half the work of `ExpOf`.
+HWY_INLINE V ExpOfNegative(F d, V x) {
+  const hn::RebindToSigned<F> di;
+  const V t = hn::Mul(x, hn::Set(d, 1.44269504f));
+  const V n = hn::Round(t);
+  const V f = hn::Sub(t, n);
+  V p = hn::Set(d, 1.535336188319500e-4f);
+  p = hn::MulAdd(p, f, hn::Set(d, 1.339887440266574e-3f));
+  p = hn::MulAdd(p, f, hn::Set(d, 9.618437357674640e-3f));
+  p = hn::MulAdd(p, f, hn::Set(d, 5.550332471162809e-2f));
+  p = hn::MulAdd(p, f, hn::Set(d, 2.402264791363012e-1f));
+  p = hn::MulAdd(p, f, hn::Set(d, 6.931472028550421e-1f));
+  p = hn::MulAdd(p, f, hn::Set(d, 1.0f));
+  // The exponent of p grows by n. Outside of the range any number may come out of this.
+  const V power = hn::BitCast(d, hn::Add(hn::BitCast(di, p), hn::ShiftLeft<23>(hn::ConvertTo(di, n))));
+  const V weight = hn::IfThenElse(hn::IsNaN(x), x, power);
+  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -87.0f)), weight);
+}
+
 // The largest element, NaN ignored; −infinity when there is none.
 HWY_INLINE float LargestOf(const float *HWY_RESTRICT x, size_t n) {
   const F d;
