@@ -16,11 +16,9 @@ extension ForwardPass {
     let projected = workspace.projected(stream.rowCount)
     if description.norm.position == .post {
       try attention(layer, place, index, stream, into: projected)
-      add(projected, to: stream)
-      normalize(stream, layer.inputNorm)
+      add(projected, to: stream, thenNormalize: layer.inputNorm)
       try feedForward(layer, stream, into: projected)
-      add(projected, to: stream)
-      normalize(stream, layer.postNorm)
+      add(projected, to: stream, thenNormalize: layer.postNorm)
     } else {
       try attention(layer, place, index, normalized(stream, layer.inputNorm), into: projected)
       normalize(projected, layer.inputBranchNorm)

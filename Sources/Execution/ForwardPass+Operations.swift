@@ -30,20 +30,25 @@ extension ForwardPass {
     let start = profile.start()
     unsafe try matMul.multiply(
       input.base, stride: input.stride, rows: input.rowCount, by: projection.matrix, outputs: outputs,
-      into: output.base, stride: output.stride)
+      bias: projection.bias.map { unsafe UnsafePointer($0.base) }, into: output.base, stride: output.stride)
     profile.add(part, since: start)
-    guard let bias = projection.bias else { return }
-    let range = outputs ?? 0..<projection.matrix.outputs
-    workers.parallelFor(Self.taskCount(output.rowCount), with: (output, bias, range)) { job, task, _ in
-      let (output, bias, range) = job
-      let rows = Self.rows(of: task, count: output.rowCount)
-      unsafe Rows.addBias(
-        bias.base + range.lowerBound, to: output.pointer(row: rows.lowerBound), stride: output.stride,
-        rows: rows.count, width: range.count)
-    }
   }
 
   // MARK: Norm, activation, sums
+
+  /// stream = norm(stream + sublayer), both dense.
+  func add(_ sublayer: FloatRows, to stream: FloatRows, thenNormalize norm: NormWeights?) {
+    guard let norm else { return add(sublayer, to: stream) }
+    let start = profile.start()
+    defer { profile.add(.elementwise, since: start) }
+    workers.parallelFor(Self.taskCount(stream.rowCount), with: (sublayer, stream, norm)) { job, task, _ in
+      let (sublayer, stream, norm) = job
+      let rows = Self.rows(of: task, count: stream.rowCount)
+      unsafe Rows.add(
+        sublayer.pointer(row: rows.lowerBound), to: stream.pointer(row: rows.lowerBound), count: rows.count * stream.width)
+      Self.normalize(stream.rows(rows), norm, into: stream.rows(rows))
+    }
+  }
 
   /// `output` may be `input`.
   func normalize(_ input: FloatRows, _ norm: NormWeights, into output: FloatRows) {
@@ -52,18 +57,20 @@ extension ForwardPass {
     workers.parallelFor(Self.taskCount(input.rowCount), with: (input, norm, output)) { job, task, _ in
       let (input, norm, output) = job
       let rows = Self.rows(of: task, count: input.rowCount)
-      let x = unsafe input.pointer(row: rows.lowerBound)
-      let y = unsafe output.pointer(row: rows.lowerBound)
-      switch norm.kind {
-      case .rms:
-        unsafe Norm.rms(
-          x, stride: input.stride, weight: norm.gain.base, epsilon: norm.epsilon, into: y,
-          stride: output.stride, rows: rows.count, width: input.width)
-      case .layer:
-        unsafe Norm.layer(
-          x, stride: input.stride, weight: norm.gain.base, bias: norm.bias?.base, epsilon: norm.epsilon,
-          into: y, stride: output.stride, rows: rows.count, width: input.width)
-      }
+      Self.normalize(input.rows(rows), norm, into: output.rows(rows))
+    }
+  }
+
+  private static func normalize(_ input: FloatRows, _ norm: NormWeights, into output: FloatRows) {
+    switch norm.kind {
+    case .rms:
+      unsafe Norm.rms(
+        input.base, stride: input.stride, weight: norm.gain.base, epsilon: norm.epsilon, into: output.base,
+        stride: output.stride, rows: input.rowCount, width: input.width)
+    case .layer:
+      unsafe Norm.layer(
+        input.base, stride: input.stride, weight: norm.gain.base, bias: norm.bias?.base, epsilon: norm.epsilon,
+        into: output.base, stride: output.stride, rows: input.rowCount, width: input.width)
     }
   }
 

@@ -57,6 +57,12 @@ extension MatMul {
     let x = unsafe call.x + first * call.xStride
     let y = unsafe call.y + first * call.yStride + (outputs.lowerBound - firstOutput)
     let weights = unsafe panel.data + strips.lowerBound * matrix.stripByteCount
+    // While what was just written is in the cache.
+    defer {
+      if let bias = unsafe call.bias {
+        unsafe Rows.addBias(bias + outputs.lowerBound, to: y, stride: call.yStride, rows: rows, width: outputs.count)
+      }
+    }
     switch matrix.dataType {
     case .int8:
       unsafe rk_matmul_int8(

@@ -32,20 +32,21 @@ public final class MatMul {
     rowSums = try AlignedStorage(count: Self.blockRows)
   }
 
-  /// y = x · W[outputs]ᵀ.
+  /// y = x · W[outputs]ᵀ + bias.
   ///
   /// - Parameters:
   ///   - x: [rows, inputs] f32, `xStride` floats from row to row (≥ inputs). Any alignment.
   ///   - rows: ≥ 0; 0 does nothing.
   ///   - matrix: the weights.
   ///   - outputs: which of its outputs, bounded by sources (`matrix.sources`); nil: all.
+  ///   - bias: of all outputs of the matrix, added to each sum at its end; nil: none.
   ///   - y: [rows, outputs.count] f32, `yStride` floats from row to row. Column 0 is `outputs.lowerBound`.
   ///     May not overlap x.
   /// - Throws: `outOfMemory`; y is then unspecified.
   /// - Complexity: 2 · rows · inputs · outputs operations.
   public func multiply(
     _ x: UnsafePointer<Float>, stride xStride: Int, rows: Int, by matrix: PackedMatrix,
-    outputs: Range<Int>? = nil, into y: UnsafeMutablePointer<Float>, stride yStride: Int
+    outputs: Range<Int>? = nil, bias: UnsafePointer<Float>? = nil, into y: UnsafeMutablePointer<Float>, stride yStride: Int
   ) throws(RallyError) {
     let outputs = outputs ?? 0..<matrix.outputs
     guard rows > 0, !outputs.isEmpty else { return }
@@ -55,7 +56,7 @@ public final class MatMul {
     for first in stride(from: 0, to: rows, by: blockRows) {
       let call = unsafe Call(
         matmul: self, matrix: matrix, panels: panels, rows: min(blockRows, rows - first), x: x + first * xStride,
-        xStride: xStride, y: y + first * yStride, yStride: yStride)
+        xStride: xStride, bias: bias, y: y + first * yStride, yStride: yStride)
       try run(call)
     }
   }
@@ -68,6 +69,7 @@ public final class MatMul {
     let rows: Int
     let x: UnsafePointer<Float>
     let xStride: Int
+    let bias: UnsafePointer<Float>?
     let y: UnsafeMutablePointer<Float>
     let yStride: Int
 

@@ -87,6 +87,23 @@ import Testing
     #expect(bits(two[..<140]) == bits(all[300..<440]))
   }
 
+  /// The bits of the sum and the bias added afterwards, for all outputs and for a source.
+  @Test(arguments: ProductForm.available, [1, 3])
+  func biasIsAddedAtTheEnd(form: ProductForm, threads: Int) throws {
+    var random = Random(seed: 13)
+    let (inputs, outputs, rows) = (64, 300, 70)
+    let x = random.floats(rows * inputs)
+    let bias = random.floats(outputs)
+    let matrix = try form.pack(random.floats(outputs * inputs), inputs: inputs, outputs: outputs)
+    let plain = try Self.product(x, matrix, rows: rows)
+    let matmul = try MatMul(pool: WorkerPool(threadCount: threads))
+    for count in [1, rows] {
+      var y = [Float](repeating: .nan, count: count * outputs)
+      try unsafe matmul.multiply(x, stride: inputs, rows: count, by: matrix, bias: bias, into: &y, stride: outputs)
+      #expect(bits(y) == bits(y.indices.map { plain[$0] + bias[$0 % outputs] }))
+    }
+  }
+
   @Test(arguments: ProductForm.available)
   func stridesLeaveGapsAlone(form: ProductForm) throws {
     var random = Random(seed: 6)
@@ -171,6 +188,22 @@ import Testing
     let matrix = try ProductForm.int8.pack(random.floats(5 * 40), inputs: 40, outputs: 5)
     let x = [Float](repeating: 0, count: 40) + random.floats(40, scale: 0x1p-120)
     #expect(try Self.product(x, matrix, rows: 2).allSatisfy { $0 == 0 })
+  }
+
+  /// Groups that no scale fits, among others and with nothing but such: zeros, tiny numbers, what is not finite.
+  @Test func int8GroupsAreAsTheyAreAlone() throws {
+    let (inputs, outputs) = (20 * 32, 40)
+    var random = Random(seed: 14)
+    let w = random.floats(outputs * inputs)
+    let matrix = try ProductForm.int8.pack(w, inputs: inputs, outputs: outputs)
+    let weights = Int8Row.rows(w, width: inputs) { Int8Row(weights: $0) }
+    var x = random.floats(inputs)
+    for index in 32..<64 { x[index] = 0 }
+    for index in 17 * 32..<18 * 32 { x[index] *= 0x1p-120 }
+    let row = Int8Row(activations: x)
+    #expect(try bits(Self.product(x, matrix, rows: 1)) == bits(weights.map { Int8Row.product(row, $0) }))
+    x[18 * 32 + 3] = .nan
+    #expect(try Self.product(x, matrix, rows: 1).allSatisfy { $0.isNaN })
   }
 
   /// One scale of a row makes a matrix of one group, whatever its width.
