@@ -61,8 +61,13 @@ extension ForwardPass {
     try project(input.rows(reading), layer.attentionInput, outputs: queries, into: qkv.rows(reading))
     turn(qkv.rows(storing), layer, firstRow: 0, keys: true)
     turn(qkv.rows(reading), layer, firstRow: storing.count, keys: false)
-    storeKeys(of: qkv, place, index)
-    attend(qkv, into: attended, place, index, isWindowed: layer.layer.slidingWindow != nil)
+    let isWindowed = layer.layer.slidingWindow != nil
+    if let rowAttention {
+      attendInRows(qkv, into: attended, with: rowAttention, isWindowed: isWindowed)
+    } else {
+      storeKeys(of: qkv, place, index)
+      attend(qkv, into: attended, place, index, isWindowed: isWindowed)
+    }
     try project(attended, layer.attentionOutput, into: output)
   }
 

@@ -34,6 +34,10 @@ package final class ForwardPass {
   private(set) var ropeTables: [RopeTable] = []
   /// Of the rows so far reserved; nil without attention to distances.
   private(set) var distances: DistanceAttention?
+  /// Of the rows so far reserved; nil where attention reads the cache.
+  private(set) var rowAttention: RowAttention?
+  /// Whether keys and values never reach the cache.
+  package let attendsInRows: Bool
   private var leaverCount = 0
 
   /// What one item brought out of the model.
@@ -63,6 +67,7 @@ package final class ForwardPass {
     matMul = try MatMul(pool: workers)
     rowRoom = MatMul.RowRoom(forAnyOf: weights.matrices)
     attentionShape = AttentionShape(weights.description, cacheType: cacheType)
+    attendsInRows = RowAttention.serves(weights, layout)
     attentionScratchCount = attentionShape.scratchCount(rows: RowSet.rowsPerTile)
     attentionScratch = try FloatStorage(count: attentionScratchCount * workers.threadCount)
   }
@@ -81,6 +86,10 @@ package final class ForwardPass {
       distances = nil
       distances = try DistanceAttention(
         buckets, headWidth: description.headWidth, tokenCount: positionCount, workerCount: workers.threadCount)
+    }
+    if attendsInRows, positionCount > rowAttention?.tokenCount ?? 0 {
+      rowAttention = try RowAttention(
+        headWidth: description.headWidth, tokenCount: positionCount, workerCount: workers.threadCount)
     }
     guard case .rope(let tables) = description.positions, positionCount > ropeTables.first?.positionCount ?? 0
     else { return }

@@ -17,6 +17,8 @@ struct RowSet {
 
   /// Query rows that one call of the attention kernel takes.
   static let rowsPerTile = Attention.tileRows
+  /// Of attention in bf16, where each call puts keys and values in order first: enough rows that this takes 1 % of it.
+  static let rowsPerStretch = 256
 
   /// Absolute positions, [N].
   private(set) var positions: [Int32] = []
@@ -24,6 +26,8 @@ struct RowSet {
   private(set) var runs: [Run] = []
   /// The runs, cut into stretches of at most `rowsPerTile` rows.
   private(set) var tiles: [Run] = []
+  /// The runs, cut into stretches of at most `rowsPerStretch` rows.
+  private(set) var stretches: [Run] = []
   /// Entries that each row attends to, [N]: the first so many of its sequence in the stage at hand.
   private(set) var visible: [Int32] = []
   /// The entries that each row attends to under the model's sliding window, [N] each; empty without one.
@@ -38,6 +42,7 @@ struct RowSet {
     positions.reserveCapacity(rows)
     runs.reserveCapacity(rows)
     tiles.reserveCapacity(rows)
+    stretches.reserveCapacity(rows)
     visible.reserveCapacity(rows)
     windowFirsts.reserveCapacity(rows)
     windowEnds.reserveCapacity(rows)
@@ -48,14 +53,17 @@ struct RowSet {
     positions.removeAll(keepingCapacity: true)
     runs.removeAll(keepingCapacity: true)
     tiles.removeAll(keepingCapacity: true)
+    stretches.removeAll(keepingCapacity: true)
     visible.removeAll(keepingCapacity: true)
     entries.removeAll(keepingCapacity: true)
   }
 
   /// - Parameter sequence: its index among the caches that the rows run with.
   mutating func append(position: Int32, sequence: Int, recursion: Int = 0) {
-    Self.extend(&runs, Run(sequence: sequence, recursion: recursion, start: count, count: 1), limit: .max)
-    Self.extend(&tiles, Run(sequence: sequence, recursion: recursion, start: count, count: 1), limit: Self.rowsPerTile)
+    let row = Run(sequence: sequence, recursion: recursion, start: count, count: 1)
+    Self.extend(&runs, row, limit: .max)
+    Self.extend(&tiles, row, limit: Self.rowsPerTile)
+    Self.extend(&stretches, row, limit: Self.rowsPerStretch)
     positions.append(position)
     visible.append(0)
     entries.append(0)

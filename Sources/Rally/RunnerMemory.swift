@@ -11,6 +11,8 @@ public struct RunnerMemory: Sendable {
   let pageByteCount: Int
   let batchTokenCount: Int
   let threadCount: Int
+  /// `ForwardPass.attendsInRows`.
+  let attendsInRows: Bool
 
   /// Greatest number of bytes for rows of these lengths.
   ///
@@ -40,10 +42,13 @@ public struct RunnerMemory: Sendable {
       : Int128(blockCount(plan, offsets: offsets))
     let tileRows = min(max(stepCount, lengths.count), LanguageHead.tileRowCount)
     let headFloats = description.kind == .rater ? 0 : Int128(tileRows) * Int128(description.vocabularySize)
-    let distanceFloats =
-      Int128(threadCount) * Int128(DistanceAttention.floatCount(description, tokenCount: lengths.max() ?? 0))
+    let longest = lengths.max() ?? 0
+    let attentionFloats =
+      attendsInRows
+      ? RowAttention.floatCount(headWidth: description.headWidth, tokenCount: longest)
+      : DistanceAttention.floatCount(description, tokenCount: longest)
     let rowFloats = Int128(stepCount) * Int128(Workspace.floatCount(description))
-    let floats = rowFloats + headFloats + distanceFloats
+    let floats = rowFloats + headFloats + Int128(threadCount) * Int128(attentionFloats)
     guard let bytes = Int(exactly: blocks * Int128(pageByteCount) + floats * Int128(MemoryLayout<Float>.stride)) else {
       throw RallyError(.limitExceeded, "memory", expected: "a number of bytes below 2⁶³", found: "more")
     }

@@ -99,6 +99,21 @@ void rk_attention(rk_cache_type type, const float *q, size_t q_stride, float *ou
                   const int32_t *firsts, const int32_t *lengths, const void *const *pages, size_t H, size_t G, size_t K,
                   size_t first_group, size_t group_count, float scale, float *scratch);
 
+/// Floats of scratch that `rk_attention_bf16` needs for so many entries.
+size_t rk_attention_bf16_scratch(size_t entries, size_t K);
+
+/// Attention of rows of one sequence over its own keys and values, for the query heads that share one key/value head:
+/// out[h] = Σ_t softmax_t(scale · q[h]·k_t) · v_t over the entries firsts[row] ≤ t < lengths[row], scale > 0.
+///
+/// q, out [rows, heads·K]; k, v [entries, K], both with one stride; firsts NULL for 0 everywhere. q, k and v are rounded to bf16,
+/// and so are the weights exp(scale · (score − the row's greatest)); products are added in f32 by `vdpbf16ps`, softmax is f32 and
+/// divides by the sum of the rounded weights. Entries that any of 8 adjacent rows sees are multiplied by weights of 0 for the others:
+/// they change no bit unless they are not finite. A range without entries gives zeros. scratch: `rk_attention_bf16_scratch` floats
+/// for the entries from the first that a row sees, or up to 15 before it, to the last. Only where `rk_multiplies_bf16()`.
+void rk_attention_bf16(const float *q, size_t q_stride, const float *k, const float *v, size_t stride, float *out,
+                       size_t out_stride, size_t rows, const int32_t *firsts, const int32_t *lengths, size_t heads, size_t K,
+                       float scale, float *scratch);
+
 /// Queries that `rk_disentangled` takes together.
 enum { rk_disentangled_tile = 16 };
 

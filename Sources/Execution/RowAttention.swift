@@ -1,0 +1,80 @@
+import Files
+import Kernels
+package import Models
+package import Scheduling
+import Tensors
+
+/// Attention in bf16 of raters' rows, which keep no keys and values: straight from the products, for rows of at most
+/// `tokenCount` tokens.
+package final class RowAttention {
+  package let tokenCount: Int
+  /// `scratchCount` floats per worker.
+  let scratch: FloatStorage
+  let scratchCount: Int
+
+  /// Whether a model's rows are computed so on this processor: whole rows whose every token has keys of its own in every
+  /// layer, and weights that are rounded anyway.
+  package static func serves(_ weights: ModelWeights, _ layout: CacheLayout) -> Bool {
+    let description = weights.description
+    guard description.kind == .rater, weights.dataType != .f32, BF16Method.best == .native, description.loop == nil,
+      case .none = description.routing, layout.recursionCount == 1
+    else { return false }
+    if case .disentangled = description.positions { return false }
+    return true
+  }
+
+  /// - Throws: `outOfMemory`.
+  init(headWidth: Int, tokenCount: Int, workerCount: Int) throws(RallyError) {
+    self.tokenCount = tokenCount
+    scratchCount = Self.floatCount(headWidth: headWidth, tokenCount: tokenCount)
+    scratch = try FloatStorage(count: scratchCount * workerCount)
+  }
+
+  /// Floats that one worker takes for rows of so many tokens.
+  package static func floatCount(headWidth: Int, tokenCount: Int) -> Int {
+    BF16Attention.scratchCount(entries: tokenCount, headWidth: headWidth)
+  }
+}
+
+extension ForwardPass {
+  /// Attention of whole rows, a task for each key/value head of each stretch of a row.
+  func attendInRows(_ qkv: FloatRows, into output: FloatRows, with attention: RowAttention, isWindowed: Bool) {
+    let start = profile.start()
+    let job = RowAttentionJob(forward: self, attention: attention, qkv: qkv, output: output, isWindowed: isWindowed)
+    workers.parallelFor(workspace.rows.stretches.count * attentionShape.groupCount, with: job) { job, task, worker in
+      job.run(task, worker)
+    }
+    profile.add(.attention, since: start)
+  }
+}
+
+private struct RowAttentionJob {
+  let forward: ForwardPass
+  let attention: RowAttention
+  let qkv: FloatRows
+  let output: FloatRows
+  let isWindowed: Bool
+
+  func run(_ task: Int, _ worker: Int) {
+    let rows = forward.workspace.rows
+    let (stretch, group) = (rows.stretches[task % rows.stretches.count], task / rows.stretches.count)
+    let shape = forward.attentionShape
+    let heads = shape.headCount / shape.groupCount
+    let column = group * heads * shape.headWidth
+    // Keys stand after the queries, values after the keys, from the first token of the text on.
+    let first = unsafe qkv.pointer(row: stretch.start - Int(rows.positions[stretch.start]))
+    let keys = unsafe first + (shape.headCount + group) * shape.headWidth
+    let scratch = unsafe attention.scratch.base + worker * attention.scratchCount
+    unsafe (isWindowed ? rows.windowEnds : rows.visible).withUnsafeBufferPointer { ends in
+      unsafe rows.windowFirsts.withUnsafeBufferPointer { firsts in
+        guard let lengths = ends.baseAddress else { return }
+        unsafe BF16Attention.attend(
+          qkv.pointer(row: stretch.start) + column, stride: qkv.stride, keys: keys, values: keys + shape.entryWidth,
+          stride: qkv.stride, rows: stretch.count,
+          firsts: isWindowed ? firsts.baseAddress.map { unsafe $0 + stretch.start } : nil, lengths: lengths + stretch.start,
+          heads: heads, headWidth: shape.headWidth, scale: shape.scale, scratch: scratch,
+          into: output.pointer(row: stretch.start) + column, stride: output.stride)
+      }
+    }
+  }
+}
