@@ -8,6 +8,15 @@
 
 #include "vector-inl.h"
 
+// Every activation: its name in model files, and the function below. A new one is a function and a line here.
+#define RALLY_ACTIVATIONS(_) \
+  _("silu", Silu)            \
+  _("gelu", Gelu)            \
+  _("gelu_tanh", GeluTanh)   \
+  _("relu", Relu)            \
+  _("tanh", Tanh)            \
+  _("sigmoid", Sigmoid)
+
 HWY_BEFORE_NAMESPACE();
 namespace rally {
 namespace HWY_NAMESPACE {
@@ -83,26 +92,19 @@ void Gated(const float *x, size_t x_stride, float *out, size_t out_stride, size_
   }
 }
 
-void ActivateAny(rk_activation f, float *x, size_t x_stride, size_t N, size_t D) {
-  switch (f) {
-    case rk_silu: return Activate<Silu>(x, x_stride, N, D);
-    case rk_gelu: return Activate<Gelu>(x, x_stride, N, D);
-    case rk_gelu_tanh: return Activate<GeluTanh>(x, x_stride, N, D);
-    case rk_relu: return Activate<Relu>(x, x_stride, N, D);
-    case rk_tanh: return Activate<Tanh>(x, x_stride, N, D);
-    case rk_sigmoid: return Activate<Sigmoid>(x, x_stride, N, D);
-  }
-}
+struct Activation {
+  void (*activate)(float *x, size_t x_stride, size_t N, size_t D);
+  void (*gated)(const float *x, size_t x_stride, float *out, size_t out_stride, size_t N, size_t F_);
+};
 
-void GatedAny(rk_activation f, const float *x, size_t x_stride, float *out, size_t out_stride, size_t N, size_t D) {
-  switch (f) {
-    case rk_silu: return Gated<Silu>(x, x_stride, out, out_stride, N, D);
-    case rk_gelu: return Gated<Gelu>(x, x_stride, out, out_stride, N, D);
-    case rk_gelu_tanh: return Gated<GeluTanh>(x, x_stride, out, out_stride, N, D);
-    case rk_relu: return Gated<Relu>(x, x_stride, out, out_stride, N, D);
-    case rk_tanh: return Gated<Tanh>(x, x_stride, out, out_stride, N, D);
-    case rk_sigmoid: return Gated<Sigmoid>(x, x_stride, out, out_stride, N, D);
-  }
+#define RALLY_FUNCTIONS(name, Function) {Activate<Function>, Gated<Function>},
+constexpr Activation kActivations[] = {RALLY_ACTIVATIONS(RALLY_FUNCTIONS)};
+#undef RALLY_FUNCTIONS
+
+void ActivateAny(size_t f, float *x, size_t x_stride, size_t N, size_t D) { kActivations[f].activate(x, x_stride, N, D); }
+
+void GatedAny(size_t f, const float *x, size_t x_stride, float *out, size_t out_stride, size_t N, size_t F_) {
+  kActivations[f].gated(x, x_stride, out, out_stride, N, F_);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -115,12 +117,19 @@ HWY_EXPORT(ActivateAny);
 HWY_EXPORT(GatedAny);
 }  // namespace rally
 
-extern "C" void rk_activate(rk_activation f, float *x, size_t x_stride, size_t N, size_t D) {
+#define RALLY_NAME(name, Function) name,
+static constexpr const char *kNames[] = {RALLY_ACTIVATIONS(RALLY_NAME)};
+
+extern "C" size_t rk_activation_count(void) { return sizeof kNames / sizeof kNames[0]; }
+
+extern "C" const char *rk_activation_name(size_t f) { return kNames[f]; }
+
+extern "C" void rk_activate(size_t f, float *x, size_t x_stride, size_t N, size_t D) {
   using namespace rally;
   HWY_DYNAMIC_DISPATCH(ActivateAny)(f, x, x_stride, N, D);
 }
 
-extern "C" void rk_activate_gated(rk_activation f, const float *x, size_t x_stride, float *out, size_t out_stride, size_t N,
+extern "C" void rk_activate_gated(size_t f, const float *x, size_t x_stride, float *out, size_t out_stride, size_t N,
                                   size_t F) {
   using namespace rally;
   HWY_DYNAMIC_DISPATCH(GatedAny)(f, x, x_stride, out, out_stride, N, F);

@@ -79,7 +79,7 @@ extension ForwardPass {
     let start = profile.start()
     defer { profile.add(.elementwise, since: start) }
     let result = inner.columns(0..<description.feedForwardSize)
-    let activation = Activation(description.feedForward.activation)
+    let activation = description.feedForward.activation
     let isGated = description.feedForward.isGated
     workers.parallelFor(Self.taskCount(inner.rowCount), with: (result, activation, isGated)) { job, task, _ in
       let (inner, activation, isGated) = job
@@ -177,17 +177,6 @@ extension ForwardPass {
       for row in Self.rows(of: task, count: indices.count) {
         unsafe table.copyRow(Int(indices[row]), to: output.pointer(row: row))
       }
-    }
-  }
-}
-
-extension Activation {
-  init(_ activation: ModelDescription.Activation) {
-    switch activation {
-    case .silu: self = .silu
-    case .gelu: self = .gelu
-    case .geluTanh: self = .geluTanh
-    case .relu: self = .relu
     }
   }
 }

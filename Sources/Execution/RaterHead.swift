@@ -61,7 +61,7 @@ package final class RaterHead {
     guard let projection = weights.hidden, case .mlp(let activation) = rater.head else { return pooled }
     let inner = hidden.rows(1, width: hidden.count)
     try forward.project(pooled, projection, into: inner)
-    unsafe Activation(activation).apply(inner.base, stride: inner.stride, rows: 1, width: inner.width)
+    unsafe activation.apply(inner.base, stride: inner.stride, rows: 1, width: inner.width)
     if let norm = weights.norm { forward.normalize(inner, norm, into: inner) }
     return inner
   }
@@ -84,17 +84,5 @@ package final class RaterHead {
   private func lastRow(_ tokens: ArraySlice<Int32>) -> Int {
     guard let pad = rater.padToken else { return tokens.count - 1 }
     return (tokens.lastIndex { $0 != pad } ?? tokens.startIndex) - tokens.startIndex
-  }
-}
-
-extension Activation {
-  fileprivate init(_ activation: ModelDescription.Rater.HeadActivation) {
-    switch activation {
-    case .silu: self = .silu
-    case .gelu: self = .gelu
-    case .geluTanh: self = .geluTanh
-    case .relu: self = .relu
-    case .tanh: self = .tanh
-    }
   }
 }

@@ -47,7 +47,7 @@ import Testing
       SamplingTests().logSumExpSoftmaxAndArgmax(count: width)
     }
     for activation in Activation.allCases {
-      ActivationTests().matchesTwinOnAGrid(f: activation)
+      try ActivationTests().matchesTwinOnAGrid(f: activation)
       ActivationTests().anElementDoesNotDependOnItsPlace(f: activation)
       ActivationTests().notANumberStays(f: activation)
     }

@@ -1,4 +1,5 @@
 import Files
+import Kernels
 import TestSupport
 import Testing
 
@@ -81,7 +82,7 @@ import Testing
 
   @Test func descriptionOfRater() throws {
     let file = try open(.rater)
-    #expect(file.description.rater?.head == .mlp(.tanh))
+    #expect(file.description.rater?.head == .mlp(try #require(Activation(rawValue: "tanh"))))
     #expect(file.description.rater?.squash == .clamp(temperature: 2, minimum: 0.05, maximum: 1))
     #expect(file.description.norm.position == .post)
     #expect(file.scoreQuantiles == [-1, 0, 2])

@@ -24,6 +24,7 @@ ACTIVATIONS = {
     "gelu_pytorch_tanh": lambda x: functional.gelu(x, approximate="tanh"),
     "relu": functional.relu,
     "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from ctypes import byref
 from dataclasses import replace
@@ -19,7 +20,9 @@ from onnx import TensorProto, helper, numpy_helper
 import rally
 from rally import RallyError, Status
 from rally import _library as declarations
+from rally.modelfile.activations import ACTIVATIONS
 
+DOCUMENT = Path(__file__).parents[3] / "docs" / "format.md"
 ROWS = models.rows([4, 9])
 
 
@@ -42,6 +45,18 @@ def proto(lm_path: Path) -> onnx.ModelProto:
 
 def opening(path: Any) -> Status:
     return code(lambda: rally.Model(path))
+
+
+def test_activations_are_those_of_the_documents(proto: onnx.ModelProto, tmp_path: Path) -> None:
+    """What the engine knows, what the writer writes and what docs/format.md explains is one list."""
+    changed = onnx.ModelProto()
+    changed.CopyFrom(proto)
+    entry(changed, "hidden_act").value = "sine"
+    onnx.save(changed, tmp_path / "model.onnx")
+    with pytest.raises(RallyError, match=f"expected {', '.join(ACTIVATIONS)}, found"):
+        rally.Model(tmp_path / "model.onnx")
+    section = DOCUMENT.read_text(encoding="utf-8").split("### Activations\n")[1].split("\n#")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(ACTIVATIONS)
 
 
 def test_no_file(tmp_path: Path) -> None:

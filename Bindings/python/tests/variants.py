@@ -36,6 +36,8 @@ from random_layers import (
 from safetensors.torch import save_file
 from torch import Tensor
 
+from rally.modelfile.activations import ACTIVATIONS
+
 RECURSIONS, DEPTH = 3, 2
 
 
@@ -114,15 +116,23 @@ def language_models() -> Iterator[Case]:
         yield _recursive(settings)
     for settings in covering(VANILLA):
         yield _vanilla(settings)
+    for name in _OTHER_ACTIVATIONS:
+        yield _vanilla({key: values[0] for key, values in VANILLA.items()} | {"hidden_act": name})
 
 
 def raters() -> Iterator[Case]:
     """Raters in our own layout and in those of ``nn.TransformerEncoder``."""
     for settings in covering(RATER, strength=2):
         yield _rater(settings)
+    for name in _OTHER_ACTIVATIONS:
+        acts = {"mlp": "plain", "head": "mlp", "hidden_act": name, "head_act": name}
+        yield _rater({key: values[0] for key, values in RATER.items()} | acts)
     for settings in covering(ENCODER, strength=2):
         yield _encoder(settings)
 
+
+#: Which are not combined with everything else.
+_OTHER_ACTIVATIONS = [name for name in ACTIVATIONS if name not in ("silu", "gelu", "gelu_tanh", "relu")]
 
 EXPERT: dict[str, tuple[Any, ...]] = {
     "sharing": ("middle_cycle", "cycle"),

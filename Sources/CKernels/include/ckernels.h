@@ -143,21 +143,15 @@ void rk_cache_write(rk_cache_type type, void *page, size_t place, const void *ke
 
 #pragma mark Activations
 
-enum rk_activation {
-  rk_silu = 0,      // x · sigmoid(x)
-  rk_gelu = 1,      // x · Φ(x), exact (erf)
-  rk_gelu_tanh = 2, // x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))
-  rk_relu = 3,      // max(x, 0)
-  rk_tanh = 4,
-  rk_sigmoid = 5
-};
+/// Activations have numbers, f < rk_activation_count(), and the names that model files use; activation.cpp lists them.
+size_t rk_activation_count(void);
+const char *rk_activation_name(size_t f);
 
 /// x ← f(x) for N rows of D.
-void rk_activate(enum rk_activation f, float *x, size_t x_stride, size_t N, size_t D);
+void rk_activate(size_t f, float *x, size_t x_stride, size_t N, size_t D);
 
 /// out = f(gate) · up. x [N, 2F], a row is gate | up; out [N, F]. out may alias x (same stride).
-void rk_activate_gated(enum rk_activation f, const float *x, size_t x_stride, float *out, size_t out_stride, size_t N,
-                       size_t F);
+void rk_activate_gated(size_t f, const float *x, size_t x_stride, float *out, size_t out_stride, size_t N, size_t F);
 
 #pragma mark Rows and vectors
 

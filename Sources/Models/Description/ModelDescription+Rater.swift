@@ -1,3 +1,5 @@
+public import Kernels
+
 extension ModelDescription {
   /// What a rater makes of its residual streams: pooling, head, outputs, and one score.
   public struct Rater: Sendable, Equatable {
@@ -14,16 +16,11 @@ extension ModelDescription {
       case first = "cls"
       case last
     }
-    public enum HeadActivation: String, Sendable, CaseIterable {
-      case silu, gelu
-      case geluTanh = "gelu_tanh"
-      case relu, tanh
-    }
     public enum Head: Sendable, Equatable {
       /// There are no outputs: the pooled states are what the model gives.
       case absent
       case linear
-      case mlp(HeadActivation)
+      case mlp(Activation)
     }
     /// Never applied for ranking.
     public enum Squash: Sendable, Equatable {

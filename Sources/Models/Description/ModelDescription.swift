@@ -1,3 +1,4 @@
+public import Kernels
 public import Tokenization
 
 /// What a model is, without its weights: the `rally.` keys of its file, typed and checked.
@@ -67,14 +68,6 @@ extension ModelDescription {
     public var epsilon: Double
     public var position: Position
     public var hasBias: Bool
-  }
-
-  public enum Activation: String, Sendable, CaseIterable {
-    case silu
-    /// With the error function.
-    case gelu
-    case geluTanh = "gelu_tanh"
-    case relu
   }
 
   public struct FeedForward: Sendable, Equatable {

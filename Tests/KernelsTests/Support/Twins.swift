@@ -72,12 +72,6 @@ enum Twin {
     let largest = Double(x.max() ?? 0)
     return largest + log(x.reduce(0.0) { $0 + exp(Double($1) - largest) })
   }
-
-  static func silu(_ x: Double) -> Double { x / (1 + exp(-x)) }
-  static func gelu(_ x: Double) -> Double { 0.5 * x * (1 + erf(x * 0.5.squareRoot())) }
-  static func geluTanh(_ x: Double) -> Double {
-    0.5 * x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
-  }
 }
 
 /// Widths around every vector width (4, 8, 16 lanes, unrolled by 4) and its tails.

@@ -11,17 +11,7 @@ from rally.convert.fields import refuse_unknown
 from rally.convert.rope import Rope, read_rope
 from rally.convert.settings import Settings
 from rally.modelfile import ModelFileError
-
-#: Other names of the activations that the format knows.
-ACTIVATIONS = {
-    "silu": "silu",
-    "swish": "silu",
-    "gelu": "gelu",
-    "gelu_new": "gelu_tanh",
-    "gelu_pytorch_tanh": "gelu_tanh",
-    "gelu_tanh": "gelu_tanh",
-    "relu": "relu",
-}
+from rally.modelfile.activations import ACTIVATION_NAMES
 
 
 @dataclass(frozen=True)
@@ -80,12 +70,9 @@ def family(config: Settings) -> Family:
     return FAMILIES[kind]
 
 
-def activation(config: Settings, key: str = "hidden_act", default: Any = None) -> str:
+def activation(config: Settings, key: str, default: str) -> str:
     """Return an activation in the format's vocabulary."""
-    given = config.get(key, default) if default is not None else config.get(key)
-    if given not in ACTIVATIONS:
-        raise ModelFileError(f"{config.source}: {key} {given!r} is not supported; known: {', '.join(ACTIVATIONS)}")
-    return ACTIVATIONS[given]
+    return ACTIVATION_NAMES[config.choice(key, tuple(ACTIVATION_NAMES), default)]
 
 
 def rope_theta(config: Settings, default: float | None = None) -> float:
@@ -129,7 +116,7 @@ def base_fields(config: Settings) -> dict[str, Any]:
         "max_position_embeddings": length,
         "norm_eps": config.number("rms_norm_eps", 1e-6),
         "norm_position": kind.norm_position,
-        "hidden_act": activation(config, default="silu"),
+        "hidden_act": activation(config, "hidden_act", "silu"),
         "attention_bias": _attention_bias(config, kind),
         "mlp_bias": "mlp_bias" in kind.read and config.boolean("mlp_bias", False),
         "qk_norm": kind.qk_norm,

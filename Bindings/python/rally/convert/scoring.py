@@ -24,10 +24,9 @@ def score_fields(config: Settings, **defaults: Any) -> dict[str, Any]:
     fraction = config.number("discard_fraction") if "discard_fraction" in config else None
     if fraction is not None and not 0.0 <= fraction < 1.0:
         raise config.wrong("discard_fraction", fraction)
-    head_act = config.get("head_act", defaults.get("head_act", "gelu"))
     return {
         "pooling": config.choice("pooling", ("mean", "cls", "last"), "mean"),
-        "head_act": "tanh" if head_act == "tanh" else activation(config, "head_act", head_act),
+        "head_act": activation(config, "head_act", defaults.get("head_act", "gelu")),
         "squash": squash,
         "squash_temperature": temperature,
         "squash_min": low,

@@ -41,6 +41,9 @@ _COMMON = (
     "positions",
 )
 
+#: Of layers; a rater's head may have ``tanh`` as well.
+ACTIVATIONS_OF_FORMAT_1 = ("silu", "gelu", "gelu_tanh", "relu")
+
 #: Which tokens see which, by kind, where nothing else is said.
 _ATTENTION = {"lm": "causal", "rater": "bidirectional"}
 
@@ -136,7 +139,8 @@ class Description:
     def _uses_newer_values(self) -> bool:
         """Tell whether a key of format 1 has a value that format 1 does not know."""
         listed = isinstance(self.attention_bias, tuple) or isinstance(self.mlp_bias, tuple)
-        return listed or self.norm_position in ("sandwich", "branch") or isinstance(self.tokenizer, Pipeline)
+        newer = self.norm_position in ("sandwich", "branch") or self.hidden_act not in ACTIVATIONS_OF_FORMAT_1
+        return listed or newer or isinstance(self.tokenizer, Pipeline)
 
     def metadata(self) -> dict[str, str]:
         """Return every ``rally.*`` key that applies; format 1 where that says everything."""

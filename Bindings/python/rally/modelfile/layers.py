@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from rally.modelfile.activations import ACTIVATIONS
 from rally.modelfile.description import Description
 from rally.modelfile.disentangled import Disentangled
 from rally.modelfile.graph import GraphBuilder
@@ -80,24 +79,9 @@ class Layers:
         deviation = graph.op("Sqrt", graph.op("Add", mean, graph.constant("norm_eps", float(eps))))
         return graph.op("Mul", graph.op("Div", x, deviation), graph.weight(weight))
 
-    def activation(self, x: str, kind: str) -> str:
+    def activation(self, x: str, name: str) -> str:
         """Return an activation of ``x``, element by element."""
-        graph = self.graph
-        if kind == "silu":
-            return graph.op("Mul", x, graph.op("Sigmoid", x))
-        if kind in ("relu", "tanh"):
-            return graph.op("Relu" if kind == "relu" else "Tanh", x)
-        half, one = graph.constant("half", 0.5), graph.constant("one", 1.0)
-        if kind == "gelu":
-            inner = graph.op("Erf", graph.op("Div", x, graph.constant("sqrt_2", float(np.sqrt(2.0)))))
-        else:
-            cube = graph.op("Mul", graph.op("Mul", x, x), x)
-            cubic = graph.op("Mul", cube, graph.constant("gelu_cubic", 0.044715))
-            scaled = graph.op(
-                "Mul", graph.op("Add", x, cubic), graph.constant("sqrt_2_pi", float(np.sqrt(2.0 / np.pi)))
-            )
-            inner = graph.op("Tanh", scaled)
-        return graph.op("Mul", graph.op("Mul", x, half), graph.op("Add", inner, one))
+        return ACTIVATIONS[name].write(self.graph, x)
 
     def layer(self, x: str, tensors: LayerTensors, masks: Masks, reuse: Reuse | None = None) -> tuple[str, KeysValues]:
         """Return one layer's output [B, T, D] and its keys and values."""

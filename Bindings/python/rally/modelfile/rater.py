@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from rally.modelfile.description import Description
+from rally.modelfile.description import ACTIVATIONS_OF_FORMAT_1, Description
 
 #: Score rules whose outputs are probabilities.
 PROBABILITIES = ("softmax", "sigmoid", "expectation")
@@ -119,6 +119,10 @@ class Rater(Description):
             pairs |= {"squash_min": self.squash_min, "squash_max": self.squash_max}
         names = ("packing", "score_provenance", "discard_fraction")
         return pairs | {name: getattr(self, name) for name in names}
+
+    def _uses_newer_values(self) -> bool:
+        head = self.head_act if self.head == "mlp" else "tanh"
+        return super()._uses_newer_values() or head not in (*ACTIVATIONS_OF_FORMAT_1, "tanh")
 
     def _newer_metadata(self) -> dict[str, object]:
         pairs = super()._newer_metadata() | self._outputs() | self.reading.metadata()

@@ -60,11 +60,7 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
         )
     scoring = score_fields(config) | output_fields(config, count) | {"pooling": "cls", "head": "linear"}
     if has_pooler:
-        act = config.text("pooler_hidden_act", "gelu")
-        scoring |= {
-            "head": "mlp",
-            "head_act": act if act == "tanh" else activation(config, "pooler_hidden_act", "gelu"),
-        }
+        scoring |= {"head": "mlp", "head_act": activation(config, "pooler_hidden_act", "gelu")}
     fields = (
         scoring | _distances(config) | {"positions": "disentangled", "norm_eps": config.number("layer_norm_eps", 1e-7)}
     )

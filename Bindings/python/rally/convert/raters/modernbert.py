@@ -26,11 +26,10 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
     body = sizes(config)
     kinds = _layer_kinds(config, body["num_block_layers"])
     scoring = score_fields(config) | output_fields(config, count)
-    act = config.text("classifier_activation", "gelu")
     scoring |= {
         "pooling": config.choice("classifier_pooling", ("cls", "mean"), "cls"),
         "head": "mlp",
-        "head_act": act if act == "tanh" else activation(config, "classifier_activation", "gelu"),
+        "head_act": activation(config, "classifier_activation", "gelu"),
         "head_norm": True,
     }
     model = Rater(
