@@ -14,6 +14,7 @@
   _("gelu", Gelu)            \
   _("gelu_tanh", GeluTanh)   \
   _("relu", Relu)            \
+  _("relu2", ReluSquared)    \
   _("tanh", Tanh)            \
   _("sigmoid", Sigmoid)
 
@@ -72,6 +73,14 @@ struct GeluTanh {
 
 struct Relu {
   HWY_INLINE V operator()(F d, V x) const { return hn::IfThenZeroElse(hn::Lt(x, hn::Zero(d)), x); }
+};
+
+// The square of the positive part: Primer, Nemotron, Arcee. [arXiv 2109.08668]
+struct ReluSquared {
+  HWY_INLINE V operator()(F d, V x) const {
+    const V positive = Relu()(d, x);
+    return hn::Mul(positive, positive);
+  }
 };
 
 template <class Function>

@@ -8,6 +8,7 @@ import Testing
     "gelu": { x in 0.5 * x * (1 + erf(x * 0.5.squareRoot())) },
     "gelu_tanh": { x in 0.5 * x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x))) },
     "relu": { x in max(x, 0) },
+    "relu2": { x in max(x, 0) * max(x, 0) },
     "tanh": { x in tanh(x) },
     "sigmoid": { x in 1 / (1 + exp(-x)) },
   ]

@@ -45,12 +45,18 @@ def _gelu_tanh(graph: GraphBuilder, x: str) -> str:
     return graph.op("Mul", graph.op("Mul", x, half), graph.op("Add", inner, one))
 
 
+def _relu2(graph: GraphBuilder, x: str) -> str:
+    positive = graph.op("Relu", x)
+    return graph.op("Mul", positive, positive)
+
+
 #: Every activation, by its name in model files. ``Sources/CKernels/activation.cpp`` has the same.
 ACTIVATIONS = {
     "silu": Activation(_silu, ("swish",)),
     "gelu": Activation(_gelu, ("gelu_python",)),
     "gelu_tanh": Activation(_gelu_tanh, ("gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate")),
     "relu": Activation(lambda graph, x: graph.op("Relu", x)),
+    "relu2": Activation(_relu2),
     "tanh": Activation(lambda graph, x: graph.op("Tanh", x)),
     "sigmoid": Activation(lambda graph, x: graph.op("Sigmoid", x)),
 }
