@@ -11,6 +11,8 @@ import pytest
 import torch
 from compare import TOLERANCE, Graph, relative_error
 from transformers import (
+    ArceeConfig,
+    ArceeForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
@@ -23,6 +25,7 @@ from transformers import (
     SmolLM3ForCausalLM,
 )
 
+import rally
 from rally.convert import convert
 from rally.convert.rope import read_rope
 from rally.convert.settings import Settings
@@ -35,6 +38,7 @@ CLASSES: dict[str, tuple[Any, Any]] = {
     "qwen2": (Qwen2Config, Qwen2ForCausalLM),
     "qwen3": (Qwen3Config, Qwen3ForCausalLM),
     "smollm3": (SmolLM3Config, SmolLM3ForCausalLM),
+    "arcee": (ArceeConfig, ArceeForCausalLM),
 }
 LLAMA3 = {"rope_type": "llama3", "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "rope_theta": 500.0}
@@ -68,6 +72,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "smollm3": ("smollm3", {}),
     "smollm3, listed": ("smollm3", {"no_rope_layers": [0, 1, 1, 0], "mlp_bias": True, "attention_bias": True}),
+    "arcee": ("arcee", {"mlp_bias": True}),
     "smollm3, yarn": ("smollm3", {"rope_parameters": YARN, "no_rope_layer_interval": 2}),
 }
 
@@ -127,11 +132,14 @@ def test_equals_transformers(name: str, age: str, tmp_path: Path) -> None:
         older(tmp_path / "checkpoint")
     convert(tmp_path / "checkpoint", tmp_path / "one.onnx", quiet=True)
     graph = Graph(tmp_path / "one.onnx")
-    for length in (1, 3, 40):
-        row = torch.randint(0, 67, [length])
-        with torch.no_grad():
-            expected = reference(row[None]).logits[0].numpy()
-        assert relative_error(graph.forward(row.tolist())[0], expected) <= TOLERANCE
+    with rally.Model(tmp_path / "one.onnx", threads=1) as model:
+        for length in (1, 3, 40):
+            row = torch.randint(0, 67, [length])
+            with torch.no_grad():
+                expected = reference(row[None]).logits[0].numpy()
+            (found,) = model.forward([row.tolist()])
+            assert relative_error(found.logits, expected) <= TOLERANCE
+            assert relative_error(graph.forward(row.tolist())[0], expected) <= TOLERANCE
 
 
 @pytest.mark.parametrize("case", json.loads(ROPE.read_text())["cases"], ids=lambda case: case["name"])

@@ -32,6 +32,8 @@ class Family:
     attention_bias: tuple[str, ...] = ()
     qk_norm: str = "none"
     norm_position: str = "pre"
+    hidden_act: str = "silu"
+    mlp: str = "gated"
     tied: bool = False
     key_value_heads: int | None = None
     neutral: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -46,6 +48,7 @@ FAMILIES: dict[str, Family] = {
     "mistral": Family((*_BIASES, *_WINDOW), key_value_heads=8),
     "qwen2": Family(_WINDOW, attention_bias=("q", "k", "v"), key_value_heads=32, neutral={"use_mrope": (False,)}),
     "qwen3": Family(("attention_bias", *_WINDOW), qk_norm="head", key_value_heads=32),
+    "arcee": Family(_BIASES, hidden_act="relu2", mlp="plain"),
     "smollm3": Family((*_BIASES, *_WINDOW, "no_rope_layers", "no_rope_layer_interval"), tied=True, key_value_heads=4),
     "ouro": Family(
         (*_WINDOW, "total_ut_steps", "early_exit_threshold", "early_exit_step"),
@@ -116,7 +119,8 @@ def base_fields(config: Settings) -> dict[str, Any]:
         "max_position_embeddings": length,
         "norm_eps": config.number("rms_norm_eps", 1e-6),
         "norm_position": kind.norm_position,
-        "hidden_act": activation(config, "hidden_act", "silu"),
+        "hidden_act": activation(config, "hidden_act", kind.hidden_act),
+        "mlp": kind.mlp,
         "attention_bias": _attention_bias(config, kind),
         "mlp_bias": "mlp_bias" in kind.read and config.boolean("mlp_bias", False),
         "qk_norm": kind.qk_norm,
