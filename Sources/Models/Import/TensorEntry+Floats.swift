@@ -33,53 +33,44 @@ extension TensorEntry {
         let bits = unsafe elements.loadUnaligned(fromByteOffset: index &* 2, as: UInt16.self)
         unsafe destination[index] = Float(halfBits: bits)
       }
-    case .int8:
+    case .int8, .q4:
       unsafe scales.withUnsafeBufferPointer { scales in
+        let scales = unsafe UnsafeBufferPointer(
+          rebasing: scales[rows.lowerBound * groupCount..<rows.upperBound * groupCount])
         unsafe balance.withUnsafeBufferPointer { balance in
-          unsafe Self.convertInt8(
-            elements, from: rows.lowerBound, width: width, scales, groupCount: groupCount, balance, into: destination)
+          unsafe Self.convert(elements, of: dataType, scales: scales, balance: balance, into: destination, count: count)
         }
       }
-    case .q4:
-      guard let bytes = unsafe elements.bindMemory(to: UInt8.self).baseAddress else { return }
-      unsafe scales.withUnsafeBufferPointer { scales in
-        guard let scales = scales.baseAddress else { return }
-        unsafe Conversion.q4(bytes, scales: scales + rows.lowerBound * groupCount, to: destination, count: count)
-      }
-      unsafe balance.withUnsafeBufferPointer { unsafe Self.apply($0, to: destination, count: count) }
     case .int32, .int64:
       preconditionFailure("only weights are converted")
     }
   }
 
-  /// - Parameters:
-  ///   - balance: one for each column, or empty.
-  ///   - values: [count], whole rows.
-  @unsafe
-  static func apply(_ balance: UnsafeBufferPointer<Float>, to values: UnsafeMutablePointer<Float>, count: Int) {
-    guard !balance.isEmpty else { return }
-    for index in 0..<count { unsafe values[index] *= balance[index % balance.count] }
-  }
-
-  /// Whole rows of int8 numbers as f32, row-major.
+  /// Whole rows of int8 or q4 numbers as f32, row-major.
   ///
   /// - Parameters:
-  ///   - first: their first row.
-  ///   - scales: of all rows of the matrix.
+  ///   - scales: one for each group of elements, all of them equally wide.
   ///   - balance: [width], or empty.
+  ///   - destination: [count].
   @unsafe
-  static func convertInt8(
-    _ elements: UnsafeRawBufferPointer, from first: Int, width: Int, _ scales: UnsafeBufferPointer<Float>,
-    groupCount: Int, _ balance: UnsafeBufferPointer<Float>, into destination: UnsafeMutablePointer<Float>
+  static func convert(
+    _ elements: UnsafeRawBufferPointer, of dataType: DataType, scales: UnsafeBufferPointer<Float>,
+    balance: UnsafeBufferPointer<Float>, into destination: UnsafeMutablePointer<Float>, count: Int
   ) {
-    let groupWidth = width / groupCount
-    for group in 0..<elements.count / groupWidth {
-      let scale = unsafe scales[first * groupCount + group]
-      for index in (group * groupWidth)..<(group * groupWidth + groupWidth) {
-        unsafe destination[index] = Float(elements.loadUnaligned(fromByteOffset: index, as: Int8.self)) * scale
+    guard let bytes = elements.baseAddress, let first = scales.baseAddress else { return }
+    if dataType == .q4 {
+      unsafe Conversion.q4(bytes.assumingMemoryBound(to: UInt8.self), scales: first, to: destination, count: count)
+    } else {
+      let groupWidth = count / scales.count
+      for group in scales.indices {
+        let scale = unsafe scales[group]
+        for index in group * groupWidth..<(group + 1) * groupWidth {
+          unsafe destination[index] = Float(elements.loadUnaligned(fromByteOffset: index, as: Int8.self)) * scale
+        }
       }
     }
-    unsafe apply(balance, to: destination, count: elements.count)
+    guard !balance.isEmpty else { return }
+    for index in 0..<count { unsafe destination[index] *= balance[index % balance.count] }
   }
 
   /// All of it as f32, for small tensors.

@@ -57,16 +57,11 @@ package final class EmbeddingTable: Sendable {
     guard entry.dataType.hasScales else { return unsafe entry.copyFloats(rows: index..<index + 1, into: destination) }
     precondition(index >= 0 && index < entry.shape.extents[0])
     let (width, groupCount) = (entry.rowWidth, scales.count / entry.shape.extents[0])
-    let row = unsafe bytes.base + entry.dataType.byteCount(of: index * width)
-    let balance = unsafe UnsafeBufferPointer(start: balance.base, count: balance.count)
-    if entry.dataType == .q4 {
-      unsafe Conversion.q4(row, scales: scales.base + index * groupCount, to: destination, count: width)
-      unsafe TensorEntry.apply(balance, to: destination, count: width)
-    } else {
-      unsafe TensorEntry.convertInt8(
-        UnsafeRawBufferPointer(start: row, count: width), from: index, width: width,
-        UnsafeBufferPointer(start: scales.base, count: scales.count), groupCount: groupCount, balance, into: destination)
-    }
+    let (start, end) = (entry.dataType.byteCount(of: index * width), entry.dataType.byteCount(of: (index + 1) * width))
+    unsafe TensorEntry.convert(
+      UnsafeRawBufferPointer(start: bytes.base + start, count: end - start), of: entry.dataType,
+      scales: UnsafeBufferPointer(start: scales.base + index * groupCount, count: groupCount),
+      balance: UnsafeBufferPointer(start: balance.base, count: balance.count), into: destination, count: width)
   }
 
   private static func entry(_ info: TensorInfo, _ bytes: borrowing AlignedStorage<UInt8>) -> TensorEntry {

@@ -29,6 +29,7 @@ mod lineage;
 mod model;
 mod pool;
 mod request;
+mod rewrite;
 mod rows;
 mod rule;
 mod runner;
@@ -45,12 +46,10 @@ pub use exposure::Exposure;
 pub use generate::{Continuation, GenerateOptions};
 pub use identity::LabelOptions;
 pub use lineage::{lineage, lineage_matrices, LineageMatch, LineageOptions, LineageReport, UnitMatrix, Verdict};
-pub use model::{
-    prepare, prepare_with, quantize, quantize_with, Dtype, Exit, Info, Kind, Model, ModelOptions, PrepareOptions,
-    QuantizeOptions, Routing, ScoreRule, Tensor,
-};
+pub use model::{Dtype, Exit, Info, Kind, Model, ModelOptions, Routing, ScoreRule, Tensor};
 pub use pool::Pool;
 pub use request::{KvPolicy, Request};
+pub use rewrite::{prepare, prepare_with, quantize, quantize_with, PrepareOptions, QuantizeOptions};
 pub use rows::Rows;
 pub use rule::{LogitsRow, OnLogits};
 pub use runner::{

@@ -1,6 +1,7 @@
 use crate::error::{check, initialised, Code, Result};
 use crate::{DocumentOptions, Model};
 use rally_sys as sys;
+use std::ffi::c_char;
 use std::ptr;
 
 /// How text is encoded and decoded; `None` is what the model file or `rally.h` says.
@@ -18,7 +19,7 @@ pub struct TokenizerOptions {
 
 impl TokenizerOptions {
     fn raw(&self) -> sys::rally_tokenizer_options {
-        let switch = |wish: Option<bool>| wish.map_or(sys::RALLY_DEFAULT, i32::from);
+        let switch = |given: Option<bool>| given.map_or(sys::RALLY_DEFAULT, i32::from);
         let mut raw = initialised(sys::rally_tokenizer_options_init);
         raw.add_bos = switch(self.add_bos);
         raw.add_eos = switch(self.add_eos);
@@ -28,6 +29,17 @@ impl TokenizerOptions {
     }
 }
 
+type Encode<Options> = unsafe extern "C" fn(
+    model: *const sys::rally_model,
+    text: *const c_char,
+    text_size: usize,
+    options: *const Options,
+    tokens: *mut i32,
+    capacity: usize,
+    count: *mut usize,
+    error: *mut sys::rally_error,
+) -> sys::rally_status;
+
 impl Model {
     /// Encodes text, or any bytes: decoding gives back the very bytes.
     pub fn encode(&self, text: impl AsRef<[u8]>) -> Result<Vec<i32>> {
@@ -36,35 +48,18 @@ impl Model {
 
     /// As [`Model::encode`], with options.
     pub fn encode_with(&self, text: impl AsRef<[u8]>, options: TokenizerOptions) -> Result<Vec<i32>> {
-        let (text, raw) = (text.as_ref(), options.raw());
-        fill(0, |tokens, capacity, count, error| unsafe {
-            sys::rally_encode(
-                self.handle(),
-                text.as_ptr().cast(),
-                text.len(),
-                &raw,
-                tokens,
-                capacity,
-                count,
-                error,
-            )
-        })
+        self.tokens(text.as_ref(), &options.raw(), sys::rally_encode)
     }
 
     /// Encodes a text as a document to be rated: what the reading leaves of its characters, special tokens being letters.
     pub fn encode_document(&self, text: impl AsRef<[u8]>, options: DocumentOptions) -> Result<Vec<i32>> {
-        let (text, raw) = (text.as_ref(), options.raw());
+        self.tokens(text.as_ref(), &options.raw(), sys::rally_encode_document)
+    }
+
+    fn tokens<Options>(&self, text: &[u8], options: &Options, encode: Encode<Options>) -> Result<Vec<i32>> {
         fill(0, |tokens, capacity, count, error| unsafe {
-            sys::rally_encode_document(
-                self.handle(),
-                text.as_ptr().cast(),
-                text.len(),
-                &raw,
-                tokens,
-                capacity,
-                count,
-                error,
-            )
+            let (text, size) = (text.as_ptr().cast(), text.len());
+            encode(self.handle(), text, size, options, tokens, capacity, count, error)
         })
     }
 
