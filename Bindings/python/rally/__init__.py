@@ -28,7 +28,8 @@ from .pool import Pool
 from .preparation import prepare
 from .quantization import quantize
 from .rows import Rows
-from .sampling import Sampling
+from .run_options import RunOptions
+from .sampling import RequestOptions, Sampling
 from .scorer import Scorer
 from .vocabulary import Vocabulary
 
@@ -57,7 +58,9 @@ __all__ = [
     "Pool",
     "RallyError",
     "Reading",
+    "RequestOptions",
     "Rows",
+    "RunOptions",
     "Sampling",
     "Scorer",
     "Status",

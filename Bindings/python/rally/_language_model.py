@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from ctypes import byref
 from dataclasses import dataclass
-from typing import Any, Unpack, cast
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
-from . import _library, generation, sampling
+from . import generation
 from ._opened import arguments
 from ._text_model import TextModel
 from .documents import Floats
 from .errors import RallyError, Status
 from .events import Event
 from .generation import Generation
-from .rows import Row, Rows, choice, integer, is_integer, split
+from .rows import Row, Rows, integer, is_integer, split
+from .run_options import RunOptions, raw_options
 from .sampling import Prompt, Sampling
 
 
@@ -54,12 +55,7 @@ class LanguageModel(TextModel):
         logits: bool = True,
         hidden: bool = False,
         positions: int | Sequence[Row] | None = None,
-        target_depth: float | None = None,
-        min_depth: int | None = None,
-        exit_threshold: float | None = None,
-        exit_from: int | Sequence[int] | None = None,
-        kv_policy: str | None = None,
-        timeout: float | None = None,
+        **how: Unpack[RunOptions],
     ) -> list[Forward]:
         """Runs a language model over rows.
 
@@ -75,20 +71,8 @@ class LanguageModel(TextModel):
             What is computed, besides the depths.
         positions : int, or one sequence of int per row; optional
             Tokens whose logits and hidden states are wanted, -1 the last; one int holds for every row. None: all.
-        target_depth : float, optional
-            Mean depth that the model is steered to, row by row, in [1, num_recursion]; needs ``"threshold"``, and a
-            router or exits.
-        min_depth : int, optional
-            Recursions a token of a looped model runs at least; None: 1.
-        exit_threshold : float, optional
-            What a looped model's rule for exits compares with, at least 0; None: the file's own. The hazard rule lets a
-            token leave where it is reached, 1 never and 0 always; the latent difference where it is not, 0 never.
-        exit_from : int, or one per row; optional
-            Tokens of a row before this one run at full depth; None: 0.
-        kv_policy : {"full", "last_exited", "propagated"}, optional
-            What later tokens see of the recursions that a token did not run; None: as the file says.
-        timeout : float, optional
-            Seconds after which the call fails with DEADLINE_EXCEEDED.
+        **how
+            `RunOptions`: target depth, exits, timeout.
 
         Returns
         -------
@@ -110,8 +94,7 @@ class LanguageModel(TextModel):
             outputs.logits = all_logits.ctypes.data
         if all_hidden is not None:
             outputs.hidden = all_hidden.ctypes.data
-        options = self._run_options(selection, max_depth, target_depth, timeout)
-        starts = _set_exits(options, min_depth, exit_threshold, exit_from, kv_policy, len(packed))
+        options, starts = raw_options(self._library, selection, max_depth, how, len(packed))
         self._run(packed, options, outputs, (wanted, all_logits, all_hidden, depths, starts))
 
         none = [None] * len(packed)
@@ -132,18 +115,13 @@ class LanguageModel(TextModel):
         max_depth: int | None = None,
         *,
         targets: Rows | Sequence[Row] | None = None,
-        target_depth: float | None = None,
-        min_depth: int | None = None,
-        exit_threshold: float | None = None,
-        exit_from: int | Sequence[int] | None = None,
-        kv_policy: str | None = None,
-        timeout: float | None = None,
+        **how: Unpack[RunOptions],
     ) -> list[Floats]:
         """Log-probabilities of each row's own next tokens, or of given ones; the logits are never held whole.
 
         Parameters
         ----------
-        rows, selection, max_depth, target_depth, min_depth, exit_threshold, exit_from, kv_policy, timeout
+        rows, selection, max_depth, **how
             As in `forward`.
         targets : list of rows, optional
             For every token the id whose log-probability is wanted after it, -1: none (a NaN is returned).
@@ -164,8 +142,7 @@ class LanguageModel(TextModel):
         outputs.logprobs = values.ctypes.data
         if aims is not None:
             outputs.targets = aims.tokens.ctypes.data
-        options = self._run_options(selection, max_depth, target_depth, timeout)
-        starts = _set_exits(options, min_depth, exit_threshold, exit_from, kv_policy, len(packed))
+        options, starts = raw_options(self._library, selection, max_depth, how, len(packed))
         self._run(packed, options, outputs, (aims, values, starts))
         return split(values, lengths)
 
@@ -239,43 +216,11 @@ class LanguageModel(TextModel):
         requests = generation.Requests(self, self._rows([prompt]), max_tokens, seed, skip_special, how)
         return generation.stream(self, requests)
 
-    def _run_options(
-        self, selection: str, max_depth: int | None, target_depth: float | None, timeout: float | None
-    ) -> Any:
-        options = self._library.new("rally_run_options")
-        options.selection = choice("selection", selection, _library.SELECTIONS)
-        options.max_depth = integer("max_depth", max_depth or 0, 0, 2**32 - 1)
-        options.target_depth = target_depth or 0.0
-        options.timeout_seconds = timeout or 0.0
-        return options
-
     def _run(self, rows: Rows, options: Any, outputs: Any, keep: Any) -> None:
         def run(keep: Any = keep) -> None:  # what `outputs` points to, alive as long as the call
             self._library.call("rally_run", self._runner(), *arguments(rows), byref(options), byref(outputs))
 
         self._compute(run)
-
-
-def _set_exits(
-    options: Any,
-    min_depth: int | None,
-    exit_threshold: float | None,
-    exit_from: int | Sequence[int] | None,
-    kv_policy: str | None,
-    row_count: int,
-) -> npt.NDArray[np.uintp] | None:
-    """Sets the fields about a looped model's exits; what they point to."""
-    sampling.set_exits(options, min_depth, exit_threshold, kv_policy)
-    if exit_from is None:
-        return None
-    given = [exit_from] * row_count if is_integer(exit_from) else list(cast("Sequence[int]", exit_from))
-    if len(given) != row_count:
-        raise RallyError(
-            Status.INVALID_ARGUMENT, f"exit_from: expected an int or one per row, {row_count}, found {len(given)}"
-        )
-    starts = np.array([integer("exit_from", start, 0, 2**63 - 1) for start in given], np.uintp)
-    options.exit_from = starts.ctypes.data
-    return starts
 
 
 def _flatten(positions: Any, rows: Rows) -> tuple[npt.NDArray[np.uintp], npt.NDArray[np.int64]]:

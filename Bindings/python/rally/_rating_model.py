@@ -142,10 +142,10 @@ class RatingModel(TextModel):
 
     def _documents(self, rows: Any, reading: Reading | str | None) -> Rows:
         if isinstance(rows, (list, tuple)) and any(isinstance(row, (str, bytes)) for row in rows):
-            wishes = documents.options(self._library, reading=reading)
+            raw = documents.options(self._library, reading=reading)
             address = self._handle.address
             rows = [
-                tokenizer.encode(self._library, address, row, wishes, "rally_encode_document")
+                tokenizer.encode(self._library, address, row, raw, "rally_encode_document")
                 if isinstance(row, (str, bytes))
                 else row
                 for row in rows
@@ -191,11 +191,11 @@ class RatingModel(TextModel):
             The score of each document, the token-weighted mean, minimum and coverage, and the score of every window.
         """
         packed = self._documents(rows, reading)
-        wishes = documents.options(self._library, window, stride, max_windows, squash, timeout, reading)
+        raw = documents.options(self._library, window, stride, max_windows, squash, timeout, reading)
         scores, places = documents.empty(self._library, packed, self._info, outputs)
 
         def rated() -> None:
-            given = *arguments(packed), byref(wishes), byref(places)
+            given = *arguments(packed), byref(raw), byref(places)
             self._library.call("rally_rate_documents", self._runner(), *given)
 
         self._compute(rated)
@@ -217,8 +217,8 @@ class RatingModel(TextModel):
         ndarray, shape [row_count], int64
         """
         packed = self._documents(rows, reading)
-        wishes = documents.options(self._library, window, stride, max_windows, reading=reading)
+        raw = documents.options(self._library, window, stride, max_windows, reading=reading)
         offsets = np.empty(len(packed) + 1, np.uintp)
-        given = *arguments(packed), byref(wishes), offsets.ctypes.data
+        given = *arguments(packed), byref(raw), offsets.ctypes.data
         self._library.call("rally_document_windows", self._handle.address, *given)
         return row_lengths(offsets)

@@ -52,8 +52,8 @@ class TextModel(OpenedModel, Chat):
     ) -> Rows:
         """The token ids of many texts, laid end to end as the methods that compute take them; see `encode`."""
         switches = {"add_bos": add_bos, "add_eos": add_eos, "parse_special": parse_special}
-        wishes = tokenizer.options(self._library, **switches)
-        return Rows.pack([tokenizer.encode(self._library, self._handle.address, text, wishes) for text in texts])
+        raw = tokenizer.options(self._library, **switches)
+        return Rows.pack([tokenizer.encode(self._library, self._handle.address, text, raw) for text in texts])
 
     def decode(self, ids: Row, skip_special: bool = False) -> str:
         """The text of token ids; what is not UTF-8 becomes U+FFFD (`decode_bytes` keeps it).
@@ -73,8 +73,8 @@ class TextModel(OpenedModel, Chat):
 
     def decode_bytes(self, ids: Row, skip_special: bool = False) -> bytes:
         """The bytes of token ids; see `decode`."""
-        wishes = tokenizer.options(self._library, skip_special=skip_special)
-        return tokenizer.decode(self._library, self._handle.address, Rows.pack([ids]).tokens, wishes)
+        raw = tokenizer.options(self._library, skip_special=skip_special)
+        return tokenizer.decode(self._library, self._handle.address, Rows.pack([ids]).tokens, raw)
 
     def vocabulary(self) -> Vocabulary:
         """What each token stands for: for grammars, and for the text of single tokens.
@@ -138,10 +138,10 @@ class TextModel(OpenedModel, Chat):
         rows = listed(rows)
         if isinstance(rows, (list, tuple)) and any(isinstance(row, (str, bytes)) for row in rows):
             parses = None if self.kind == "lm" else tokenizer.ANYBODYS_SPECIAL
-            wishes = tokenizer.options(self._library, parse_special=parses)
+            raw = tokenizer.options(self._library, parse_special=parses)
             address = self._handle.address
             rows = [
-                tokenizer.encode(self._library, address, row, wishes) if isinstance(row, (str, bytes)) else row
+                tokenizer.encode(self._library, address, row, raw) if isinstance(row, (str, bytes)) else row
                 for row in rows
             ]
         return Rows.pack(rows)

@@ -8,14 +8,14 @@ import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Self, Unpack
 
 from .engine import Engine
 from .engine_options import EngineOptions
 from .errors import RallyError, Status
 from .events import Event
 from .model import Model
-from .sampling import Prompt, Sampling
+from .sampling import Prompt, RequestOptions
 
 
 class AsyncEvents:
@@ -110,18 +110,7 @@ class AsyncEngine:
         """The model that it computes with."""
         return self._engine.model
 
-    def generate(
-        self,
-        prompt: Prompt,
-        max_tokens: int | None = None,
-        *,
-        seed: int = 0,
-        priority: int = 0,
-        skip_special: bool = False,
-        timeout: float | None = None,
-        user: Any = None,
-        **how: Unpack[Sampling],
-    ) -> AsyncEvents:
+    def generate(self, prompt: Prompt, max_tokens: int | None = None, **how: Unpack[RequestOptions]) -> AsyncEvents:
         """Puts a request into the queue at once; all parameters and errors are those of `Engine.submit`.
 
         Returns
@@ -130,16 +119,7 @@ class AsyncEngine:
             An asynchronous iterator over the request's events.
         """
         loop = self._own_loop()
-        request = self._engine.submit(
-            prompt,
-            max_tokens,
-            seed=seed,
-            priority=priority,
-            skip_special=skip_special,
-            timeout=timeout,
-            user=user,
-            **how,
-        )
+        request = self._engine.submit(prompt, max_tokens, **how)
         reader = self._readers[request] = AsyncEvents(self._engine, request)
         with self._driving:
             if not self._is_driving:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Unpack
 
 import numpy as np
+import numpy.typing as npt
 
 from . import _handles, _library
 from ._handles import Closing, Handle, Turn
@@ -22,8 +23,8 @@ from .errors import RallyError, Status
 from .events import Event, EventCopy, copied, parsed, request_of
 from .logits import Rules
 from .model import Model
-from .rows import integer
-from .sampling import Prompt, RequestTemplate, Sampling
+from .rows import check_names, integer
+from .sampling import Prompt, RequestOptions, RequestTemplate, Sampling
 
 
 @dataclass(slots=True)
@@ -118,18 +119,7 @@ class Engine(Closing):
 
     # Requests
 
-    def submit(
-        self,
-        prompt: Prompt,
-        max_tokens: int | None = None,
-        *,
-        seed: int = 0,
-        priority: int = 0,
-        skip_special: bool = False,
-        timeout: float | None = None,
-        user: Any = None,
-        **how: Unpack[Sampling],
-    ) -> int:
+    def submit(self, prompt: Prompt, max_tokens: int | None = None, **how: Unpack[RequestOptions]) -> int:
         """Puts a request into the queue.
 
         Parameters
@@ -137,18 +127,8 @@ class Engine(Closing):
         prompt : str, bytes or sequence of int
         max_tokens : int, optional
             Tokens to generate; None or 0: until the context or the cache is full.
-        seed : int
-            The same seed gives the same text, whatever else runs.
-        priority : int
-            Higher goes first, equal ones in the order of submission.
-        skip_special : bool
-            Whether special tokens are left out of the events' texts.
-        timeout : float, optional
-            Seconds from now after which the text ends with "deadline", also where it has not begun; None: no limit.
-        user : object, optional
-            Given back in the request's events and `Logits`.
         **how
-            `Sampling`: temperature, cuts, stops, penalties, log-probabilities, depths.
+            `RequestOptions`: seed, priority, timeout, user; temperature, cuts, stops, penalties, log-probabilities, depths.
 
         Returns
         -------
@@ -162,8 +142,7 @@ class Engine(Closing):
             `max_sequences` and `max_queue` requests are unfinished; submit again later.
         """
         tokens = self._model._rows([prompt]).tokens
-        with self._request(how, skip_special, user) as entry:
-            request = entry.template.request(tokens, _limit(max_tokens), seed, priority, timeout)
+        with self._request(tokens, max_tokens, how) as (entry, request):
             return self._registered(entry, request, "rally_engine_submit", byref(request))
 
     def cancel(self, request: int) -> None:
@@ -275,18 +254,7 @@ class Engine(Closing):
             self._library.call("rally_engine_save", address, number, data.ctypes.data, data.size, byref(size))
         return data.tobytes()
 
-    def restore(
-        self,
-        data: bytes,
-        max_tokens: int | None = None,
-        *,
-        seed: int = 0,
-        priority: int = 0,
-        skip_special: bool = False,
-        timeout: float | None = None,
-        user: Any = None,
-        **how: Unpack[Sampling],
-    ) -> int:
+    def restore(self, data: bytes, max_tokens: int | None = None, **how: Unpack[RequestOptions]) -> int:
         """Continues a saved request, here or in another engine on the same model, as if it had never been interrupted.
 
         Parameters
@@ -295,7 +263,7 @@ class Engine(Closing):
             From `save`.
         max_tokens : int, optional
             Tokens to generate, with those that were generated before.
-        seed, priority, skip_special, timeout, user, **how
+        **how
             As in `submit`. The depths must be those of before, all else may change.
 
         Returns
@@ -311,22 +279,28 @@ class Engine(Closing):
         """
         array = np.frombuffer(data, np.uint8)
         _ = self._handle.address
-        with self._request(how, skip_special, user) as entry, self._turn:
-            request = entry.template.request(np.empty(0, np.int32), _limit(max_tokens), seed, priority, timeout)
+        with self._request(np.empty(0, np.int32), max_tokens, how) as (entry, request), self._turn:
             place = array.ctypes.data, array.size
             return self._registered(entry, request, "rally_engine_restore", *place, byref(request))
 
     # How the methods above call the library
 
     @contextmanager
-    def _request(self, how: Sampling, skip_special: bool, user: Any) -> Iterator[_Unfinished]:
-        """What belongs to a request, let go of again where it is refused."""
+    def _request(
+        self, tokens: npt.NDArray[np.int32], max_tokens: int | None, how: RequestOptions
+    ) -> Iterator[tuple[_Unfinished, Any]]:
+        """What belongs to a request, and its struct; let go of again where it is refused."""
+        check_names(how, RequestOptions)
+        sampling: Any = {name: value for name, value in how.items() if name in Sampling.__annotations__}
+        user = how.get("user")
         with self._registering:
-            template = RequestTemplate(self._library, how, skip_special, self._rules)
+            template = RequestTemplate(self._library, sampling, how.get("skip_special", False), self._rules)
             entry = _Unfinished(template, user, next(self._keys))
             self._rules.users[entry.key] = user  # `on_logits` may see it before this thread knows the number
         try:
-            yield entry
+            limit = integer("max_tokens", max_tokens or 0, 0, 2**63 - 1)
+            seed, priority = how.get("seed", 0), how.get("priority", 0)
+            yield entry, template.request(tokens, limit, seed, priority, how.get("timeout"))
         except BaseException:
             with self._registering:
                 self._let_go(entry)
@@ -373,7 +347,3 @@ class Engine(Closing):
             del self._unfinished[event.request]
             self._let_go(entry)
         self._events.append(event)
-
-
-def _limit(max_tokens: int | None) -> int:
-    return integer("max_tokens", max_tokens or 0, 0, 2**63 - 1)

@@ -52,16 +52,16 @@ class EngineOptions(TypedDict, total=False):
 
 
 def raw_options(library: Library, options: EngineOptions) -> Any:
-    wishes: dict[str, Any] = {**options}
-    check_names(wishes, EngineOptions)
+    given: dict[str, Any] = {**options}
+    check_names(given, EngineOptions)
     raw = library.new("rally_engine_options")
     for name in ("max_sequences", "max_step_tokens", "max_queue"):
-        setattr(raw, name, integer(name, wishes.get(name, 0), 0, 2**32 - 1))
+        setattr(raw, name, integer(name, given.get(name, 0), 0, 2**32 - 1))
     for name in ("cache_bytes", "max_memory_bytes"):
-        setattr(raw, name, integer(name, wishes.get(name, 0), 0, 2**64 - 1))
-    raw.threads = integer("threads", wishes.get("threads", 0), 0, 256)
-    raw.pool = address_of(wishes.get("pool"))
-    raw.batching = choice("batching", wishes.get("batching", "depth"), _library.BATCHINGS)
-    raw.share_prefixes = choice("share_prefixes", wishes.get("share_prefixes", True), _library.SWITCHES)
-    raw.cache_dtype = choice("cache_dtype", wishes.get("cache_dtype", "f32"), _library.CACHE_DTYPES)
+        setattr(raw, name, integer(name, given.get(name, 0), 0, 2**64 - 1))
+    raw.threads = integer("threads", given.get("threads", 0), 0, 256)
+    raw.pool = address_of(given.get("pool"))
+    raw.batching = choice("batching", given.get("batching", "depth"), _library.BATCHINGS)
+    raw.share_prefixes = choice("share_prefixes", given.get("share_prefixes", True), _library.SWITCHES)
+    raw.cache_dtype = choice("cache_dtype", given.get("cache_dtype", "f32"), _library.CACHE_DTYPES)
     return raw

@@ -91,6 +91,30 @@ class Sampling(TypedDict, total=False):
     on_logits: OnLogits | None
 
 
+class RequestOptions(Sampling, total=False):
+    """Keyword arguments of `Engine.submit`, `Engine.restore` and `AsyncEngine.generate`: those of `Sampling`, and these.
+
+    Attributes
+    ----------
+    seed : int
+        The same seed, 0 where none is given, gives the same text, whatever else runs.
+    priority : int
+        Higher goes first, equal ones in the order of submission; 0 where it is not given.
+    skip_special : bool
+        Whether special tokens are left out of the events' texts.
+    timeout : float, optional
+        Seconds from now after which the text ends with "deadline", also where it has not begun; None: no limit.
+    user : object, optional
+        Given back in the request's events and `Logits`.
+    """
+
+    seed: int
+    priority: int
+    skip_special: bool
+    timeout: float | None
+    user: Any
+
+
 _NUMBERS = ("temperature", "top_p", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty")
 
 
@@ -118,25 +142,25 @@ class RequestTemplate:
     """
 
     def __init__(self, library: Library, how: Sampling, skip_special: bool = False, rules: Rules | None = None) -> None:
-        wishes: dict[str, Any] = {**how}
-        check_names(wishes, Sampling)
+        given: dict[str, Any] = {**how}
+        check_names(given, Sampling)
         self._library = library
         self._struct = library.new("rally_request")
         for name in _NUMBERS:
-            setattr(self._struct, name, wishes.get(name, getattr(self._struct, name)))
-        self._struct.top_k = integer("top_k", wishes.get("top_k", 0), -(2**31), 2**31 - 1)
-        self._struct.top_logprobs = integer("logprobs", wishes.get("logprobs", 0), 0, 2**32 - 1)
-        self._struct.max_depth = integer("max_depth", wishes.get("max_depth") or 0, 0, 2**32 - 1)
-        self._struct.target_depth = wishes.get("target_depth") or 0.0
-        set_exits(self._struct, wishes.get("min_depth"), wishes.get("exit_threshold"), wishes.get("kv_policy"))
-        start = wishes.get("exit_from")
+            setattr(self._struct, name, given.get(name, getattr(self._struct, name)))
+        self._struct.top_k = integer("top_k", given.get("top_k", 0), -(2**31), 2**31 - 1)
+        self._struct.top_logprobs = integer("logprobs", given.get("logprobs", 0), 0, 2**32 - 1)
+        self._struct.max_depth = integer("max_depth", given.get("max_depth") or 0, 0, 2**32 - 1)
+        self._struct.target_depth = given.get("target_depth") or 0.0
+        set_exits(self._struct, given.get("min_depth"), given.get("exit_threshold"), given.get("kv_policy"))
+        start = given.get("exit_from")
         self._struct.exit_from = -1 if start is None else integer("exit_from", start, 0, 2**63 - 1)
-        self._struct.stop_at_eos = choice("stop_at_eos", wishes.get("stop_at_eos"), _library.SWITCHES)
-        self._struct.include_stop = choice("include_stop", wishes.get("include_stop", False), _library.SWITCHES)
+        self._struct.stop_at_eos = choice("stop_at_eos", given.get("stop_at_eos"), _library.SWITCHES)
+        self._struct.include_stop = choice("include_stop", given.get("include_stop", False), _library.SWITCHES)
         self._struct.skip_special = choice("skip_special", skip_special, _library.SWITCHES)
-        self._set_stops(wishes.get("stop", ()))
-        self._set_biases(wishes.get("logit_bias") or {})
-        self.rule = self._set_rule(wishes.get("on_logits"), rules or Rules())
+        self._set_stops(given.get("stop", ()))
+        self._set_biases(given.get("logit_bias") or {})
+        self.rule = self._set_rule(given.get("on_logits"), rules or Rules())
 
     def _set_rule(self, function: OnLogits | None, rules: Rules) -> Rule | None:
         if function is None:

@@ -31,20 +31,18 @@ def options(library: Library, **switches: bool | None) -> Any:
     return raw
 
 
-def encode(
-    library: Library, model: int | None, text: str | bytes, wishes: Any, function: str = "rally_encode"
-) -> Tokens:
+def encode(library: Library, model: int | None, text: str | bytes, raw: Any, function: str = "rally_encode") -> Tokens:
     data = to_bytes(text)
 
     def fill(address: int | None, capacity: int, count: Any) -> None:
-        library.call(function, model, data, len(data), byref(wishes), address, capacity, count)
+        library.call(function, model, data, len(data), byref(raw), address, capacity, count)
 
     return _filled(fill, len(data) + 8, np.int32)  # a token is at least one byte, but for bos, eos and prefix spaces
 
 
-def decode(library: Library, model: int | None, tokens: Tokens, wishes: Any) -> bytes:
+def decode(library: Library, model: int | None, tokens: Tokens, raw: Any) -> bytes:
     def fill(address: int | None, capacity: int, count: Any) -> None:
-        library.call("rally_decode", model, tokens.ctypes.data, tokens.size, byref(wishes), address, capacity, count)
+        library.call("rally_decode", model, tokens.ctypes.data, tokens.size, byref(raw), address, capacity, count)
 
     return _filled(fill, 8 * tokens.size, np.uint8).tobytes()
 

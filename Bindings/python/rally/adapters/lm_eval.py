@@ -202,11 +202,11 @@ class RallyLM(TemplateLM):
         return texts
 
     def _submit(self, engine: Engine, context: str, arguments: dict[str, Any]) -> tuple[int, list[str]]:
-        wishes = normalize_gen_kwargs(arguments, self.max_gen_toks)
-        until = [stop for stop in wishes["until"] if stop]
-        count = min(wishes["max_gen_toks"], self.max_length - 1)
+        asked = normalize_gen_kwargs(arguments, self.max_gen_toks)
+        until = [stop for stop in asked["until"] if stop]
+        count = min(asked["max_gen_toks"], self.max_length - 1)
         how: Sampling = {"stop": until}
-        how.update({name: wishes[name] for name in _SAMPLING if wishes.get(name) is not None})  # type: ignore[typeddict-item]
+        how.update({name: asked[name] for name in _SAMPLING if asked.get(name) is not None})  # type: ignore[typeddict-item]
         prompt = self.tok_encode(context)[-(self.max_length - count) :] or [self._prefix]
         return engine.submit(prompt, count, seed=self.seed, **how), until
 

@@ -71,7 +71,7 @@ class RatedLoader:
     Raises
     ------
     RallyError
-        INVALID_ARGUMENT for a wrong wish. While iterating: whatever the rater or `select` raises, at the very batch.
+        INVALID_ARGUMENT for a wrong argument. While iterating: whatever the rater or `select` raises, at the very batch.
 
     Notes
     -----

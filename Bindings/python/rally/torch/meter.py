@@ -17,7 +17,7 @@ class Meter:
     waiting_seconds : float
         That the trainer stood waiting for a batch.
     training_seconds : float
-        Between one batch and the wish for the next: the trainer's own step.
+        Between one batch and the request for the next: the trainer's own step.
     cost_ratio : float, optional
         Computation of rating over that of training, from the sizes of the models; see `rally.select.cost_ratio`.
     """

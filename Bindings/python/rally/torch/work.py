@@ -82,8 +82,8 @@ class Rating:
             rater = Scorer(rater)
         if isinstance(rater, Scorer):
             # A copy: its threads start on the rating thread's cores, and no other caller makes it wait.
-            wishes = rater.__getstate__()
-            self._scorer = Scorer(**{**wishes, "threads": threads or wishes["threads"]})
+            state = rater.__getstate__()
+            self._scorer = Scorer(**{**state, "threads": threads or state["threads"]})
             self._rate = self._scorer.rate
         elif callable(rater):
             self._rate = rater
