@@ -125,7 +125,7 @@ static void test_forked(void) {
   fflush(NULL);
   pid_t process = fork();
   if (process == 0) {
-    alarm(60);
+    alarm(600);
     _exit(child(distribution));
   }
   int status = 0;

@@ -101,7 +101,7 @@ void test_fork(void) {
   fflush(NULL);
   pid_t process = fork();
   if (process == 0) {
-    alarm(60);
+    alarm(600);
     _exit(child(runner, decoder));
   }
   int status = 0;

@@ -100,7 +100,7 @@ static int under(size_t limit, rally_status (*work)(void)) {
     dup2(ends[1], 2);
     close(ends[0]);
     close(ends[1]);
-    alarm(120);
+    alarm(600);
     setrlimit(RLIMIT_AS, &(struct rlimit){limit, limit});
     _exit((int)work());
   }

@@ -33,7 +33,6 @@ def run(*arguments: object, stdin: str | bytes = b"", **environment: str) -> Res
         input=stdin.encode() if isinstance(stdin, str) else stdin,
         capture_output=True,
         env={**os.environ, **environment},
-        timeout=120,
     )
     # Strict: whatever the command writes is UTF-8.
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())

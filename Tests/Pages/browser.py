@@ -98,4 +98,4 @@ def screenshot(page: Path, to: Path, width: int, dark: bool, height: int = 3000)
 def _run(folder: str, dark: bool, *arguments: str) -> str:
     scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"
     command = [*_BROWSER, f"--user-data-dir={folder}/profile", scheme, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=True).stdout

@@ -40,7 +40,8 @@ class Player {
     check_counters();
   }
 
-  std::map<std::string, double> counters() { return counters_; }
+  /* Now; from any thread. */
+  std::map<std::string, double> counters() { return engine_.counters(); }
 
   void report() {
     const auto &c = counters_;

@@ -101,6 +101,17 @@ func randomText(byteCount: Int, using generator: inout some RandomNumberGenerato
   return text
 }
 
+/// What `body` gives, and the thread's processor time that it took: a busy machine fails no test.
+func timed<Result>(_ body: () throws -> Result) rethrows -> (result: Result, seconds: Double) {
+  func now() -> Double {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+  }
+  let start = now()
+  return (try body(), now() - start)
+}
+
 /// SplitMix64: a failure is repeated from its seed.
 struct SeededGenerator: RandomNumberGenerator {
   var state: UInt64

@@ -35,20 +35,18 @@ struct MergeTests {
   }
 
   /// A step that is quadratic in the text would take minutes.
-  @Test(
-    .timeLimit(.minutes(1)),
-    arguments: ["a", "ab", "=", " ", "\n", "é", "中", "'", "'s", "<", "<|im_start|", "7", "<tool>>", "\u{A0}"])
+  @Test(arguments: ["a", "ab", "=", " ", "\n", "é", "中", "'", "'s", "<", "<|im_start|", "7", "<tool>>", "\u{A0}"])
   func takesBoundedTime(pattern: String) throws {
     let text = Array(String(repeating: pattern, count: 60_000 / pattern.utf8.count).utf8)
     for kind in TokenizerConfiguration.PreTokenizer.allCases {
       let tokenizer = try Fixtures.tokenizer(kind)
-      #expect(try tokenizer.decode(tokenizer.encode(text)) == text)
+      let (decoded, seconds) = try timed { try tokenizer.decode(tokenizer.encode(text)) }
+      #expect(decoded == text && seconds < 60)
     }
   }
 
   /// Merges that collide in many hashes, and an added token that nearly matches everywhere.
-  @Test(.timeLimit(.minutes(1)))
-  func takesBoundedTimeForHostileFiles() throws {
+  @Test func takesBoundedTimeForHostileFiles() throws {
     let doubled = (1...9).map { String(repeating: "a", count: 1 << $0) }
     let vocabulary = byteVocabulary(doubled) + [String(repeating: "<", count: 255) + "x"]
     let tokenizer = try BytePairTokenizer(
@@ -57,7 +55,8 @@ struct MergeTests {
       configuration: TokenizerConfiguration(
         preTokenizer: .gpt2, roles: TokenRoles(addedTokens: [Int32(vocabulary.count - 1)])))
     let text = String(repeating: "a", count: 60_001) + String(repeating: "<", count: 20_000)
-    #expect(try tokenizer.decode(tokenizer.encode(text)) == Array(text.utf8))
+    let (decoded, seconds) = try timed { try tokenizer.decode(tokenizer.encode(text)) }
+    #expect(decoded == Array(text.utf8) && seconds < 60)
   }
 
   @Test func sharesOneTokenizerBetweenTasks() async throws {

@@ -61,12 +61,12 @@ def kill(rater: Path, folder: Path, kills: int, seed: int) -> Counts:
     _complete([*command, str(expected)])
     _check(corpus, expected)
     counts = Counts()
-    while counts.kills < kills:
+    while counts.kills < kills or not counts.rating:
         out = folder / f"killed {counts.runs}"
         ended = False
-        while not ended and counts.kills < kills:
+        while not ended and (counts.kills < kills or not counts.rating):
             late = counts.kills >= 0.8 * kills
-            ended = _one([*command, str(out)], out, stream, counts, "finishing" if late else None)
+            ended = _one([*command, str(out)], out, stream, counts, "finishing" if late and counts.rating else None)
         _complete([*command, str(out)])
         assert corpora.results(out) == corpora.results(expected), f"{out} differs after {counts}"
         counts.runs += 1

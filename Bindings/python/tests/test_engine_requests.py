@@ -81,7 +81,7 @@ def test_waiting(engine: rally.Engine) -> None:
     thread.start()
     waiting.wait()
     engine.submit("a", 2)
-    thread.join(60)
+    thread.join()
     assert found == [True]
     assert engine.wait(0)
     engine.run()
@@ -101,7 +101,7 @@ def test_closing_ends_a_wait(lm: rally.Model) -> None:
     thread = threading.Thread(target=wait)
     thread.start()
     engine.close()
-    thread.join(60)
+    thread.join()
     assert codes == [Status.CLOSED]
 
 

@@ -92,10 +92,9 @@ def test_closing_while_another_thread_steps(lm: rally.Model) -> None:
 
     driver = threading.Thread(target=drive)
     driver.start()
-    assert started.wait(30)
+    started.wait()
     engine.close()
-    driver.join(30)
-    assert not driver.is_alive()
+    driver.join()
     assert codes in ([], [Status.CLOSED])
     with pytest.raises(RallyError, match="closed"):
         engine.step()

@@ -271,7 +271,7 @@ def test_processes_share_the_pages(tmp_path: Path, start: str) -> None:
     processes = [context.Process(target=work, args=(scorer, ready, leave, results)) for _ in range(3)]
     for process in processes:
         process.start()
-    found = [results.get(timeout=120) for _ in processes]
+    found = [results.get(timeout=600) for _ in processes]
     leave.wait()
     for process in processes:
         process.join()
