@@ -88,6 +88,7 @@ package final class ForwardPass {
         buckets, headWidth: description.headWidth, tokenCount: positionCount, workerCount: workers.threadCount)
     }
     if attendsInRows, positionCount > rowAttention?.tokenCount ?? 0 {
+      rowAttention = nil
       rowAttention = try RowAttention(
         headWidth: description.headWidth, tokenCount: positionCount, workerCount: workers.threadCount)
     }
@@ -107,6 +108,7 @@ package final class ForwardPass {
     workspace.release()
     ropeTables = []
     distances = nil
+    rowAttention = nil
   }
 
   private func makeTable(
