@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +11,18 @@ from tokenizers import Tokenizer
 
 from corruptions import ALL, UNSEEN
 from junk import junk, other_languages
-from made import banners, keyword_list, laid_out, shuffled_sentences, spread_letters, word_salad
+from made import (
+    banners,
+    jumbled_phrases,
+    keyword_list,
+    laid_out,
+    mixed_texts,
+    placeholder,
+    repeated_sentences,
+    shuffled_sentences,
+    spread_letters,
+    word_salad,
+)
 from prepare import train_tokenizer
 from samples import TextMix
 
@@ -18,14 +30,17 @@ from samples import TextMix
 HELD_OUT = (*(name.replace("_", " ") for name in UNSEEN), "shuffled sentences", "word salad", "logs")
 
 CORRUPTIONS = {name.replace("_", " "): change for name, change in ALL.items()} | {
+    "jumbled phrases": jumbled_phrases,
+    "repeated sentences": repeated_sentences,
     "shuffled sentences": shuffled_sentences,
     "word salad": word_salad,
     "spread letters": spread_letters,
 }
 #: Kinds that are made of a text's words, by the two stocks of ``made``.
-STOCKED = {"boilerplate": banners, "keyword lists": keyword_list}
+STOCKED = {"boilerplate": banners, "keyword lists": keyword_list, "placeholder text": placeholder}
+MIXED = "mixed texts"
 REAL = ("licences", "minified code", "logs", "menus", "tables")
-KINDS = (*CORRUPTIONS, *STOCKED, *REAL)
+KINDS = (*CORRUPTIONS, *STOCKED, MIXED, *REAL)
 
 #: Tokens of a window and windows of that length, of which half are good.
 TRAINING = ((64, 3200), (128, 1600), (256, 800))
@@ -52,18 +67,19 @@ class Supply:
 
     def __init__(self, corpus: Path, real: dict[str, list[str]], foreign: list[str], part: int) -> None:
         self.english = [TextMix(corpus, "heldout")] if part else [TextMix(corpus, "train", i, 2) for i in (0, 1)]
-        self.part = part
+        self.part, self.foreign_share = part, FOREIGN
         self.foreign = foreign[part::2] if part else foreign[::2]
         self.real = {kind: texts[part::2] for kind, texts in real.items()}
 
     def clean(self, rng: random.Random, length: int, half: int = 0, kind: str = "") -> tuple[str, str]:
         """Draw a kind and good text of ``length`` characters, in any layout; ``half`` of the training documents."""
-        kind = kind or ("other languages" if rng.random() < FOREIGN else "english")
+        kind = kind or ("other languages" if rng.random() < self.foreign_share else "english")
         if kind == "english":
             text = self.english[half % len(self.english)].clean(rng, length)
         else:
             texts = self.foreign if self.part else self.foreign[half::2]
             text = window(rng, lambda: rng.choice(texts), length)
+        text = from_sentence(text) if rng.random() < 0.5 else text
         return kind, laid_out(rng, text) if rng.random() < 0.3 else text
 
     def junk(self, rng: random.Random, length: int, kind: str, level: float | None = None) -> str:
@@ -71,9 +87,17 @@ class Supply:
         if kind in self.real:
             return window(rng, lambda: rng.choice(self.real[kind]), length)
         text = self.clean(rng, length)[1]
+        if kind == MIXED:
+            return mixed_texts(rng, [text, *(self.clean(rng, length)[1] for _ in range(rng.randint(1, 3)))])
         if kind in STOCKED:
             return STOCKED[kind](rng, text, self.part)[:length]
         return CORRUPTIONS[kind](rng, text, level or rng.uniform(0.5, 1.0))
+
+
+def from_sentence(text: str) -> str:
+    """Return a text from its first sentence or paragraph on that begins in it, where that is no far way in."""
+    start = re.search(r"[.!?]\s+(?=[^\W\da-z_])|\n\s*\n", text[: len(text) // 3])
+    return text[start.end() :] if start else text
 
 
 def window(rng: random.Random, draw: object, length: int) -> str:

@@ -1,5 +1,6 @@
 """The rater: a bidirectional transformer that maps a token sequence to one real score."""
 
+import copy
 import json
 import shutil
 from dataclasses import dataclass
@@ -38,11 +39,15 @@ class Rater(nn.Module):
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Score sequences of one length: ``ids`` [B, T] -> [B]. No padding exists."""
+        return self.tokens(ids).mean(dim=1)
+
+    def tokens(self, ids: torch.Tensor) -> torch.Tensor:
+        """What the head says of each token, [B, T]; the score is the mean, as the head is linear."""
         x = self.embed_tokens(ids)  # [B, T, D]
         rope = self.rope[:, : ids.shape[1]][:, None, None]
         for layer in self.layers:
             x = layer(x, rope)
-        return self.head(self.norm(x).mean(dim=1))[:, 0]
+        return self.head(self.norm(x))[..., 0]
 
     def initialise(self) -> None:
         """Draw the first weights; the head starts at zero, so all samples weigh the same."""
@@ -52,6 +57,34 @@ class Rater(nn.Module):
             elif weight.dim() == 2:
                 std = 0.02 if name.startswith("embed") else 0.6 * weight.shape[1] ** -0.5
                 nn.init.normal_(weight, std=std * (0.5 if name.endswith(("o_proj.weight", "down_proj.weight")) else 1))
+
+
+@torch.no_grad()
+def balanced(rater: Rater, ids: torch.Tensor) -> Rater:
+    """Return the same function, its norms and the columns after them balanced: what is rounded to few bits loses less.
+
+    A column that is large in every state, as the constant one is, leaves the others few steps of a row's scale. Each is
+    divided by a factor in the norm and multiplied by it in the weights, so that both have one size (SmoothQuant, 2023).
+    ``ids`` [B, T] are text.
+    """
+    rater = copy.deepcopy(rater)
+    for layer in rater.layers:
+        attention, mlp = layer.self_attn, layer.mlp
+        readers = {
+            layer.input_layernorm: (attention.q_proj, attention.k_proj, attention.v_proj),
+            layer.post_attention_layernorm: (mlp.gate_proj, mlp.up_proj),
+        }
+        for norm, projections in readers.items():
+            seen: list[torch.Tensor] = []
+            hook = norm.register_forward_hook(lambda _, __, out, seen=seen: seen.append(out.abs().amax(dim=(0, 1))))
+            rater(ids)
+            hook.remove()
+            largest = torch.stack([projection.weight.abs().amax(dim=0) for projection in projections]).amax(dim=0)
+            factor = (seen[0].clamp(min=1e-4) / largest.clamp(min=1e-4)).sqrt()
+            norm.weight /= factor
+            for projection in projections:
+                projection.weight *= factor
+    return rater
 
 
 def rater_config(shape: RaterShape) -> dict:
@@ -77,6 +110,7 @@ def rater_config(shape: RaterShape) -> dict:
         "pooling": "mean",
         "head": "linear",
         "squash": "none",
+        "score_provenance": "labels: good text against junk of many kinds; Examples/training/train_rater.py",
         "packing": "document",
         "bos_token_id": 0,
         "eos_token_id": 0,

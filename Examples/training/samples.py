@@ -3,6 +3,7 @@
 import json
 import random
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -34,14 +35,14 @@ class TextMix:
                     self.texts[document["kind"]].append(document["text"])
         self.texts = {kind: texts for kind, texts in self.texts.items() if texts}
         # Documents are drawn by length, so that every character is equally likely.
-        self.weights = {kind: [len(t) for t in texts] for kind, texts in self.texts.items()}
+        self.weights = {kind: list(accumulate(map(len, texts))) for kind, texts in self.texts.items()}
 
     def clean(self, rng: random.Random, characters: int) -> str:
         """Draw a stretch of ``characters`` that begins at a word."""
         kinds = list(self.texts)
         kind = rng.choices(kinds, [MIX[k] for k in kinds])[0]
         while True:
-            text = rng.choices(self.texts[kind], self.weights[kind])[0]
+            text = rng.choices(self.texts[kind], cum_weights=self.weights[kind])[0]
             if len(text) > characters + 40:
                 start = rng.randrange(len(text) - characters - 40)
                 return text[text.find(" ", start, start + 40) + 1 or start :][:characters]

@@ -73,7 +73,7 @@ def check_language(found: Outputs, exact: Outputs, loss: float, agreement: float
     assert perplexity != exact_perplexity
 
 
-@pytest.mark.parametrize(("dtype", "correlation"), [("bf16", 0.999), ("int8", 0.999), ("q4", 0.99)])
+@pytest.mark.parametrize(("dtype", "correlation"), [("bf16", 0.999), ("int8", 0.999), ("q4", 0.95)])
 def test_rater(dtype: str, correlation: float, exact_scores: npt.NDArray[np.float32]) -> None:
     found = scores(dtype)
     assert found.size >= 200
