@@ -1,9 +1,23 @@
-/* The tokenizer: any bytes come back as they went in, in one piece or token by token. */
+/* The tokenizer: any bytes come back as they went in, in one piece or token by token; the rater's joins white space. */
 #include "check.h"
 
 enum { ROOM = 4096 };
 
+/* Every run of white space as one space, and none at the ends. Returns the length. */
+static size_t joined(const char *bytes, size_t length, char *out) {
+  size_t count = 0;
+  for (size_t i = 0; i < length; i++) {
+    const int space = bytes[i] == ' ' || (bytes[i] >= '\t' && bytes[i] <= '\r');
+    if (!space) out[count++] = bytes[i];
+    else if (count && out[count - 1] != ' ') out[count++] = ' ';
+  }
+  return count && out[count - 1] == ' ' ? count - 1 : count;
+}
+
 static void test_round_trip(rally_model *model, const char *bytes, size_t length, int is_utf8) {
+  char read[ROOM];
+  const size_t read_length = model == rater ? joined(bytes, length, read) : length;
+  if (model != rater) memcpy(read, bytes, length);
   int32_t tokens[ROOM];
   char text[ROOM];
   size_t count = 0, exact = 0, decoded = 0;
@@ -15,7 +29,7 @@ static void test_round_trip(rally_model *model, const char *bytes, size_t length
   CHECK_STATUS(rally_encode(model, bytes, length, &options, tokens, ROOM, &count, NULL), RALLY_OK);
   CHECK(count == exact && count <= length + 1);
   CHECK_STATUS(rally_decode(model, tokens, count, &options, text, ROOM, &decoded, NULL), RALLY_OK);
-  CHECK(decoded == length && !memcmp(text, bytes, length));
+  CHECK(decoded == read_length && !memcmp(text, read, read_length));
 
   if (count > 1) {
     size_t untouched = 77;
@@ -43,7 +57,7 @@ static void test_round_trip(rally_model *model, const char *bytes, size_t length
   CHECK_STATUS(rally_decoder_finish(decoder, text + at, held, &piece, NULL), RALLY_OK);
   CHECK(piece == held && held <= 3);
   at += piece;
-  CHECK(at == length && !memcmp(text, bytes, length));
+  CHECK(at == read_length && !memcmp(text, read, read_length));
   rally_decoder_close(decoder);
 }
 
