@@ -211,9 +211,9 @@ typedef void (*rally_log_callback)(void *user, rally_log_level level, const char
 typedef int32_t (*rally_progress_callback)(void *user, uint64_t done, uint64_t total);
 
 /* Worker threads that any number of models, runners and engines of a process share, so that many of them do not start as many
- * threads each. Their loops, some of which make a pass of the model, take turns in the order in which they came; so calls of
- * several threads at once are safe, and each gets its share. What they compute is the same, bit for bit, as with threads of their
- * own. */
+ * threads each. Their passes of a model, which max_batch_tokens and max_step_tokens bound, take turns in the order in which
+ * they came; so calls of several threads at once are safe, and each gets its share. What they compute is the same, bit for bit,
+ * as with threads of their own. */
 typedef struct rally_pool rally_pool;
 
 /* Starts threads - 1 threads; the thread that calls works as well. threads: 0: as many as this process may use; at most 256.

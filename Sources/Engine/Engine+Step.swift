@@ -70,7 +70,9 @@ extension Engine {
     guard !leavers.isEmpty else { return }
     let leavers = leavers
     forward.profile.add(.scheduling, since: start)
-    try forward.leave { key in leavers.contains { $0.id == UInt64(key) } }
+    try forward.workers.inOneTurn { () throws(RallyError) in
+      try forward.leave { key in leavers.contains { $0.id == UInt64(key) } }
+    }
     start = forward.profile.start()
     predicting.removeAll(keepingCapacity: true)
     for departure in forward.departures { take(departure, onPromptToken) }
@@ -94,14 +96,14 @@ extension Engine {
       step.append(scheduled.tokens[scheduled.piece], of: cache, key: sequence.number, policy: policy)
     }
     forward.profile.add(.scheduling, since: start)
-    try forward.enter(step)
+    try forward.workers.inOneTurn { () throws(RallyError) in try forward.enter(step) }
   }
 
   /// One pass of the block, and who is through it.
   private func passBlock() throws(RallyError) {
     if forward.hasActive {
       tally.countPass(rows: forward.activeCount)
-      try forward.advance()
+      try forward.workers.inOneTurn { () throws(RallyError) in try forward.advance() }
       scheduler.countPass()
     }
     for request in scheduler.running where request.state == .inBlock && forward.isThrough(key: Int(request.id)) {
@@ -140,7 +142,9 @@ extension Engine {
       let count = min(LanguageHead.tileRowCount, predicting.count - first)
       predictingRows.removeAll(keepingCapacity: true)
       for sequence in predicting[first..<first + count] { predictingRows.append(sequence.pick.row) }
-      let logits = try head.logits(head.normalized(forward.hidden, at: predictingRows))
+      let logits = try forward.workers.inOneTurn { () throws(RallyError) in
+        try head.logits(head.normalized(forward.hidden, at: predictingRows))
+      }
       processLogits(first..<first + count, logits)
       let start = forward.profile.start()
       forward.workers.parallelFor(count, with: (self, logits, first)) { job, index, worker in

@@ -142,9 +142,11 @@ extension ForwardPass {
   package func run(_ step: Step) throws(RallyError) {
     precondition(flight.isEmpty)
     do throws(RallyError) {
-      try enter(step)
-      while hasActive { try advance() }
-      try leave { _ in true }
+      try workers.inOneTurn { () throws(RallyError) in
+        try enter(step)
+        while hasActive { try advance() }
+        try leave { _ in true }
+      }
     } catch {
       flight.removeAll()
       throw error

@@ -1,5 +1,6 @@
 import CHost
 import CKernels
+import Files
 import Glibc
 import Synchronization
 
@@ -34,11 +35,13 @@ import Synchronization
   private var jobType: (any AnyJob.Type)?
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let wake: UnsafeMutablePointer<pthread_cond_t>
-  // Drivers that share the team take turns in the order in which they came, one round each: else whoever runs round after round
+  // Drivers that share the team take turns in the order in which they came: else whoever runs round after round
   // would mostly get it before those who have been waiting.
   private let tickets = Atomic<Int>(0)
   private let serving = Atomic<Int>(0)
   private let waiters = Atomic<Int>(0)
+  /// The thread that has the turn for several rounds; 0 for none.
+  private let holder = Atomic<UInt>(0)
   private let turn: UnsafeMutablePointer<pthread_cond_t>
 
   init() {
@@ -63,8 +66,9 @@ import Synchronization
 
   /// Runs one round when those that other drivers began have ended; the caller takes part as worker 0.
   func run<Context>(_ count: Int, _ job: Job<Context>) {
-    awaitTurn()
-    defer { passTurn() }
+    let isHeld = isHeldHere
+    if !isHeld { awaitTurn() }
+    defer { if !isHeld { passTurn() } }
     unsafe withUnsafePointer(to: job) { pointer in
       self.count = count
       unsafe self.job = UnsafeRawPointer(pointer)
@@ -81,6 +85,21 @@ import Synchronization
       }
     }
   }
+
+  /// Makes all rounds that this thread runs in `body` one turn: waking a driver for each would cost as much as many a round.
+  func hold<Result>(_ body: () throws(RallyError) -> Result) throws(RallyError) -> Result {
+    guard !isHeldHere else { return try body() }
+    awaitTurn()
+    holder.store(UInt(pthread_self()), ordering: .relaxed)
+    defer {
+      holder.store(0, ordering: .relaxed)
+      passTurn()
+    }
+    return try body()
+  }
+
+  /// Only this thread writes its own number.
+  private var isHeldHere: Bool { holder.load(ordering: .relaxed) == UInt(pthread_self()) }
 
   private func awaitTurn() {
     let ticket = tickets.add(1, ordering: .relaxed).oldValue

@@ -87,6 +87,12 @@ public final class WorkerPool: Sendable {
     }
   }
 
+  /// Makes the loops of `body` one turn of a pool that several drivers share; nothing in it may wait for another driver.
+  package func inOneTurn<Result>(_ body: () throws(RallyError) -> Result) throws(RallyError) -> Result {
+    guard threadCount > 1 else { return try body() }
+    return try team.hold(body)
+  }
+
   /// The same for a closure that captures what it needs: shorter to write, and one small allocation.
   /// Not for steps of the engine.
   public func parallelFor(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {

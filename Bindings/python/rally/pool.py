@@ -10,7 +10,7 @@ from .rows import integer
 
 
 class Pool(Closing):
-    """Threads that compute for any number of models and engines, whose loops take turns.
+    """Threads that compute for any number of models and engines, whose passes take turns.
 
     So many of them in one process do not start as many threads each. What they compute is the same, bit for bit. After
     a fork the child makes a pool of its own.

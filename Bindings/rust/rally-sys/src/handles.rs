@@ -13,9 +13,9 @@ pub struct rally_model {
 }
 
 /// Worker threads that any number of models, runners and engines of a process share, so that many of them do not start
-/// as many threads each. Their loops, some of which make a pass of the model, take turns in the order in which they
-/// came; so calls of several threads at once are safe, and each gets its share. What they compute is the same, bit for
-/// bit, as with threads of their own.
+/// as many threads each. Their passes of a model, which max_batch_tokens and max_step_tokens bound, take turns in the
+/// order in which they came; so calls of several threads at once are safe, and each gets its share. What they compute
+/// is the same, bit for bit, as with threads of their own.
 #[repr(C)]
 pub struct rally_pool {
     _private: [u8; 0],

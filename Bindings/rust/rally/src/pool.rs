@@ -3,7 +3,7 @@ use rally_sys as sys;
 use std::ptr;
 use std::sync::Arc;
 
-/// Threads that models, runners and engines share: their loops take turns. A copy is the same pool; the threads end with the
+/// Threads that models, runners and engines share: their passes take turns. A copy is the same pool; the threads end with the
 /// last runner, engine and copy that has them.
 #[derive(Clone, Debug)]
 pub struct Pool {
