@@ -76,7 +76,7 @@ public final class WorkerPool: Sendable {
   /// Not re-entrant.
   /// Allocates nothing when `body` captures nothing, which is what `context` is for: pass through it all that
   /// the loop needs, as a struct or tuple.
-  public func parallelFor<Context>(
+  package func parallelFor<Context>(
     _ count: Int, with context: Context, _ body: @escaping (_ context: Context, _ index: Int, _ worker: Int) -> Void
   ) {
     guard count > 0 else { return }
@@ -95,7 +95,7 @@ public final class WorkerPool: Sendable {
 
   /// The same for a closure that captures what it needs: shorter to write, and one small allocation.
   /// Not for steps of the engine.
-  public func parallelFor(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
+  package func parallelFor(_ count: Int, _ body: (_ index: Int, _ worker: Int) -> Void) {
     withoutActuallyEscaping(body) { escapable in
       parallelFor(count, with: escapable) { body, index, worker in body(index, worker) }
     }

@@ -114,4 +114,6 @@ def test_a_host_sees_no_kernels() -> None:
     )
     assert {line for line in exports if " " not in line} == {"Curation", "Engine", "Lineage", "Models"}
     seen = {line.split(".")[1] for line in exports if " Kernels." in line}
-    assert seen == {"SamplingParameters", "CacheType"}, "all that a host sees of the kernels"
+    assert seen == {"SamplingParameters", "CacheType", "WorkerPool"}, "all that a host sees of the kernels"
+    pool = (ROOT / "Sources/Kernels/WorkerPool.swift").read_text()
+    assert "public func" not in pool, "a host makes a pool and hands it over; it does not run its loops"
