@@ -29,8 +29,8 @@ typedef struct finding {
   int fault; /* the line of what does not hold */
 } finding;
 
-#define HOLDS(condition) \
-  do { \
+#define HOLDS(condition)                                        \
+  do {                                                          \
     if (!(condition) && !found->fault) found->fault = __LINE__; \
   } while (0)
 
@@ -155,10 +155,13 @@ static int try_all(const char *path, int is_rater, const char *noun) {
     const int lost = (opens && !found.opened) || (smalls && !found.small) || (larges && !found.large);
     if (!found.fault && !lost && found.grown <= limit + SLACK) continue;
     failed++;
-    printf("  %s within %zu MB: fault %d, lost %d, grew by %.1f MB\n", noun, limit >> 20, found.fault, lost, (double)found.grown / (1 << 20));
+    printf("  %s within %zu MB: fault %d, lost %d, grew by %.1f MB\n", noun, limit >> 20, found.fault, lost,
+           (double)found.grown / (1 << 20));
   }
-  printf("  %-16s %2d limits: opens within %zu MB, a row within %zu, all rows within %zu, an engine within %zu; at most %.1f MB beyond\n", noun,
-         tried, opens >> 20, smalls >> 20, larges >> 20, engines >> 20, (double)beyond / (1 << 20));
+  printf(
+      "  %-16s %2d limits: opens within %zu MB, a row within %zu, all rows within %zu, an engine within %zu; at most %.1f MB "
+      "beyond\n",
+      noun, tried, opens >> 20, smalls >> 20, larges >> 20, engines >> 20, (double)beyond / (1 << 20));
   return failed + (enough == 0);
 }
 
