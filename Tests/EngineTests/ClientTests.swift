@@ -21,7 +21,7 @@ import Testing
   /// A request that waits at a gate before each token after the first `free` ones: no race decides what a test sees.
   private func request(after gate: Gate, free: Int = 0) throws -> GenerationRequest {
     var request = try requests(1)[0]
-    request.logitsProcessor = LogitsProcessor(.init(UInt(bitPattern: ObjectIdentifier(gate)))) { rows in
+    request.logitsProcessor = unsafe LogitsProcessor(.init(UInt(bitPattern: ObjectIdentifier(gate)))) { rows in
       if unsafe rows.contains(where: { unsafe $0.tokens.count - $0.promptCount >= free }) { gate.wait() }
       return true
     }

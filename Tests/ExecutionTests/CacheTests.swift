@@ -52,7 +52,7 @@ struct CacheTests {
       for slot in 0..<Self.layout.slotCount {
         for entry in 0..<70 {
           let (page, place) = unsafe cache.page(slot: slot, entry: entry)
-          addresses.insert(unsafe UInt(bitPattern: page) + UInt(place))
+          addresses.insert(UInt(bitPattern: page) + UInt(place))
         }
       }
     }

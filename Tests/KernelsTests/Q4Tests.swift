@@ -7,7 +7,7 @@ import Testing
   private static let rows = [
     [Float](repeating: 0, count: 32), [Float](repeating: 0.7, count: 32), (0..<32).map { Float($0) - 16 },
     (0..<32).map { $0 == 5 ? -3 : 0.01 * Float($0) }, (0..<32).map { Float($0) * 1e-9 }, (0..<32).map { Float($0) * -1e30 },
-    (0..<32).map { $0 == 31 ? 1e-44 : 0 }, (0..<32).map { $0 % 2 == 0 ? 6e4 : -1e6 },
+    (0..<32).map { $0 == 31 ? 7 * Float.leastNonzeroMagnitude : 0 }, (0..<32).map { $0 % 2 == 0 ? 6e4 : -1e6 },
   ]
 
   @Test func theRuleIsThatOfTheFormat() {
