@@ -363,11 +363,14 @@ def differences(model: rally.Model, reference: Tokenizer, texts: list[str], limi
 
 
 def speed(model: rally.Model, reference: Tokenizer, texts: list[str]) -> float:
-    """Return how many times the processor time of Rally the reference takes, in one thread."""
+    """Return how many times the processor time of Rally the reference takes, in one thread.
+
+    Neither makes a list of Python's numbers: Rally fills an array, the reference an object of its own.
+    """
     whole = ["\n".join(texts[start : start + 200]) for start in range(0, len(texts), 200)]
     seconds = []
     for encode in (
-        lambda text: model.encode(text, add_bos=False, add_eos=False),
+        lambda text: model.encode_rows([text], add_bos=False, add_eos=False),
         lambda text: reference.encode(text, add_special_tokens=False),
     ):
         best = float("inf")
