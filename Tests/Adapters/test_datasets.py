@@ -44,7 +44,8 @@ def test_two_processes(source: Path, corpus: Corpus, scorer: rally.Scorer, colum
     assert rated.features["score"].dtype == "float32"
     corpus.check(rated["id"][:], rated["score"][:], rated["windows"][:])
     assert rated["text"][:] == corpus.texts
-    assert rated.filter(lambda row: row["score"] is None)["text"][:] == ["", None]
+    # The rater's tokenizer drops white space at the ends.
+    assert rated.filter(lambda row: row["score"] is None)["text"][:] == ["", None, "\n"]
 
 
 def test_the_format_stays(source: Path, scorer: rally.Scorer) -> None:

@@ -54,7 +54,7 @@ def test_annotator(shards: Path, corpus: Corpus, scorer: rally.Scorer, tokens: s
     )
     for row in rows:
         assert row["metadata"]["token_count"] == len(corpus.tokens[int(row["id"])])
-        assert row["metadata"]["coverage"] == 1
+        assert row["metadata"]["coverage"] == float(corpus.rated[int(row["id"])])
 
 
 def test_filter(shards: Path, corpus: Corpus, scorer: rally.Scorer) -> None:
@@ -64,9 +64,13 @@ def test_filter(shards: Path, corpus: Corpus, scorer: rally.Scorer) -> None:
     kept = {int(row["id"]): row["metadata"]["score"] for row in written(shards.parent / "out")}
     assert sorted(kept) == np.flatnonzero(corpus.score >= minimum).tolist()
     assert all(np.float32(score) == corpus.score[id_] for id_, score in kept.items())
-    below = written(dropped)
-    assert sorted(int(row["id"]) for row in below) == np.flatnonzero(corpus.score < minimum).tolist()
-    assert {row["metadata"]["filter_reason"] for row in below} == {"below_minimum"}
+    reasons = {int(row["id"]): row["metadata"]["filter_reason"] for row in written(dropped)}
+    below = sorted(id_ for id_, reason in reasons.items() if reason == "below_minimum")
+    assert below == np.flatnonzero(corpus.score < minimum).tolist()
+    # The reader leaves empty texts out; white space alone is a text that has no tokens.
+    blank = [id_ for id_, text in enumerate(corpus.texts) if text and not text.strip()]
+    assert sorted(reasons.keys() - set(below)) == blank
+    assert {reasons[id_] for id_ in blank} == {"unrated"}
     counted = {name: stat.total for name, stat in stats.stats[1].stats.items()}
     assert counted["forwarded"] == len(kept)
     assert counted["dropped_below_minimum"] == len(below)

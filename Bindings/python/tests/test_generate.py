@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import threading
@@ -219,18 +220,22 @@ def test_a_stream_checks_its_arguments_at_once(lm: rally.Model, rater: rally.Mod
 
 
 def test_cancel_from_another_thread(endless: rally.Model) -> None:
-    begun = threading.Event()
+    begun, steps = threading.Event(), itertools.count(1)
 
     def cancel() -> None:
         begun.wait()
         endless.cancel()
 
+    def watch(rows: Any) -> None:
+        if next(steps) > 2:
+            begun.set()
+
     thread = threading.Thread(target=cancel)
     thread.start()
-    first, second = endless.generate([PROMPT, "another"], stop_at_eos=False, on_logits=lambda rows: begun.set())
+    first, second = endless.generate([PROMPT, "another"], stop_at_eos=False, on_logits=watch)
     thread.join()
     assert first.finish_reason == second.finish_reason == "cancelled"
-    assert 0 < len(first.tokens) < 29_000
+    assert 2 <= len(first.tokens) < 29_000
     again = endless.generate(PROMPT, max_tokens=len(first.tokens) // 2, stop_at_eos=False)
     assert first.tokens[: len(again.tokens)] == again.tokens
 
