@@ -117,7 +117,7 @@ def test_raters_that_others_made(shape: str, tmp_path: Path, monkeypatch: pytest
 
 def test_positions_are_the_longest_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SHAPES, "small-rater", replace(SHAPES["rater-50m"], vocab_size=100, num_block_layers=1))
-    synthesize("small-rater", tmp_path / "rater.onnx", positions=4000, quiet=True)
+    synthesize("small-rater", str(tmp_path / "rater.onnx"), positions=4000, quiet=True)
     with rally.Model(tmp_path / "rater.onnx") as rater:
         assert rater.info.max_position_embeddings == 4000
         assert np.isfinite(rater.rate([np.arange(3000) % 100])).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,36 +74,36 @@ class Summary:
 
 
 def convert(
-    directory: Path,
-    out: Path,
+    directory: str | os.PathLike[str],
+    out: str | os.PathLike[str],
     *,
     dtype: str | None = None,
     name: str | None = None,
-    tokenizer: Path | None = None,
+    tokenizer: str | os.PathLike[str] | None = None,
     external_data: bool = False,
     exit_threshold: float | None = None,
     kv_policy: str | None = None,
     recursions: int | None = None,
     rater: RaterChoices | None = None,
-    config: Path | None = None,
+    config: str | os.PathLike[str] | None = None,
     quiet: bool = False,
 ) -> Summary:
     """Convert a checkpoint folder, a GGUF file, or an exported ONNX file into a model file.
 
     Parameters
     ----------
-    directory : Path
+    directory : str or path
         Holds the weights, ``config.json``, and what says how the model routes; see ``docs/format.md`` and ``--help``.
         Or a GGUF file of a Llama or Qwen, whose quantized weights become f32. Or an ONNX file of a classifier, with
         ``config.json`` next to it or one folder up: the result is compared with it before anything is written.
-    out : Path
+    out : str or path
         The file to write.
     dtype : {"f32", "bf16", "int8", "q4"}, optional
         Element type of the large matrices; routers, norms, biases and score heads are never narrowed. int8 and q4
         are what :func:`rally.quantize` makes of the file, without a text. Default: as they are.
     name : str, optional
         For people; by default the folder's name.
-    tokenizer : Path, optional
+    tokenizer : str or path, optional
         A ``tokenizer.json`` other than the folder's own.
     external_data : bool
         Keep the weights in a side file whatever their size.
@@ -114,7 +115,7 @@ def convert(
         Retrofitted models: how often the core is run, in the place of ``mean_recurrence``.
     rater : RaterChoices, optional
         What comes before the configuration of a rater: score rule, reading of documents, a named policy.
-    config : Path, optional
+    config : str or path, optional
         ONNX files: a ``config.json`` other than the one alongside the file.
     quiet : bool
         No progress bar.
@@ -129,7 +130,9 @@ def convert(
     ModelFileError
         When the checkpoint cannot be converted; the message is one line that names the key or file.
     """
-    source = _source(directory, config)
+    directory, out = Path(directory), Path(out)
+    tokenizer = None if tokenizer is None else Path(tokenizer)
+    source = _source(directory, None if config is None else Path(config))
     choices = LoopChoices(exit_threshold, kv_policy, recursions)
     stored = None if dtype in QUANTIZED else dtype
     with source.open() as checkpoint, _place(out, dtype) as place:

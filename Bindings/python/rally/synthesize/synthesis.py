@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from rally.synthesize.weights import RandomWeights, weight_dims
 
 def synthesize(
     shape: str,
-    out: Path,
+    out: str | os.PathLike[str],
     *,
     seed: int = 0,
     dtype: str = "f32",
@@ -37,7 +38,7 @@ def synthesize(
     ----------
     shape : str
         A key of :data:`rally.synthesize.SHAPES`.
-    out : Path
+    out : str or path
         The file to write.
     seed : int
         Same seed, same file.
@@ -57,6 +58,7 @@ def synthesize(
     Summary
         What was written.
     """
+    out = Path(out)
     if shape not in SHAPES:
         raise ModelFileError(f"unknown shape {shape!r}; known: {', '.join(SHAPES)}")
     model = replace(SHAPES[shape], name=f"{shape}, random weights, seed {seed}")
