@@ -10,9 +10,7 @@ package final class DistanceAttention {
   let table: [Int32]
   /// 1 / √(K · kinds of score).
   let scale: Float
-  /// `scratchCount` floats per worker.
-  let scratch: FloatStorage
-  let scratchCount: Int
+  let scratch: WorkerScratch
 
   /// - Throws: `outOfMemory`.
   init(
@@ -22,8 +20,9 @@ package final class DistanceAttention {
     self.tokenCount = tokenCount
     table = buckets.table(tokenCount: tokenCount)
     scale = Float(1 / Double(headWidth * distances.kindCount).squareRoot())
-    scratchCount = DisentangledAttention.scratchCount(tokenCount: tokenCount, headWidth: headWidth, buckets: buckets)
-    scratch = try FloatStorage(count: scratchCount * workerCount)
+    scratch = try WorkerScratch(
+      floatCount: DisentangledAttention.scratchCount(tokenCount: tokenCount, headWidth: headWidth, buckets: buckets),
+      workerCount: workerCount)
   }
 
   /// Floats that one worker takes for rows of so many tokens.
@@ -64,7 +63,6 @@ private struct DistanceJob {
     let total = forward.description.headCount * width
     let column = head * width
     let row = unsafe qkv.pointer(row: run.start)
-    let scratch = unsafe distances.scratch.base + worker * distances.scratchCount
     unsafe distances.table.withUnsafeBufferPointer { table in
       guard let first = table.baseAddress else { return }
       unsafe DisentangledAttention.attend(
@@ -72,7 +70,8 @@ private struct DistanceJob {
         tokenCount: run.count, headWidth: width, keyDistances: tables.keys.map { unsafe UnsafePointer($0.base + column) },
         queryDistances: tables.queries.map { unsafe UnsafePointer($0.base + column) }, distanceStride: total,
         buckets: first + (distances.tokenCount - run.count), scale: distances.scale,
-        into: output.pointer(row: run.start) + column, stride: output.stride, scratch: scratch)
+        into: output.pointer(row: run.start) + column, stride: output.stride,
+        scratch: distances.scratch.base(of: worker))
     }
   }
 }

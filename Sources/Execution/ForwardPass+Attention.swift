@@ -107,17 +107,11 @@ private struct AttentionJob {
     let slot =
       layout.keyUse(place, recursion: tile.recursion) == .replace
       ? layout.scratchSlot : layout.slot(place, recursion: tile.recursion, layer: index)
-    let scratch = unsafe forward.attentionScratch.base + worker * forward.attentionScratchCount
-    // A layer without a window sees from the first entry on.
-    unsafe (isWindowed ? rows.windowEnds : rows.visible).withUnsafeBufferPointer { ends in
-      unsafe rows.windowFirsts.withUnsafeBufferPointer { firsts in
-        guard let lengths = ends.baseAddress else { return }
-        unsafe Attention.attend(
-          queries.pointer(row: tile.start), stride: queries.stride, rows: tile.count,
-          firsts: isWindowed ? firsts.baseAddress.map { unsafe $0 + tile.start } : nil, lengths: lengths + tile.start,
-          over: cache.pages(slot: slot), shape: forward.attentionShape, groups: splitsGroups ? group..<group + 1 : nil,
-          scratch: scratch, into: output.pointer(row: tile.start), stride: output.stride)
-      }
+    unsafe rows.withEntries(from: tile.start, isWindowed: isWindowed) { firsts, lengths in
+      unsafe Attention.attend(
+        queries.pointer(row: tile.start), stride: queries.stride, rows: tile.count, firsts: firsts, lengths: lengths,
+        over: cache.pages(slot: slot), shape: forward.attentionShape, groups: splitsGroups ? group..<group + 1 : nil,
+        scratch: forward.attentionScratch.base(of: worker), into: output.pointer(row: tile.start), stride: output.stride)
     }
   }
 }

@@ -22,9 +22,7 @@ package final class ForwardPass {
   /// Of a row of any product.
   private let rowRoom: MatMul.RowRoom
   package let attentionShape: AttentionShape
-  /// One stretch of `attentionScratchCount` floats per worker.
-  let attentionScratch: FloatStorage
-  let attentionScratchCount: Int
+  let attentionScratch: WorkerScratch
   var flight = Flight()
   /// How far attention reaches in layers with a sliding window; nil in models without one.
   let window: Int?
@@ -68,8 +66,8 @@ package final class ForwardPass {
     rowRoom = MatMul.RowRoom(forAnyOf: weights.matrices)
     attentionShape = AttentionShape(weights.description, cacheType: cacheType)
     attendsInRows = RowAttention.serves(weights, layout)
-    attentionScratchCount = attentionShape.scratchCount(rows: RowSet.rowsPerTile)
-    attentionScratch = try FloatStorage(count: attentionScratchCount * workers.threadCount)
+    attentionScratch = try WorkerScratch(
+      floatCount: attentionShape.scratchCount(rows: RowSet.rowsPerTile), workerCount: workers.threadCount)
   }
 
   /// Makes room for `rowCount` tokens on their way, at positions below `positionCount`; within these bounds nothing is

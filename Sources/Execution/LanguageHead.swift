@@ -13,6 +13,7 @@ package final class LanguageHead {
   private let norm: NormWeights?
   private let projection: Projection
   private let hidden: FloatStorage
+  private let empty: FloatStorage
   private var logits: FloatStorage
   private var capacity = 0
 
@@ -22,7 +23,8 @@ package final class LanguageHead {
     self.norm = norm
     self.projection = projection
     hidden = try FloatStorage(count: Self.tileRowCount * forward.description.hiddenSize)
-    logits = try FloatStorage(count: 0)
+    empty = try FloatStorage(count: 0)
+    logits = empty
   }
 
   /// Makes room for the logits of `rowCount` rows, at most a tile.
@@ -30,16 +32,15 @@ package final class LanguageHead {
   package func reserve(rowCount: Int) throws(RallyError) {
     let rows = min(rowCount, Self.tileRowCount)
     guard rows > capacity else { return }
-    try release()
+    release()
     logits = try FloatStorage(count: rows * forward.description.vocabularySize)
     capacity = rows
   }
 
   /// Lets the room for logits go.
-  /// - Throws: `outOfMemory`.
-  package func release() throws(RallyError) {
+  package func release() {
     capacity = 0
-    logits = try FloatStorage(count: 0)
+    logits = empty
   }
 
   /// What the head sees of some rows of a stream, [n, D]; valid until the next call.

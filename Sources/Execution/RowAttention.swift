@@ -8,9 +8,7 @@ import Tensors
 /// `tokenCount` tokens.
 package final class RowAttention {
   package let tokenCount: Int
-  /// `scratchCount` floats per worker.
-  let scratch: FloatStorage
-  let scratchCount: Int
+  let scratch: WorkerScratch
 
   /// Whether a model's rows are computed so on this processor: whole rows whose every token has keys of its own in every
   /// layer, and weights that are rounded anyway.
@@ -26,8 +24,8 @@ package final class RowAttention {
   /// - Throws: `outOfMemory`.
   init(headWidth: Int, tokenCount: Int, workerCount: Int) throws(RallyError) {
     self.tokenCount = tokenCount
-    scratchCount = Self.floatCount(headWidth: headWidth, tokenCount: tokenCount)
-    scratch = try FloatStorage(count: scratchCount * workerCount)
+    scratch = try WorkerScratch(
+      floatCount: Self.floatCount(headWidth: headWidth, tokenCount: tokenCount), workerCount: workerCount)
   }
 
   /// Floats that one worker takes for rows of so many tokens.
@@ -64,17 +62,12 @@ private struct RowAttentionJob {
     // Keys stand after the queries, values after the keys, from the first token of the text on.
     let first = unsafe qkv.pointer(row: stretch.start - Int(rows.positions[stretch.start]))
     let keys = unsafe first + (shape.headCount + group) * shape.headWidth
-    let scratch = unsafe attention.scratch.base + worker * attention.scratchCount
-    unsafe (isWindowed ? rows.windowEnds : rows.visible).withUnsafeBufferPointer { ends in
-      unsafe rows.windowFirsts.withUnsafeBufferPointer { firsts in
-        guard let lengths = ends.baseAddress else { return }
-        unsafe BF16Attention.attend(
-          qkv.pointer(row: stretch.start) + column, stride: qkv.stride, keys: keys, values: keys + shape.entryWidth,
-          stride: qkv.stride, rows: stretch.count,
-          firsts: isWindowed ? firsts.baseAddress.map { unsafe $0 + stretch.start } : nil, lengths: lengths + stretch.start,
-          heads: heads, headWidth: shape.headWidth, scale: shape.scale, scratch: scratch,
-          into: output.pointer(row: stretch.start) + column, stride: output.stride)
-      }
+    unsafe rows.withEntries(from: stretch.start, isWindowed: isWindowed) { firsts, lengths in
+      unsafe BF16Attention.attend(
+        qkv.pointer(row: stretch.start) + column, stride: qkv.stride, keys: keys, values: keys + shape.entryWidth,
+        stride: qkv.stride, rows: stretch.count, firsts: firsts, lengths: lengths, heads: heads, headWidth: shape.headWidth,
+        scale: shape.scale, scratch: attention.scratch.base(of: worker), into: output.pointer(row: stretch.start) + column,
+        stride: output.stride)
     }
   }
 }

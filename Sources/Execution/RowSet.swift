@@ -124,6 +124,21 @@ extension RowSet {
     }
   }
 
+  /// Calls `body` with what the rows from `first` on attend to: all that they see, or what their windows hold.
+  ///
+  /// - Parameter body: `firsts` is nil where each row sees from the first entry on, as in a layer without a window.
+  @unsafe
+  func withEntries(
+    from first: Int, isWindowed: Bool, _ body: (_ firsts: UnsafePointer<Int32>?, _ lengths: UnsafePointer<Int32>) -> Void
+  ) {
+    unsafe (isWindowed ? windowEnds : visible).withUnsafeBufferPointer { ends in
+      unsafe windowFirsts.withUnsafeBufferPointer { firsts in
+        guard let lengths = ends.baseAddress else { return }
+        unsafe body(isWindowed ? firsts.baseAddress.map { unsafe $0 + first } : nil, lengths + first)
+      }
+    }
+  }
+
   /// Rows at the front whose keys are stored: those of recursion 0 come first.
   func storingCount(_ layout: CacheLayout, _ place: Place) -> Int {
     var count = 0

@@ -7,19 +7,8 @@ package final class Workspace {
   private let widths: Widths
   private var capacity = 0
 
-  private let empty: FloatStorage
-  private var residentStorage: FloatStorage
-  private var originStorage: FloatStorage
-  private var readOutStorage: FloatStorage
-  private var joinedStorage: FloatStorage
-  private var edgeStorage: FloatStorage
-  private var blockStorage: FloatStorage
-  private var normedStorage: FloatStorage
-  private var projectedStorage: FloatStorage
-  private var qkvStorage: FloatStorage
-  private var attendedStorage: FloatStorage
-  private var innerStorage: FloatStorage
-  private var routerStorage: FloatStorage
+  private let empty: Buffers
+  private var buffers: Buffers
 
   /// Rows of the flight that run together, and what is known of each of them.
   var active: [Int32] = []
@@ -36,19 +25,8 @@ package final class Workspace {
   /// - Throws: `outOfMemory`.
   package init(description: ModelDescription) throws(RallyError) {
     widths = Widths(description)
-    empty = try FloatStorage(count: 0)
-    residentStorage = empty
-    originStorage = empty
-    readOutStorage = empty
-    joinedStorage = empty
-    edgeStorage = empty
-    blockStorage = empty
-    normedStorage = empty
-    projectedStorage = empty
-    qkvStorage = empty
-    attendedStorage = empty
-    innerStorage = empty
-    routerStorage = empty
+    empty = try Buffers(widths, rowCount: 0)
+    buffers = empty
   }
 
   /// Makes room for `rowCount` tokens on their way; what was in the buffers is lost when they grow.
@@ -56,12 +34,7 @@ package final class Workspace {
   func prepare(rowCount: Int) throws(RallyError) {
     guard rowCount > capacity else { return }
     release()
-    do throws(RallyError) {
-      try allocate(rowCount)
-    } catch {
-      release()
-      throw error
-    }
+    buffers = try Buffers(widths, rowCount: rowCount)
     reserveLists(rowCount)
     capacity = rowCount
   }
@@ -69,33 +42,7 @@ package final class Workspace {
   /// Lets all buffers go: they have nothing to keep, and old and new ones together are more than either.
   func release() {
     capacity = 0
-    residentStorage = empty
-    originStorage = empty
-    readOutStorage = empty
-    joinedStorage = empty
-    edgeStorage = empty
-    blockStorage = empty
-    normedStorage = empty
-    projectedStorage = empty
-    qkvStorage = empty
-    attendedStorage = empty
-    innerStorage = empty
-    routerStorage = empty
-  }
-
-  private func allocate(_ rowCount: Int) throws(RallyError) {
-    residentStorage = try FloatStorage(count: rowCount * widths.hidden)
-    originStorage = try FloatStorage(count: rowCount * widths.origin)
-    readOutStorage = try FloatStorage(count: rowCount * widths.readOut)
-    joinedStorage = try FloatStorage(count: rowCount * widths.joined)
-    edgeStorage = try FloatStorage(count: rowCount * widths.hidden)
-    blockStorage = try FloatStorage(count: rowCount * widths.hidden)
-    normedStorage = try FloatStorage(count: rowCount * widths.hidden)
-    projectedStorage = try FloatStorage(count: rowCount * widths.hidden)
-    qkvStorage = try FloatStorage(count: rowCount * widths.qkv)
-    attendedStorage = try FloatStorage(count: rowCount * widths.query)
-    innerStorage = try FloatStorage(count: rowCount * widths.inner)
-    routerStorage = try FloatStorage(count: rowCount * widths.router)
+    buffers = empty
   }
 
   private func reserveLists(_ rowCount: Int) {
@@ -116,29 +63,29 @@ package final class Workspace {
 
 extension Workspace {
   /// The residual streams of the tokens on their way, each at its place, [capacity, D].
-  var resident: FloatRows { residentStorage.rows(capacity, width: widths.hidden) }
+  var resident: FloatRows { buffers.resident.rows(capacity, width: widths.hidden) }
   /// What the router saw of them, under token-choice, or what each recursion takes in again, [capacity, D].
-  var origin: FloatRows { originStorage.rows(capacity, width: widths.origin) }
+  var origin: FloatRows { buffers.origin.rows(capacity, width: widths.origin) }
   /// The states that are read of tokens that run on, [capacity, D].
-  var readOut: FloatRows { readOutStorage.rows(capacity, width: widths.readOut) }
+  var readOut: FloatRows { buffers.readOut.rows(capacity, width: widths.readOut) }
   /// State and injected state side by side, [n, 2D].
-  func joined(_ count: Int) -> FloatRows { joinedStorage.rows(count, width: widths.joined) }
+  func joined(_ count: Int) -> FloatRows { buffers.joined.rows(count, width: widths.joined) }
   /// The stream of the tokens that enter or leave, [n, D].
-  func edge(_ count: Int) -> FloatRows { edgeStorage.rows(count, width: widths.hidden) }
+  func edge(_ count: Int) -> FloatRows { buffers.edge.rows(count, width: widths.hidden) }
   /// The stream of the tokens inside the block, [n, D].
-  func block(_ count: Int) -> FloatRows { blockStorage.rows(count, width: widths.hidden) }
+  func block(_ count: Int) -> FloatRows { buffers.block.rows(count, width: widths.hidden) }
   /// A normalised copy of a stream, [n, D].
-  func normed(_ count: Int) -> FloatRows { normedStorage.rows(count, width: widths.hidden) }
+  func normed(_ count: Int) -> FloatRows { buffers.normed.rows(count, width: widths.hidden) }
   /// What a sublayer adds to the stream, [n, D].
-  func projected(_ count: Int) -> FloatRows { projectedStorage.rows(count, width: widths.hidden) }
+  func projected(_ count: Int) -> FloatRows { buffers.projected.rows(count, width: widths.hidden) }
   /// Queries, keys and values side by side, [n, (H + 2G)·K].
-  func qkv(_ count: Int) -> FloatRows { qkvStorage.rows(count, width: widths.qkv) }
+  func qkv(_ count: Int) -> FloatRows { buffers.qkv.rows(count, width: widths.qkv) }
   /// What attention gathered, [n, H·K].
-  func attended(_ count: Int) -> FloatRows { attendedStorage.rows(count, width: widths.query) }
+  func attended(_ count: Int) -> FloatRows { buffers.attended.rows(count, width: widths.query) }
   /// Gate and up side by side, [n, 2F], or up alone, [n, F].
-  func inner(_ count: Int) -> FloatRows { innerStorage.rows(count, width: widths.inner) }
+  func inner(_ count: Int) -> FloatRows { buffers.inner.rows(count, width: widths.inner) }
   /// The hidden layer of an MLP router, [n, 2D].
-  func router(_ count: Int) -> FloatRows { routerStorage.rows(count, width: widths.router) }
+  func router(_ count: Int) -> FloatRows { buffers.router.rows(count, width: widths.router) }
 }
 
 // MARK: Rows
@@ -189,4 +136,25 @@ private struct Widths {
   }
 
   var total: Int { 5 * hidden + origin + readOut + joined + qkv + query + inner + router }
+}
+
+/// The memory of all buffers.
+private struct Buffers {
+  let resident, origin, readOut, joined, edge, block, normed, projected, qkv, attended, inner, router: FloatStorage
+
+  /// - Throws: `outOfMemory`.
+  init(_ widths: Widths, rowCount: Int) throws(RallyError) {
+    resident = try FloatStorage(count: rowCount * widths.hidden)
+    origin = try FloatStorage(count: rowCount * widths.origin)
+    readOut = try FloatStorage(count: rowCount * widths.readOut)
+    joined = try FloatStorage(count: rowCount * widths.joined)
+    edge = try FloatStorage(count: rowCount * widths.hidden)
+    block = try FloatStorage(count: rowCount * widths.hidden)
+    normed = try FloatStorage(count: rowCount * widths.hidden)
+    projected = try FloatStorage(count: rowCount * widths.hidden)
+    qkv = try FloatStorage(count: rowCount * widths.qkv)
+    attended = try FloatStorage(count: rowCount * widths.query)
+    inner = try FloatStorage(count: rowCount * widths.inner)
+    router = try FloatStorage(count: rowCount * widths.router)
+  }
 }

@@ -93,20 +93,20 @@ extension Runner {
     do throws(RallyError) {
       try take()
     } catch  where error.code == .outOfMemory {
-      try release()
+      release()
       do throws(RallyError) {
         try take()
       } catch {
-        try release()
+        release()
         throw error
       }
     }
   }
 
   /// Lets go of what calls took.
-  private func release() throws(RallyError) {
+  private func release() {
     forward.release()
-    try head?.release()
+    head?.release()
     pages.releaseUnused()
   }
 
