@@ -41,7 +41,7 @@ public final class Engine {
   public convenience init(model: Model, options: EngineOptions = EngineOptions()) throws(RallyError) {
     try Self.check(model)
     let memory = try EngineMemory(model: model, options: options)
-    let budget = options.memoryByteLimit > 0 ? MemoryBudget(limit: options.memoryByteLimit, within: model.budget) : model.budget
+    let budget = MemoryBudget.limited(to: options.memoryByteLimit, within: model.budget)
     let workers = try WorkerPool.shared(options.pool, threads: options.threads)
     let (forward, head, pages) = try MemoryBudget.during(budget) { () throws(RallyError) in
       let forward = try ForwardPass(weights: model.weights, workers: workers, cacheType: options.cacheType)

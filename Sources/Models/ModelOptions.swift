@@ -26,7 +26,7 @@ public struct ModelOptions: Sendable {
 
 extension ModelOptions {
   /// Of a model that is opened with these options; nil for no limit.
-  var budget: MemoryBudget? { memoryByteLimit > 0 ? MemoryBudget(limit: memoryByteLimit) : nil }
+  var budget: MemoryBudget? { MemoryBudget.limited(to: memoryByteLimit) }
 
   /// The first half of opening.
   var checkProgress: ModelFile.Progress? {

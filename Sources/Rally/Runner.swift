@@ -61,7 +61,7 @@ public final class Runner {
     self.model = model
     // Rows of a step are numbered by 32 bits.
     stepTokenCount = min(max(1, batchTokens), 1 << 24)
-    let budget = memoryByteLimit > 0 ? MemoryBudget(limit: memoryByteLimit, within: model.budget) : model.budget
+    let budget = MemoryBudget.limited(to: memoryByteLimit, within: model.budget)
     let workers = try WorkerPool.shared(pool, threads: threads)
     (forward, head, raterHead) = try MemoryBudget.during(budget) { () throws(RallyError) in
       let forward = try ForwardPass(weights: model.weights, workers: workers, cacheType: cacheType)

@@ -21,16 +21,13 @@ public struct AlignedStorage<Element: BitwiseCopyable>: ~Copyable {
   /// - Throws: `outOfMemory` when the size overflows, the system has no such block, or the call's budget has not so much left.
   public init(count: Int) throws(RallyError) {
     let (bytes, overflow) = count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
-    let budget = MemoryBudget.current
-    if count >= 0, !overflow { try budget?.take(max(bytes, Self.alignment)) }
+    guard count >= 0, !overflow else { throw Self.noBlock(count) }
+    let (size, budget) = (max(bytes, Self.alignment), MemoryBudget.current)
+    try budget?.take(size)
     var raw: UnsafeMutableRawPointer?
-    guard count >= 0, !overflow, unsafe posix_memalign(&raw, Self.alignment, max(bytes, Self.alignment)) == 0,
-      let block = unsafe raw
-    else {
-      if count >= 0, !overflow { budget?.give(max(bytes, Self.alignment)) }
-      throw RallyError(
-        .outOfMemory, "memory", expected: "a block of \(count) × \(MemoryLayout<Element>.stride) bytes",
-        found: "none", remedy: "use a smaller batch or a smaller model")
+    guard unsafe posix_memalign(&raw, Self.alignment, size) == 0, let block = unsafe raw else {
+      budget?.give(size)
+      throw Self.noBlock(count)
     }
     unsafe base = block.bindMemory(to: Element.self, capacity: max(count, 1))
     self.count = count
@@ -51,6 +48,12 @@ public struct AlignedStorage<Element: BitwiseCopyable>: ~Copyable {
     unsafe base = UnsafeMutablePointer(mutating: start.bindMemory(to: Element.self, capacity: count))
     self.file = file
     budget = nil
+  }
+
+  private static func noBlock(_ count: Int) -> RallyError {
+    RallyError(
+      .outOfMemory, "memory", expected: "a block of \(count) × \(MemoryLayout<Element>.stride) bytes",
+      found: "none", remedy: "use a smaller batch or a smaller model")
   }
 
   /// Everything that it holds.

@@ -18,6 +18,11 @@ public final class MemoryBudget: Sendable {
     self.whole = whole
   }
 
+  /// A budget of its own, for a limit of 0 the whole it would be a part of; nil for no limit.
+  package static func limited(to byteCount: Int, within whole: MemoryBudget? = nil) -> MemoryBudget? {
+    byteCount > 0 ? MemoryBudget(limit: byteCount, within: whole) : whole
+  }
+
   /// Bytes that storages hold.
   public var heldByteCount: Int { held.load(ordering: .relaxed) }
 
