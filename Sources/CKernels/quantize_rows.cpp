@@ -15,6 +15,15 @@ HWY_BEFORE_NAMESPACE();
 namespace rally {
 namespace HWY_NAMESPACE {
 
+// The factors from the i-th on, if there are any.
+HWY_INLINE const float *From(const float *factors, size_t i) { return factors == nullptr ? nullptr : factors + i; }
+
+// A vector of x from the i-th on, times its factors.
+HWY_INLINE V LoadScaled(F d, const float *HWY_RESTRICT x, const float *HWY_RESTRICT factors, size_t i) {
+  const V v = hn::LoadU(d, x + i);
+  return factors == nullptr ? v : hn::Mul(v, hn::LoadU(d, factors + i));
+}
+
 // out[0 ..< n] = x · factors / scale, to nearest, ties to even, zeros up to a multiple of four. `factors` may be null.
 HWY_INLINE void QuantizeGroup(const float *HWY_RESTRICT x, const float *HWY_RESTRICT factors, size_t n,
                               int8_t *HWY_RESTRICT out, float *scale, int32_t *sum) {
@@ -26,16 +35,12 @@ HWY_INLINE void QuantizeGroup(const float *HWY_RESTRICT x, const float *HWY_REST
   const auto magnitude = hn::Set(integers, 0x7FFFFFFF);
   auto largest = hn::Zero(integers);
   const auto take = [&](V v) { largest = hn::Max(largest, hn::And(hn::BitCast(integers, v), magnitude)); };
-  const auto load = [&](size_t i) {
-    const V v = hn::LoadU(d, x + i);
-    return factors == nullptr ? v : hn::Mul(v, hn::LoadU(d, factors + i));
-  };
   const auto load_tail = [&](size_t i) {
     const V v = LoadTail(d, x + i, n - i);
     return factors == nullptr ? v : hn::Mul(v, LoadTail(d, factors + i, n - i));
   };
   size_t i = 0;
-  for (; i + N <= n; i += N) take(load(i));
+  for (; i + N <= n; i += N) take(LoadScaled(d, x, factors, i));
   if (i < n) take(load_tail(i));
   const int32_t bits = hn::GetLane(hn::MaxOfLanes(integers, largest));
   float most;
@@ -58,7 +63,7 @@ HWY_INLINE void QuantizeGroup(const float *HWY_RESTRICT x, const float *HWY_REST
     sums = hn::Add(sums, rounded);
     return hn::DemoteTo(narrow, rounded);
   };
-  for (i = 0; i + N <= n; i += N) hn::StoreU(quantize(load(i)), narrow, out + i);
+  for (i = 0; i + N <= n; i += N) hn::StoreU(quantize(LoadScaled(d, x, factors, i)), narrow, out + i);
   if (i < n) {
     HWY_ALIGN int8_t lanes[HWY_MAX_BYTES / sizeof(float)];
     hn::Store(quantize(load_tail(i)), narrow, lanes);
@@ -69,11 +74,6 @@ HWY_INLINE void QuantizeGroup(const float *HWY_RESTRICT x, const float *HWY_REST
 
 // Groups of `kWhole` that are quantised together, so that their scales are divided at once.
 constexpr size_t kWhole = rk_matmul_group, kTogether = 16;
-
-HWY_INLINE V LoadScaled(F d, const float *HWY_RESTRICT x, const float *HWY_RESTRICT factors, size_t i) {
-  const V v = hn::LoadU(d, x + i);
-  return factors == nullptr ? v : hn::Mul(v, hn::LoadU(d, factors + i));
-}
 
 // The largest magnitude of a whole group, as bits.
 HWY_INLINE int32_t LargestOfGroup(const float *HWY_RESTRICT x, const float *HWY_RESTRICT factors) {
@@ -112,15 +112,14 @@ void QuantizeWhole(const float *HWY_RESTRICT x, const float *HWY_RESTRICT factor
   bool is_plain = true;
   for (size_t group = 0; group < count; ++group) {
     const size_t start = group * kWhole;
-    const int32_t bits = LargestOfGroup(x + start, factors == nullptr ? nullptr : factors + start);
+    const int32_t bits = LargestOfGroup(x + start, From(factors, start));
     memcpy(most + group, &bits, sizeof bits);
     is_plain &= bits < 0x7F800000 && most[group] >= 0x1p-100f;
   }
   if (!is_plain) {
     for (size_t group = 0; group < count; ++group) {
       const size_t start = group * kWhole;
-      QuantizeGroup(x + start, factors == nullptr ? nullptr : factors + start, kWhole, out + start, scales + group,
-                    sums + group);
+      QuantizeGroup(x + start, From(factors, start), kWhole, out + start, scales + group, sums + group);
     }
     return;
   }
@@ -133,7 +132,7 @@ void QuantizeWhole(const float *HWY_RESTRICT x, const float *HWY_RESTRICT factor
   memcpy(scales, most, count * sizeof(float));
   for (size_t group = 0; group < count; ++group) {
     const size_t start = group * kWhole;
-    sums[group] = RoundGroup(x + start, factors == nullptr ? nullptr : factors + start, inverses[group], out + start);
+    sums[group] = RoundGroup(x + start, From(factors, start), inverses[group], out + start);
   }
 }
 
@@ -141,14 +140,12 @@ void QuantizeRow(const float *HWY_RESTRICT x, const float *factors, size_t K, si
                  float *scales, int32_t *sums) {
   if (group == kWhole && K % kWhole == 0) {
     for (size_t start = 0; start < K; start += kTogether * kWhole, scales += kTogether, sums += kTogether) {
-      const float *own = factors == nullptr ? nullptr : factors + start;
-      QuantizeWhole(x + start, own, HWY_MIN(kTogether, (K - start) / kWhole), out + start, scales, sums);
+      QuantizeWhole(x + start, From(factors, start), HWY_MIN(kTogether, (K - start) / kWhole), out + start, scales, sums);
     }
     return;
   }
   for (size_t start = 0; start < K; start += group, ++scales, ++sums) {
-    const float *own = factors == nullptr ? nullptr : factors + start;
-    QuantizeGroup(x + start, own, HWY_MIN(group, K - start), out + start, scales, sums);
+    QuantizeGroup(x + start, From(factors, start), HWY_MIN(group, K - start), out + start, scales, sums);
   }
 }
 
