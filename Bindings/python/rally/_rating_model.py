@@ -141,15 +141,10 @@ class RatingModel(TextModel):
         return tokens
 
     def _documents(self, rows: Any, reading: Reading | str | None) -> Rows:
-        if isinstance(rows, (list, tuple)) and any(isinstance(row, (str, bytes)) for row in rows):
+        if tokenizer.has_texts(rows):
             raw = documents.options(self._library, reading=reading)
             address = self._handle.address
-            rows = [
-                tokenizer.encode(self._library, address, row, raw, "rally_encode_document")
-                if isinstance(row, (str, bytes))
-                else row
-                for row in rows
-            ]
+            rows = tokenizer.encode_texts(self._library, address, rows, raw, "rally_encode_document")
         return Rows.pack(rows)
 
     def rate_documents(

@@ -136,12 +136,8 @@ class TextModel(OpenedModel, Chat):
 
     def _rows(self, rows: Any) -> Rows:
         rows = listed(rows)
-        if isinstance(rows, (list, tuple)) and any(isinstance(row, (str, bytes)) for row in rows):
+        if tokenizer.has_texts(rows):
             parses = None if self.kind == "lm" else tokenizer.ANYBODYS_SPECIAL
             raw = tokenizer.options(self._library, parse_special=parses)
-            address = self._handle.address
-            rows = [
-                tokenizer.encode(self._library, address, row, raw) if isinstance(row, (str, bytes)) else row
-                for row in rows
-            ]
+            rows = tokenizer.encode_texts(self._library, self._handle.address, rows, raw)
         return Rows.pack(rows)

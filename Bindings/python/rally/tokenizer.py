@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ctypes import byref, c_size_t
 from typing import Any
 
@@ -38,6 +38,18 @@ def encode(library: Library, model: int | None, text: str | bytes, raw: Any, fun
         library.call(function, model, data, len(data), byref(raw), address, capacity, count)
 
     return _filled(fill, len(data) + 8, np.int32)  # a token is at least one byte, but for bos, eos and prefix spaces
+
+
+def has_texts(rows: Any) -> bool:
+    """Whether any of the rows is a text."""
+    return isinstance(rows, (list, tuple)) and any(isinstance(row, (str, bytes)) for row in rows)
+
+
+def encode_texts(
+    library: Library, model: int | None, rows: Sequence[Any], raw: Any, function: str = "rally_encode"
+) -> list[Any]:
+    """The rows with the tokens of those that are texts."""
+    return [encode(library, model, row, raw, function) if isinstance(row, (str, bytes)) else row for row in rows]
 
 
 def decode(library: Library, model: int | None, tokens: Tokens, raw: Any) -> bytes:
