@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks import openvino_model
 from benchmarks.inputs import Ids, random_ids
 from benchmarks.processes import THREADS
 from benchmarks.serving import serve
@@ -38,16 +39,8 @@ class OpenVino:
     """A stateful model: keys and values stay within the request."""
 
     def __init__(self, folder: Path, dtype: str) -> None:
-        import openvino
-
-        options = {
-            "INFERENCE_NUM_THREADS": THREADS,
-            "NUM_STREAMS": 1,
-            "INFERENCE_PRECISION_HINT": "bf16" if dtype == "bf16" else "f32",
-        }
-        core = openvino.Core()
-        model = core.read_model(folder / ("openvino-int8.xml" if dtype == "int8" else "openvino.xml"))
-        self.request = core.compile_model(model, "CPU", options).create_infer_request()
+        path = folder / ("openvino-int8.xml" if dtype == "int8" else "openvino.xml")
+        self.request = openvino_model.request(path, dtype)
 
     def step(self, ids: Ids, past: int) -> Logits:
         """Append ids [B, T] to sequences of ``past`` tokens: the logits [B, V] after them."""

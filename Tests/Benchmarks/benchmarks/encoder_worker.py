@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks import openvino_model
 from benchmarks.inputs import Ids, padded_batches, ragged_rows
 from benchmarks.processes import THREADS
 from benchmarks.serving import serve
@@ -45,16 +46,7 @@ def _onnxruntime(folder: Path, dtype: str) -> Run:
 
 
 def _openvino(folder: Path, dtype: str) -> Run:
-    import openvino
-
-    path = folder / ("openvino-int8.xml" if dtype == "int8" else "model.onnx")
-    options = {
-        "INFERENCE_NUM_THREADS": THREADS,
-        "NUM_STREAMS": 1,
-        "INFERENCE_PRECISION_HINT": "bf16" if dtype == "bf16" else "f32",
-    }
-    core = openvino.Core()
-    request = core.compile_model(core.read_model(path), "CPU", options).create_infer_request()
+    request = openvino_model.request(folder / ("openvino-int8.xml" if dtype == "int8" else "model.onnx"), dtype)
 
     def run(ids: Ids, mask: Ids) -> npt.NDArray[np.float32]:
         return np.array(request.infer({"input_ids": ids, "attention_mask": mask})[0][:, 0])

@@ -16,6 +16,8 @@ from typing import Any
 THREADS = 2
 #: A program that takes longer hangs.
 SECONDS = 900
+#: Of a peer's numbers in f32.
+TOLERANCE = 1e-4
 PACKAGES = Path(__file__).resolve().parents[1]
 ROOT = PACKAGES.parents[1]
 BUILD = ROOT / ".build/benchmarks"
@@ -53,6 +55,15 @@ def run_program(command: Command) -> str:
         name = Path(words[0]).name
         raise ProgramFailed(f"{name}: {last.removeprefix(f'{name}: ')}")
     return done.stdout
+
+
+def check_equal(what: str, error: float) -> None:
+    """Stop where a peer does not compute what Rally does: there would be nothing to time.
+
+    ``error`` is relative, of numbers in f32: the same mathematics, summed in another order.
+    """
+    if not error < TOLERANCE:
+        raise ProgramFailed(f"{what} and Rally differ by {error:.1e}, more than {TOLERANCE:.0e}")
 
 
 class Worker:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 VANILLA, VANILLA_34 = "vanilla-360m", "vanilla-360m-l34"
 MOR_2, MOR_3, MOR_4 = "mor-360m-r2", "mor-360m-r3", "mor-360m-r4"
 RATER = "rater-50m"
+#: Of the language models.
+VOCABULARY = 49152
 
 #: ByteDance's Ouro: four loops of 24 layers, a head of its own.
 LOOPED = "ouro-1.4b"
 _LOOPED_LAYER = 4 * 2048 * 2048 + 3 * 2048 * 5632
 #: Weights that a token reads at full depth in int8, a byte each and a scale of four for every 32.
-LOOPED_BYTES = (4 * 24 * _LOOPED_LAYER + 2048 * 49152) * 9 / 8
+LOOPED_BYTES = (4 * 24 * _LOOPED_LAYER + 2048 * VOCABULARY) * 9 / 8
 
 #: Parameters of one layer, and of the head, which is the embedding.
 LAYER_PARAMETERS = 9_832_320

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.context import Context
 from benchmarks.inputs import ragged_lengths, relative_error
 from benchmarks.measurements import Book, Key
-from benchmarks.processes import PEERS, ProgramFailed, Worker
+from benchmarks.processes import PEERS, Worker, check_equal
 from benchmarks.turns import Contender, take_turns
 
 SECTION = "encoders"
@@ -23,8 +23,6 @@ PEER_FORMATS = {"onnxruntime": ("f32", "int8"), "openvino": FORMATS, "ctranslate
 CTRANSLATE2_SHAPES = ("bert-base",)
 #: Rows of a padded batch that are tried; the best takes part.
 BATCHES = (1, 2, 4, 8, 16, 32)
-#: Of scores in f32, relative.
-TOLERANCE = 1e-4
 SEED = 6
 
 
@@ -90,9 +88,7 @@ def _remark_quality(
     """Say how far scores are from Rally's in f32, which must be the same for every engine in f32."""
     wanted, found = np.array(reference), np.array(scores)
     if dtype == "f32":
-        error = relative_error(found, wanted)
-        if not error < TOLERANCE:
-            raise ProgramFailed(f"scores of {engine} and Rally differ by {error:.1e}, more than {TOLERANCE:.0e}")
+        check_equal(f"scores of {engine}", relative_error(found, wanted))
         return
     error = float(np.abs(found - wanted).max() / wanted.std())
     order = float(np.corrcoef(found.argsort().argsort(), wanted.argsort().argsort())[0, 1])

@@ -11,16 +11,13 @@ from benchmarks import rally_bench
 from benchmarks.context import Context
 from benchmarks.inputs import random_ids, relative_error
 from benchmarks.measurements import Key
-from benchmarks.processes import ProgramFailed, Worker
-from benchmarks.shapes import MOR_3
+from benchmarks.processes import Worker, check_equal
+from benchmarks.shapes import MOR_3, VOCABULARY
 from benchmarks.turns import Contender, take_turns
 
 SECTION = "pytorch"
 PROMPT = 512
 BATCHES = (1, 32)
-VOCABULARY = 49152
-#: Of Rally's and PyTorch's logits in f32, relative: the same mathematics in two orders of summing.
-TOLERANCE = 1e-4
 
 
 def rate_key(test: str, engine: str, dtype: str) -> Key:
@@ -63,8 +60,7 @@ def _compare(context: Context, rally: Worker, torch: Worker) -> None:
         f"PyTorch's logits against Rally's in f32, greatest difference over greatest logit: "
         f"{whole:.1e} after a prompt of {PROMPT}, {cached:.1e} after 24 cached steps."
     )
-    if not max(whole, cached) < TOLERANCE:
-        raise ProgramFailed(f"PyTorch and Rally differ by {max(whole, cached):.1e}, more than {TOLERANCE:.0e}")
+    check_equal("logits of PyTorch", max(whole, cached))
 
 
 def _rally(context: Context, dtype: str) -> Contender:

@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.context import Context
 from benchmarks.inputs import ragged_lengths, relative_error
 from benchmarks.measurements import Key
-from benchmarks.processes import ProgramFailed, Worker
+from benchmarks.processes import Worker, check_equal
 from benchmarks.shapes import RATER
 from benchmarks.turns import Contender, take_turns
 
@@ -18,8 +18,6 @@ SECTION = "rating"
 LEAST, MOST = 64, 2048
 #: Sizes of onnxruntime's padded batches that are tried; the best one takes part.
 PADDED = (1, 2, 4, 8)
-#: Of scores in f32, relative.
-TOLERANCE = 1e-4
 SEED = 6
 #: Rows that the sizes are tried on.
 SWEPT = 8
@@ -62,9 +60,7 @@ def _best_batch(context: Context, worker: Worker, lengths: list[int]) -> int:
 def _compare(rally: Worker, other: Worker, lengths: list[int]) -> None:
     found = rally.call("rate", lengths=lengths, seed=SEED)["scores"]
     wanted = other.call("rate", lengths=lengths, seed=SEED, batch=1)["scores"]
-    error = relative_error(np.array(found), np.array(wanted))
-    if not error < TOLERANCE:
-        raise ProgramFailed(f"scores of onnxruntime and Rally differ by {error:.1e}, more than {TOLERANCE:.0e}")
+    check_equal("scores of onnxruntime", relative_error(np.array(found), np.array(wanted)))
 
 
 def _contender(engine: str, dtype: str, worker: Worker, lengths: list[int], **options: int) -> Contender:

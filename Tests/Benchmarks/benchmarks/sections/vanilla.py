@@ -13,17 +13,14 @@ from benchmarks.context import Context
 from benchmarks.inputs import random_ids, relative_error
 from benchmarks.llama import FORMATS
 from benchmarks.measurements import Key
-from benchmarks.processes import PEERS, ProgramFailed, Worker
-from benchmarks.shapes import VANILLA
+from benchmarks.processes import PEERS, Worker, check_equal
+from benchmarks.shapes import VANILLA, VOCABULARY
 from benchmarks.turns import Contender, take_turns
 
 SECTION = "vanilla"
 PROMPT = 512
 BATCHES = (1, 8, 32)
 PEER_FORMATS = {"OpenVINO": ("f32", "bf16", "int8"), "CTranslate2": ("f32", "int8")}
-VOCABULARY = 49152
-#: Of logits in f32, relative.
-TOLERANCE = 1e-4
 
 
 def prompt_key(engine: str, dtype: str) -> Key:
@@ -58,9 +55,7 @@ def _compare(context: Context, engine: str, peer: Worker) -> None:
     prompt = random_ids(1, 64, vocabulary=VOCABULARY).tolist()
     with Worker("rally_worker", context.files.onnx(VANILLA), "f32") as rally:
         wanted = np.array(rally.call("last_logits", rows=[prompt])[0])
-    error = relative_error(np.array(peer.call("logits", ids=prompt)), wanted)
-    if not error < TOLERANCE:
-        raise ProgramFailed(f"logits of {engine} and Rally differ by {error:.1e}, more than {TOLERANCE:.0e}")
+    check_equal(f"logits of {engine}", relative_error(np.array(peer.call("logits", ids=prompt)), wanted))
 
 
 def _rally(context: Context, dtype: str) -> Contender:
