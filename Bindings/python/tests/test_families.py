@@ -169,7 +169,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "section": ({"rope_parameters": {"mrope_section": [1, 2]}}, "missing rope_type"),
     "key": ({"rope_parameters": {"rope_type": "linear", "factor": 2.0, "beta": 1}}, "beta is not supported"),
     "part": ({"rope_parameters": {"partial_rotary_factor": 0.5}}, "partial_rotary_factor 0.5"),
-    "factor": ({"rope_scaling": {"rope_type": "yarn", "factor": 0.0}}, "factor has the unusable value 0.0"),
+    "factor": ({"rope_scaling": {"rope_type": "yarn", "factor": 0.0}}, "factor: expected a number above 0, found 0"),
     "missing": ({"rope_scaling": {"rope_type": "llama3", "factor": 2.0}}, "missing low_freq_factor"),
     "order": ({"rope_scaling": LLAMA3 | {"low_freq_factor": 4.0}}, "low_freq_factor 4.0 must be below"),
     "two kinds": ({"rope_scaling": {"rope_type": "linear", "type": "yarn", "factor": 2.0}}, "keep one of them"),

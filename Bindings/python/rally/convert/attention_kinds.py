@@ -19,7 +19,7 @@ def read_windows(config: Settings, read: Sequence[str], length: int) -> tuple[in
     Without a window the width is None; the types are empty where the configuration says nothing of them. A window at
     least as wide as the longest row is none.
     """
-    count = config.integer("num_hidden_layers")
+    count = config.layer_count()
     listed = _listed(config, count)
     off = config.values.get("use_sliding_window") is False
     if "sliding_window" not in read or off:
@@ -67,7 +67,7 @@ def _by_window(config: Settings, count: int) -> tuple[str, ...]:
 
 def rotating_layers(config: Settings) -> tuple[bool, ...]:
     """Return for each layer of a SmolLM3 whether it rotates: 1 in ``no_rope_layers`` says that it does."""
-    count, given = config.integer("num_hidden_layers"), config.values.get("no_rope_layers")
+    count, given = config.layer_count(), config.values.get("no_rope_layers")
     if given is None:
         interval = config.integer("no_rope_layer_interval", 4)
         return tuple((layer + 1) % interval != 0 for layer in range(count))

@@ -84,7 +84,7 @@ def convert_encoder(
         max_position_embeddings=_length(config, position_entries),
         num_block_layers=1 + max(int(match[2]) for key in keys if (match := ENCODER_KEY.fullmatch(key))),
         norm="layernorm",
-        norm_eps=config.number("layer_norm_eps", 1e-5),
+        norm_eps=config.positive("layer_norm_eps", 1e-5),
         norm_position=_norm_position(config, layout),
         norm_bias=f"{prefix}.layers.0.norm1.bias" in keys,
         hidden_act=act,

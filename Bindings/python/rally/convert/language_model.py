@@ -181,7 +181,7 @@ def _token(checkpoint: Checkpoint, blocks: list[re.Match[str]], middle: bool, ro
 
 def _unrouted(checkpoint: Checkpoint, routing: RoutingSettings | None, config: Settings) -> Structure:
     indices = {int(match[1]) for key in checkpoint.sources if (match := _LAYER.match(key))}
-    count = config.integer("num_hidden_layers", _count(indices) if indices else 1)
+    count = config.layer_count(default=_count(indices) if indices else 1)
     names = tuple(f"model.layers.{index}" for index in range(count))
     if routing is None:
         sharing, recursions = explain_sharing(checkpoint, count)
@@ -201,7 +201,7 @@ def _unrouted(checkpoint: Checkpoint, routing: RoutingSettings | None, config: S
 
 
 def _looped(config: Settings, loops: Loops) -> Structure:
-    names = tuple(f"model.layers.{index}" for index in range(config.integer("num_hidden_layers")))
+    names = tuple(f"model.layers.{index}" for index in range(config.layer_count()))
     return Structure(first=(), prefixes=(names,), last=(), sharing="cycle", loops=loops)
 
 

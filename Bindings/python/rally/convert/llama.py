@@ -117,7 +117,7 @@ def base_fields(config: Settings) -> dict[str, Any]:
         "vocab_size": config.integer("vocab_size"),
         "intermediate_size": config.integer("intermediate_size"),
         "max_position_embeddings": length,
-        "norm_eps": config.number("rms_norm_eps", 1e-6),
+        "norm_eps": config.positive("rms_norm_eps", 1e-6),
         "norm_position": kind.norm_position,
         "hidden_act": activation(config, "hidden_act", kind.hidden_act),
         "mlp": kind.mlp,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rally.convert.plan import Entry
-from rally.convert.settings import Settings
+from rally.convert.settings import MAX_NUMBER, Settings
 from rally.modelfile import ModelFileError
 
 KV_POLICIES = ("last_exited", "full")
@@ -39,7 +39,7 @@ class LoopChoices:
     def exit_fields(self, threshold: float) -> dict[str, Any]:
         """Return the fields of the description for a model with exits; ``threshold`` is the checkpoint's."""
         chosen = threshold if self.exit_threshold is None else self.exit_threshold
-        if not 0.0 <= chosen < float("inf"):
+        if not 0.0 <= chosen <= MAX_NUMBER:
             raise ModelFileError(f"exit-threshold: expected a number of at least 0, found {chosen}")
         if self.kv_policy not in (None, *KV_POLICIES):
             raise ModelFileError(f"kv-policy: expected {' or '.join(KV_POLICIES)}, found {self.kv_policy!r}")
@@ -70,7 +70,7 @@ def read_loops(config: Settings, choices: LoopChoices) -> Loops:
 
 
 def _ouro(config: Settings, choices: LoopChoices) -> Loops:
-    count = config.integer("total_ut_steps", 4)
+    count = config.recursion_count("total_ut_steps", 4)
     gate = "model.early_exit_gate"
     if count == 1:
         return Loops(unused=(f"{gate}.weight", f"{gate}.bias"))
@@ -95,7 +95,7 @@ def _nanbeige(config: Settings) -> Loops:
         raise ModelFileError(
             f"{config.source}: skip_loop_final_norm true is not supported: implementations disagree on what is left out"
         )
-    count = config.integer("num_loops", 1)
+    count = config.recursion_count("num_loops", 1)
     return Loops(count, (("loop_norm", True),)) if count > 1 else NO_LOOPS
 
 

@@ -11,7 +11,7 @@ from rally.convert.loops import LoopChoices
 from rally.convert.plan import Entry, check_keys, collect
 from rally.convert.rope import read_rope
 from rally.convert.settings import Settings
-from rally.modelfile import AnyTokenizer, LanguageModel, ModelFileError, Tensor
+from rally.modelfile import MAX_LAYERS, MAX_RECURSIONS, AnyTokenizer, LanguageModel, ModelFileError, Tensor
 from rally.modelfile.shapes import layer_dims
 
 MODEL_TYPE = "huginn_raven"
@@ -125,9 +125,9 @@ def _describe(
             f"{config.source}: n_embd {width}, n_heads {heads}, num_key_value_heads {groups}: heads must divide n_embd "
             "into even widths, and be shared evenly"
         )
-    steps = choices.recursions or config.integer("mean_recurrence")
-    if steps < 2:
-        raise ModelFileError(f"recursions: expected at least 2, found {steps}")
+    steps = config.recursion_count("mean_recurrence") if choices.recursions is None else choices.recursions
+    if not 2 <= steps <= MAX_RECURSIONS:
+        raise ModelFileError(f"recursions: expected 2 to {MAX_RECURSIONS}, found {steps}")
     choices.refuse("retrofit", "exit_threshold", "kv_policy", "recursions")
     counts = {part: _count(checkpoint, config, part) for part in _PARTS}
     return LanguageModel(
@@ -140,7 +140,7 @@ def _describe(
         head_dim=width // heads,
         intermediate_size=config.integer("intermediate_size"),
         max_position_embeddings=config.integer("max_position_embeddings"),
-        norm_eps=config.number("norm_eps"),
+        norm_eps=config.positive("norm_eps"),
         embed_scale=config.section("init_values").number("embed_scale", 1.0),
         tie_word_embeddings=_is_tied(checkpoint, config),
         num_first_layers=counts["first"],
@@ -160,7 +160,7 @@ def _describe(
 def _count(checkpoint: Checkpoint, config: Settings, part: str) -> int:
     """Return the layers of a part: the configuration and the weights must agree."""
     theirs, key = _PARTS[part]
-    said = config.integer(key, minimum=1 if part == "block" else 0)
+    said = config.integer(key, minimum=1 if part == "block" else 0, maximum=MAX_LAYERS)
     pattern = re.compile(rf"transformer\.{theirs}\.(\d+)\.")
     found = {int(match[1]) for name in checkpoint.sources if (match := pattern.match(name))}
     if found != set(range(said)):

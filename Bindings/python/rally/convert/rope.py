@@ -78,7 +78,7 @@ def read_rope(config: Settings, head_dim: int, layer_types: tuple[str, ...] = ()
     nested = [key for key in parameters.values if key in {*layer_types, "full_attention", "sliding_attention"}]
     if not nested:
         return _single(config, parameters, head_dim)
-    kinds = layer_types or ("full_attention",) * config.integer("num_hidden_layers")
+    kinds = layer_types or ("full_attention",) * config.layer_count()
     other = [key for key in (*kinds, *parameters.values) if key not in nested]
     if other:
         raise ModelFileError(
@@ -168,17 +168,7 @@ def _kind(parameters: Settings) -> str:
 def _theta(config: Settings, parameters: Settings) -> float:
     default = _CLASS_THETA.get(str(config.values.get("model_type")), DEFAULT_THETA)
     holder = parameters if "rope_theta" in parameters else config
-    theta = holder.number("rope_theta", default)
-    if theta <= 0:
-        raise holder.wrong("rope_theta", theta)
-    return theta
-
-
-def _positive(parameters: Settings, key: str, default: float | None = None) -> float:
-    value = parameters.number(key) if default is None else parameters.number(key, default)
-    if value <= 0:
-        raise parameters.wrong(key, value)
-    return value
+    return holder.positive("rope_theta", default)
 
 
 def _original(config: Settings, parameters: Settings, kind: str) -> float:
@@ -186,7 +176,7 @@ def _original(config: Settings, parameters: Settings, kind: str) -> float:
     key = "original_max_position_embeddings"
     for holder in (config, parameters):
         if key in holder:
-            return _positive(holder, key)
+            return holder.positive(key)
     length = config.integer("max_position_embeddings")
     print(
         f"warning: {parameters.source}: {key} is missing, so {kind} takes max_position_embeddings {length}",
@@ -196,12 +186,12 @@ def _original(config: Settings, parameters: Settings, kind: str) -> float:
 
 
 def _linear(_: Settings, parameters: Settings, theta: float, head_dim: int) -> tuple[Array, float]:
-    return plain_frequencies(theta, head_dim) / _positive(parameters, "factor"), 1.0
+    return plain_frequencies(theta, head_dim) / parameters.positive("factor"), 1.0
 
 
 def _llama3(config: Settings, parameters: Settings, theta: float, head_dim: int) -> tuple[Array, float]:
-    factor = _positive(parameters, "factor")
-    low, high = _positive(parameters, "low_freq_factor"), _positive(parameters, "high_freq_factor")
+    factor = parameters.positive("factor")
+    low, high = parameters.positive("low_freq_factor"), parameters.positive("high_freq_factor")
     if low >= high:
         raise ModelFileError(f"{parameters.source}: low_freq_factor {low} must be below high_freq_factor {high}")
     length = _original(config, parameters, "llama3")
@@ -212,7 +202,7 @@ def _llama3(config: Settings, parameters: Settings, theta: float, head_dim: int)
 
 
 def _yarn(config: Settings, parameters: Settings, theta: float, head_dim: int) -> tuple[Array, float]:
-    factor, length = _positive(parameters, "factor"), _original(config, parameters, "yarn")
+    factor, length = parameters.positive("factor"), _original(config, parameters, "yarn")
     if theta == 1.0:
         raise parameters.wrong("rope_theta", theta)
 
@@ -220,8 +210,8 @@ def _yarn(config: Settings, parameters: Settings, theta: float, head_dim: int) -
         """Return the channel whose pair turns this often within the trained length."""
         return head_dim * math.log(length / (turns * 2 * math.pi)) / (2 * math.log(theta))
 
-    low = channel(_positive(parameters, "beta_fast", 32.0))
-    high = channel(_positive(parameters, "beta_slow", 1.0))
+    low = channel(parameters.positive("beta_fast", 32.0))
+    high = channel(parameters.positive("beta_slow", 1.0))
     if parameters.boolean("truncate", True):
         low, high = math.floor(low), math.ceil(high)
     low, high = max(low, 0), min(high, head_dim - 1)
@@ -234,7 +224,7 @@ def _yarn(config: Settings, parameters: Settings, theta: float, head_dim: int) -
 
 def _yarn_attention(parameters: Settings, factor: float) -> float:
     if "attention_factor" in parameters:
-        return _positive(parameters, "attention_factor")
+        return parameters.positive("attention_factor")
 
     def scale(weight: float) -> float:
         return 0.1 * weight * math.log(factor) + 1.0 if factor > 1 else 1.0

@@ -34,7 +34,7 @@ class RoutingSettings:
     @property
     def num_recursion(self) -> int:
         """R."""
-        return self.values.integer("num_recursion")
+        return self.values.recursion_count("num_recursion")
 
     @property
     def sharing(self) -> str:
@@ -56,15 +56,12 @@ class RoutingSettings:
             function = values.choice("router_func", functions)
         shared = values.boolean("kv_sharing", False)
         cache = "recursion" if not shared else "hybrid" if values.boolean("update_cache", False) else "shared"
-        temp = values.number("temp", 1.0)
-        if temp == 0.0:
-            raise values.wrong("temp", temp)
         return Routing(
             kind=kind,
             router_type=router_type,
             router_func=function,
             alpha=1.0 if function == "none" and "alpha" not in values else values.number("alpha"),
-            temp=temp,
+            temp=values.positive("temp", 1.0),
             gating=values.choice("gating", ("weighted", "additive"), "weighted"),
             kv_cache=cache,
             capacity=self._capacity(num_recursion) if kind == "expert" else (),

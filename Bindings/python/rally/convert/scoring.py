@@ -17,10 +17,10 @@ from rally.modelfile.tensors import float_tensor
 def score_fields(config: Settings, **defaults: Any) -> dict[str, Any]:
     """Return what happens to a rater's hidden states in the end, as the configuration says."""
     squash = config.choice("squash", ("none", "sigmoid", "clamp"), defaults.get("squash", "none"))
-    temperature = config.number("squash_temperature", config.values.get("temperature") or 1.0)
+    temperature = config.positive("squash_temperature", config.values.get("temperature") or 1.0)
     low, high = config.number("squash_min", defaults.get("squash_min", 0.0)), config.number("squash_max", 1.0)
-    if temperature <= 0 or low > high:
-        raise ModelFileError(f"{config.source}: squash_temperature {temperature}, squash_min {low}, squash_max {high}")
+    if low > high:
+        raise ModelFileError(f"{config.source}: squash_min {low} is above squash_max {high}")
     fraction = config.number("discard_fraction") if "discard_fraction" in config else None
     if fraction is not None and not 0.0 <= fraction < 1.0:
         raise config.wrong("discard_fraction", fraction)

@@ -7,9 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rally.modelfile import ModelFileError
+import numpy as np
+
+from rally.modelfile import MAX_INTEGER, MAX_LAYERS, MAX_RECURSIONS, ModelFileError
 
 _MISSING: Any = object()
+
+#: The greatest number of float32.
+MAX_NUMBER = float(np.finfo(np.float32).max)
 
 
 class Settings:
@@ -61,24 +66,41 @@ class Settings:
             raise self.wrong(key, value)
         return Settings(value, f"{self.source}: {key}")
 
-    def integer(self, key: str, default: Any = _MISSING, minimum: int = 1) -> int:
-        """Return a whole number of at least ``minimum``."""
+    def integer(self, key: str, default: Any = _MISSING, minimum: int = 1, maximum: int = MAX_INTEGER) -> int:
+        """Return a whole number from ``minimum`` to ``maximum``."""
         value = self.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        if isinstance(value, bool) or not isinstance(value, int):
             raise self.wrong(key, value)
+        if not minimum <= value <= maximum:
+            raise ModelFileError(f"{self.source}: {key}: expected {minimum} to {maximum}, found {value}")
         return value
 
+    def layer_count(self, key: str = "num_hidden_layers", default: Any = _MISSING) -> int:
+        """Return how many layers there are, no more than a file can describe: what follows counts through them."""
+        return self.integer(key, default, maximum=MAX_LAYERS)
+
+    def recursion_count(self, key: str, default: Any = _MISSING) -> int:
+        """Return how often a block is run, no more often than a file can say."""
+        return self.integer(key, default, maximum=MAX_RECURSIONS)
+
     def number(self, key: str, default: Any = _MISSING) -> float:
-        """Return a finite number."""
+        """Return a number that is finite in float32, which files and graphs hold."""
         value = self.get(key, default)
         if isinstance(value, str):  # YAML reads 1e-5 as text
             try:
                 value = float(value)
             except ValueError:
                 raise self.wrong(key, value) from None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MAX_NUMBER:
             raise self.wrong(key, value)
         return float(value)
+
+    def positive(self, key: str, default: Any = _MISSING) -> float:
+        """Return a number that is above 0 and finite in float32."""
+        value = self.number(key, default)
+        if not np.float32(value) > 0:
+            raise ModelFileError(f"{self.source}: {key}: expected a number above 0, found {value:g}")
+        return value
 
     def boolean(self, key: str, default: Any = _MISSING) -> bool:
         """Return a boolean."""

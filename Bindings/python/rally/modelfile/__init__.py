@@ -1,6 +1,6 @@
 """The Rally model file, as ``docs/format.md`` describes it: description, tensors, executable graph, writer."""
 
-from rally.modelfile.description import Description
+from rally.modelfile.description import MAX_DISTANCE, MAX_INTEGER, MAX_LAYERS, MAX_RECURSIONS, Description
 from rally.modelfile.errors import ModelFileError
 from rally.modelfile.language_model import LanguageModel, Routing
 from rally.modelfile.rater import Rater, Reading
@@ -11,6 +11,10 @@ from rally.modelfile.tokenizers import AnyTokenizer, Pipeline, Tokenizer, WordPi
 from rally.modelfile.writer import WrittenFile, write_model
 
 __all__ = [
+    "MAX_DISTANCE",
+    "MAX_INTEGER",
+    "MAX_LAYERS",
+    "MAX_RECURSIONS",
     "AnyTokenizer",
     "Description",
     "LanguageModel",

@@ -44,6 +44,13 @@ _COMMON = (
 #: Of layers; a rater's head may have ``tanh`` as well.
 ACTIVATIONS_OF_FORMAT_1 = ("silu", "gelu", "gelu_tanh", "relu")
 
+#: The greatest numbers that the engine reads from a file: of any size, of layers that a token runs through, of
+#: recursions, whose depths are kept in a byte, and of positions where a graph has a table of their distances.
+MAX_INTEGER = 2**31 - 1
+MAX_LAYERS = 65536
+MAX_RECURSIONS = 255
+MAX_DISTANCE = 1 << 20
+
 #: Which tokens see which, by kind, where nothing else is said.
 _ATTENTION = {"lm": "causal", "rater": "bidirectional"}
 

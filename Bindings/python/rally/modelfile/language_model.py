@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rally.modelfile.description import Description
+from rally.modelfile.description import MAX_LAYERS, MAX_RECURSIONS, Description
+from rally.modelfile.errors import ModelFileError
 from rally.modelfile.seeded_state import SeededState
 
 
@@ -66,6 +67,13 @@ class LanguageModel(Description):
     kv_cache: str | None = None
     eos_token_ids: tuple[int, ...] = ()
     chat_template: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what the engine cannot count; the graph, which unrolls every layer, would be endless, too."""
+        if not 1 <= self.num_recursion <= MAX_RECURSIONS:
+            raise ModelFileError(f"num_recursion: expected 1 to {MAX_RECURSIONS}, found {self.num_recursion}")
+        if self.layer_applications > MAX_LAYERS:
+            raise ModelFileError(f"layers: expected at most {MAX_LAYERS} unrolled, found {self.layer_applications}")
 
     @property
     def kind(self) -> str:

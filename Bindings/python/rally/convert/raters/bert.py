@@ -110,7 +110,7 @@ def encoder(config: Settings, name: str, tokenizer: AnyTokenizer | None, **field
     """Return the description of BERT's body with these fields besides."""
     usual: dict[str, Any] = {
         "norm": "layernorm",
-        "norm_eps": config.number("layer_norm_eps", 1e-12),
+        "norm_eps": config.positive("layer_norm_eps", 1e-12),
         "norm_position": "post",
         "norm_bias": True,
         "mlp": "plain",

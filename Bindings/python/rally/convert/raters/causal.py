@@ -34,11 +34,11 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
     """
     count = output_count(checkpoint, _HEAD)
     body = Settings({key: value for key, value in config.values.items() if key not in CHOSEN}, config.source)
-    pad = config.integer("pad_token_id", -1, minimum=-1)
+    pad = config.integer("pad_token_id", -1, minimum=-1, maximum=config.integer("vocab_size") - 1)
     model = Rater(
         name=name,
         tokenizer=tokenizer,
-        num_block_layers=config.integer("num_hidden_layers"),
+        num_block_layers=config.layer_count(),
         attention="causal",
         final_norm="tokens",
         pad_token_id=pad if pad >= 0 else None,

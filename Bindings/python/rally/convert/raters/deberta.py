@@ -15,7 +15,7 @@ from rally.convert.raters.outputs import output_count, output_fields
 from rally.convert.raters.planning import Plan, linear, norm, norm_keys, prefix_of, refuse_unless
 from rally.convert.scoring import score_fields
 from rally.convert.settings import Settings
-from rally.modelfile import AnyTokenizer, ModelFileError, Rater
+from rally.modelfile import MAX_DISTANCE, AnyTokenizer, ModelFileError, Rater
 from rally.modelfile.tensors import Array
 
 _TABLE = "embeddings.word_embeddings.weight"
@@ -62,7 +62,9 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
     if has_pooler:
         scoring |= {"head": "mlp", "head_act": activation(config, "pooler_hidden_act", "gelu")}
     fields = (
-        scoring | _distances(config) | {"positions": "disentangled", "norm_eps": config.number("layer_norm_eps", 1e-7)}
+        scoring
+        | _distances(config)
+        | {"positions": "disentangled", "norm_eps": config.positive("layer_norm_eps", 1e-7)}
     )
     model = bert.encoder(config, name, tokenizer, **fields)
     entries = [
@@ -84,7 +86,7 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
 
 def _distances(config: Settings) -> dict[str, Any]:
     """Return how many buckets there are, the longest distance that they tell apart, and the kinds of score."""
-    length = config.integer("max_position_embeddings")
+    length = config.integer("max_position_embeddings", maximum=MAX_DISTANCE)
     longest = config.integer("max_relative_positions", -1, minimum=-1)
     longest = length if longest < 1 else longest
     buckets = config.integer("position_buckets", -1, minimum=-1)

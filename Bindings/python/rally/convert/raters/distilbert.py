@@ -43,7 +43,7 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
             "num_key_value_heads": heads,
             "head_dim": width // heads,
             "intermediate_size": config.integer("hidden_dim"),
-            "num_block_layers": config.integer("n_layers"),
+            "num_block_layers": config.layer_count("n_layers"),
             "max_position_embeddings": rows,
             "norm_eps": 1e-12,
             "hidden_act": activation(config, "activation", "gelu"),

@@ -44,7 +44,7 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
         **body,
         max_position_embeddings=config.integer("max_position_embeddings"),
         norm="layernorm",
-        norm_eps=config.number("layer_norm_eps", 1e-12),
+        norm_eps=config.positive("layer_norm_eps", 1e-12),
         norm_position="post",
         norm_bias=True,
         hidden_act=activation(config, "hidden_act", "gelu"),
@@ -91,10 +91,8 @@ def _unused(checkpoint: Checkpoint) -> tuple[str, ...]:
 
 def _rope(config: Settings, head_dim: int) -> dict[str, Any]:
     """Return plain angles, or those that "ntk" scales by one factor for every length."""
-    theta = config.number("rope_theta", 10000.0)
+    theta = config.positive("rope_theta", 10000.0)
     scaling = config.section("rope_scaling") if "rope_scaling" in config else None
-    if theta <= 0:
-        raise config.wrong("rope_theta", theta)
     if scaling is None or not scaling.values:
         return {"rope_theta": theta}
     kind, factor = scaling.values.get("type") or scaling.values.get("rope_type"), scaling.number("factor", 1.0)

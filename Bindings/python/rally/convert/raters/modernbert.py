@@ -38,7 +38,7 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
         **body,
         max_position_embeddings=config.integer("max_position_embeddings"),
         norm="layernorm",
-        norm_eps=config.number("norm_eps", 1e-5),
+        norm_eps=config.positive("norm_eps", 1e-5),
         norm_bias=config.boolean("norm_bias", False),
         hidden_act=activation(config, "hidden_activation", "gelu"),
         attention_bias=config.boolean("attention_bias", False),
@@ -96,9 +96,9 @@ def _rope(config: Settings, kinds: tuple[str, ...], head_dim: int) -> dict[str, 
 
 def _thetas(config: Settings) -> dict[str, float]:
     """Return the base of the angles of each kind of layer."""
-    everywhere = config.number("global_rope_theta", 160000.0)
+    everywhere = config.positive("global_rope_theta", 160000.0)
     # A null local_rope_theta is the global one; without the key it is 10000.
-    nearby = config.number("local_rope_theta", everywhere if "local_rope_theta" in config.values else 10000.0)
+    nearby = config.positive("local_rope_theta", everywhere if "local_rope_theta" in config.values else 10000.0)
     thetas = dict(zip(_KINDS, (everywhere, nearby), strict=True))
     parameters = config.section("rope_parameters") if "rope_parameters" in config else None
     for kind in _KINDS:
@@ -107,7 +107,7 @@ def _thetas(config: Settings) -> dict[str, float]:
         section = parameters.section(kind)
         if section.values.get("rope_type", "default") != "default":
             raise ModelFileError(f"{section.source}: rope_type {section.values['rope_type']!r} is not supported")
-        thetas[kind] = section.number("rope_theta", thetas[kind])
+        thetas[kind] = section.positive("rope_theta", thetas[kind])
     return thetas
 
 

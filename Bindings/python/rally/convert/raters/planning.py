@@ -74,7 +74,7 @@ def sizes(config: Settings, layers: str = "num_hidden_layers") -> dict[str, Any]
         "num_key_value_heads": heads,
         "head_dim": width // heads,
         "intermediate_size": config.integer("intermediate_size"),
-        "num_block_layers": config.integer(layers),
+        "num_block_layers": config.layer_count(layers),
     }
 
 
