@@ -573,7 +573,7 @@ typedef enum rally_selection {
 typedef struct rally_run_options {
   size_t struct_size;
   rally_selection selection; /* RALLY_SELECT_THRESHOLD (default) */
-  uint32_t max_depth;        /* recursions a token may run; 0 (default), or more than it has: the model's own number */
+  uint32_t max_depth;        /* recursions a token may run; 0 (default) or more than it has: the model's number */
   double timeout_seconds;    /* 0 (default): none */
   double target_depth;       /* mean depth that the model is steered to, in [1, num_recursion]; 0 (default): none */
   double exit_threshold;     /* of a looped model's exits, at least 0; -1 (default): the model's own */
@@ -995,7 +995,7 @@ typedef struct rally_request {
   const int32_t *stop_tokens; /* [stop_token_count] end the text; they are reported as its last token */
   size_t stop_token_count;
   rally_switch stop_at_eos;                  /* RALLY_DEFAULT (default) is ON: the model's eos_token_id ends the text too */
-  uint32_t max_depth;                        /* recursions a token may run; 0 (default), or more than it has: the model's own number */
+  uint32_t max_depth;                        /* recursions a token may run; 0 (default) or more than it has: the model's number */
   double target_depth;                       /* mean depth that the model is steered to; 0 (default): none */
   float repetition_penalty;    /* 1 (default): none. Tokens of prompt and text: positive logits are divided by it, others
                                 * multiplied */

@@ -215,7 +215,7 @@ pub struct rally_run_options {
     pub struct_size: usize,
     /// RALLY_SELECT_THRESHOLD (default).
     pub selection: rally_selection,
-    /// Recursions a token may run; 0 (default), or more than it has: the model's own number.
+    /// Recursions a token may run; 0 (default) or more than it has: the model's number.
     pub max_depth: u32,
     /// 0 (default): none.
     pub timeout_seconds: f64,
@@ -449,7 +449,7 @@ pub struct rally_request {
     pub stop_token_count: usize,
     /// RALLY_DEFAULT (default) is ON: the model's eos_token_id ends the text too.
     pub stop_at_eos: rally_switch,
-    /// Recursions a token may run; 0 (default), or more than it has: the model's own number.
+    /// Recursions a token may run; 0 (default) or more than it has: the model's number.
     pub max_depth: u32,
     /// Mean depth that the model is steered to; 0 (default): none.
     pub target_depth: f64,
