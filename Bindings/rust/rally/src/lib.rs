@@ -19,6 +19,7 @@
 
 mod codes;
 mod distribution;
+mod documents;
 mod engine;
 mod error;
 mod event;
@@ -39,6 +40,7 @@ mod vocabulary;
 mod watch;
 
 pub use distribution::Distribution;
+pub use documents::{DocumentOptions, DocumentScore, Join, Reading};
 pub use engine::{Batching, Engine, EngineHandle, EngineOptions, Events};
 pub use error::{Code, Error, Result};
 pub use event::{Event, FinishReason, Flow};
@@ -52,10 +54,7 @@ pub use request::{KvPolicy, Request};
 pub use rewrite::{prepare, prepare_with, quantize, quantize_with, PrepareOptions, QuantizeOptions};
 pub use rows::Rows;
 pub use rule::{LogitsRow, OnLogits};
-pub use runner::{
-    Canceller, DocumentOptions, DocumentScore, Join, Outputs, RateOptions, Reading, RunOptions, Runner, RunnerOptions,
-    Selection, Wanted,
-};
+pub use runner::{Canceller, Outputs, RateOptions, RunOptions, Runner, RunnerOptions, Selection, Wanted};
 pub use tokenizer::{Decoder, TokenizerOptions};
 pub use vocabulary::Vocabulary;
 pub use watch::{Log, LogLevel, Progress};
