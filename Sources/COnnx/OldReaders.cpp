@@ -146,8 +146,8 @@ void OldReaders::note_widened(int index, const std::string &weight) {
   if (names_.values.count(balance_name(weight)) > 0) {
     index = pass(index, weight);
     const NodeProto &last = graph_.node(index);
-    const bool is_balanced = is_standard(last, "Mul") && last.input_size() == 2 && last.output_size() == 1
-                             && last.input(1) == balance_name(weight);
+    const bool is_balanced =
+        is_standard(last, "Mul") && last.input_size() == 2 && last.output_size() == 1 && last.input(1) == balance_name(weight);
     if (!is_balanced) strange(last, weight);
   }
   replace(index, graph_.node(index).output(0), weight);

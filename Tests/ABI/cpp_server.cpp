@@ -1,8 +1,7 @@
 /* What a server needs of an engine, through the C++ face: whose event it is, waiting, a bounded queue, deadlines, one's own sampler. */
-#include "check.h"
+#include "cpp.hpp"
 #include <cmath>
 #include <limits>
-#include <rally.hpp>
 #include <stdexcept>
 #include <thread>
 
@@ -145,16 +144,11 @@ static void test_words(const rally::Model &model) {
 
 int main(int argc, char **argv) {
   if (argc != 2) return 2;
-  try {
+  return run_checks("cpp_server", [&] {
     const rally::Model model(argv[1]);
     test_rules(model);
     test_rules_that_end(model);
     test_queue_and_deadlines(model);
     test_words(model);
-  } catch (const std::exception &error) {
-    std::fprintf(stderr, "unexpected: %s\n", error.what());
-    checks_failed++;
-  }
-  std::printf("cpp_server: %d checks, %d failed\n", checks_made, checks_failed);
-  return checks_failed != 0;
+  });
 }
