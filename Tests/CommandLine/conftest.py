@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from rally.convert.tokenizer import byte_alphabet
+from rally.modelfile import Tokenizer
+from rally.synthesize import SHAPES, synthesize
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = Path(os.environ.get("RALLY_CLI", ROOT / ".build/release/rally"))
@@ -52,10 +54,12 @@ def lm() -> Path:
 
 @pytest.fixture(scope="session")
 def looped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four repetitions of random layers, after each of which a quarter of the tokens leaves."""
+    """Four repetitions of random layers, after each of which a quarter of the tokens leaves; a token is a byte."""
     path = tmp_path_factory.mktemp("looped") / "ouro-tiny.onnx"
-    arguments = ["ouro-tiny", path, "--exits", ".25,.25,.25,.25"]
-    subprocess.run([sys.executable, "-m", "rally.synthesize", *map(str, arguments)], check=True, capture_output=True)
+    tokenizer = Tokenizer("gpt2", False, None, None, False, False, tuple(byte_alphabet()), (), (), ())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SHAPES, "ouro-tiny", replace(SHAPES["ouro-tiny"], tokenizer=tokenizer))
+        synthesize("ouro-tiny", path, exits=(0.25, 0.25, 0.25, 0.25), quiet=True)
     return path
 
 
