@@ -217,7 +217,7 @@ typedef int32_t (*rally_progress_callback)(void *user, uint64_t done, uint64_t t
 typedef struct rally_pool rally_pool;
 
 /* Starts threads - 1 threads; the thread that calls works as well. threads: 0: as many as this process may use; at most 256.
- * With 1 nobody waits for others: each computes on the thread that calls. Any thread. */
+ * With 1 no call waits for others: each computes on the thread that calls. Any thread. */
 rally_status rally_pool_open(uint32_t threads, rally_pool **pool, rally_error *error);
 
 /* Lets the pool go, at any time; its threads end with the last runner or engine that has them. NULL or a closed handle: nothing.
@@ -301,7 +301,7 @@ void rally_prepare_options_init(rally_prepare_options *options, size_t size);
  * prepared file in that folder, which is written, or written again, by whichever process finds none that it can use.
  * Whoever cuts a mapped file short ends the processes that read there (the system's SIGBUS). A prepared file is therefore written
  * without the right to write to it, is never changed but replaced in one step, and its length is looked at before each pass of
- * the model (RALLY_IO when it was cut); against somebody who cuts it in the midst of a pass only share_weights OFF helps.
+ * the model (RALLY_IO when it was cut); against a process that cuts it in the midst of a pass only share_weights OFF helps.
  * What stood at out_path is replaced in one step; on failure nothing there has changed.
  * Errors: RALLY_INVALID_ARGUMENT where out_path is in_path; RALLY_NOT_A_FILE, RALLY_IO for out_path; RALLY_UNSUPPORTED for a file
  * that is prepared already; those of rally_model_open and rally_quantize. Any thread.

@@ -32,7 +32,7 @@ HWY_INLINE void StoreTail(F d, V v, float *HWY_RESTRICT p, size_t count) {
 }
 
 // Σ f(x[i], i) with four accumulators; lane and accumulator depend on i alone. `f` must map the
-// zeros behind a tail to zero, or mask them: it is told how many lanes count.
+// zeros after a tail to zero, or mask them: it is told how many lanes count.
 template <class Term>
 HWY_INLINE float SumOf(size_t n, const float *HWY_RESTRICT x, Term term) {
   const F d;

@@ -10,7 +10,7 @@ struct Flight {
     /// The caller's number for it.
     let key: Int
     let policy: DepthPolicy
-    /// Rows of this flight; behind an item that left they move up.
+    /// Rows of this flight; those after an item that left move up.
     var rows: Range<Int>
     /// The recursion that its active tokens run next.
     var recursion = 0

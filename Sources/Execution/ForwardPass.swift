@@ -321,7 +321,7 @@ extension ForwardPass {
     }
   }
 
-  /// A token of the item is active while it runs more recursions than are behind it.
+  /// A token of the item is active while it runs more recursions than it has run.
   func narrowByDepth(_ index: Int) {
     let limits = flight.limits
     let recursion = flight.items[index].recursion

@@ -8,7 +8,7 @@ final class FileWatch: Sendable {
   private let descriptor: CInt
   private let identity: FileIdentity
 
-  /// Nil where the system has no descriptor to spare: then nobody watches.
+  /// Nil where the system has no descriptor to spare: then nothing is watched.
   init?(_ file: borrowing OpenedFile) {
     var status = stat()
     guard unsafe fstat(file.descriptor, &status) == 0 else { return nil }

@@ -132,7 +132,7 @@ import Synchronization
     awakeLimit.store(min(rh_affinity(), processorLimit) - 1, ordering: .relaxed)
   }
 
-  /// Returns when so many helpers run: what a thread allocates for itself is behind it before the first round.
+  /// Returns when so many helpers run: what a thread allocates for itself is allocated before the first round.
   func awaitStart(of helperCount: Int) {
     while started.load(ordering: .acquiring) < helperCount { sched_yield() }
   }
@@ -147,7 +147,7 @@ import Synchronization
 
   /// A helper announces itself in `sleepers` before it looks at `state` a last time, and the driver
   /// changes `state` before it looks at `sleepers`: one of the two sees the other. Those beyond `awakeLimit` sleep on: the
-  /// driver does what nobody else does.
+  /// driver does what no other thread does.
   private func startRound(_ change: Int) {
     state.add(change, ordering: .sequentiallyConsistent)
     let asleep = sleepers.load(ordering: .sequentiallyConsistent)

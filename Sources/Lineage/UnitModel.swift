@@ -86,7 +86,7 @@ package struct UnitModel: Sendable {
     return parts[start...].joined(separator: ".")
   }
 
-  /// `block.3` is `layers.3`, or one more behind a first layer; `block.{r}.{j}` is recursion r of a layer.
+  /// `block.3` is `layers.3`, or one more after a first layer; `block.{r}.{j}` is recursion r of a layer.
   private static func place(
     of layer: Substring, layers: ModelDescription.Layers
   ) -> (layer: String, recursion: Int?) {

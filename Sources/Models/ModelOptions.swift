@@ -18,7 +18,7 @@ public struct ModelOptions: Sendable {
   public var log: (@Sendable (ModelLog, String) -> Void)?
   /// A folder of prepared files, one of which is written where there is none for the model yet; nil for none. See `Model.prepare`.
   public var cacheFolder: String?
-  /// Weights of a prepared file are mapped, and shared with others who map it; else copied, so that nobody can cut them off.
+  /// Weights of a prepared file are mapped, and shared with others who map it; else copied, so that they cannot be cut off.
   public var sharesWeights = true
 
   public init() {}

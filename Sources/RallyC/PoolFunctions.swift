@@ -2,7 +2,7 @@ public import CRally
 import Kernels
 import Rally
 
-/// What a `rally_pool *` stands for: threads that live until nobody computes with them.
+/// What a `rally_pool *` stands for: threads that live until nothing computes with them.
 private let poolTable = HandleTable<WorkerPool>("pool", tag: 6)
 
 @c @implementation

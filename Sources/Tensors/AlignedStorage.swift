@@ -35,7 +35,7 @@ public struct AlignedStorage<Element: BitwiseCopyable>: ~Copyable {
     file = nil
   }
 
-  /// A part of `file`, which nobody may write to.
+  /// A part of `file`, which may not be written to.
   ///
   /// - Parameter part: aligned as `alignment` says.
   @unsafe

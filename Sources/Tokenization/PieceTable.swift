@@ -6,7 +6,7 @@ struct PieceTable: Sendable {
 
   /// - Parameter prefix: not empty.
   init(_ vocabulary: VocabularyTable, prefix: [UInt8]) {
-    // The bytes behind a prefix stand in it twice: an entry may begin a word that begins with the prefix.
+    // The bytes after a prefix stand in it twice: an entry may begin a word that begins with the prefix.
     trie = ByteTrie(byteCount: 2 * vocabulary.byteCount, rootCount: 2)
     for token in vocabulary.ids(of: .ordinary) {
       let bytes = vocabulary.bytes(of: token)

@@ -30,7 +30,7 @@ struct LineageReport {
 };
 
 /* A matrix [data.size() / columns, columns] whose rows are hidden units. Nothing is copied: name and data stay with the caller, which
- * is why numbers that nobody keeps are refused. */
+ * is why temporary numbers are refused. */
 rally_matrix unit_matrix(const char *name, std::vector<float> &&data, size_t columns, const char *set = nullptr) = delete;
 rally_matrix unit_matrix(const char *name, std::initializer_list<float> data, size_t columns,
                          const char *set = nullptr) = delete;

@@ -174,7 +174,7 @@ class AsyncEngine:
             try:
                 if events:
                     loop.call_soon_threadsafe(self._deliver, events)
-            except RuntimeError:  # the loop was closed: nobody reads any more
+            except RuntimeError:  # the loop was closed: nothing reads any more
                 self._engine.cancel_all()
             with self._driving:
                 if isinstance(events, Exception) or not self._engine.busy:

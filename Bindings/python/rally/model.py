@@ -32,7 +32,7 @@ class Model(LanguageModel, RatingModel):
         A folder of prepared files: the model is opened through one, which is written first where there is none for it. It
         opens at once then, and processes share its pages. See `prepare`.
     share_weights : bool, optional
-        False: the weights of a prepared file are copied into memory, so that nobody can cut them off while they are read.
+        False: the weights of a prepared file are copied into memory, so that they cannot be cut off while they are read.
     pool : Pool, optional
         Whose threads compute, shared with other models and engines, with `threads` 0; otherwise threads of its own.
     max_memory_bytes : int

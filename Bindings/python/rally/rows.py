@@ -174,7 +174,7 @@ def integer(name: str, value: Any, low: int, high: int) -> int:
 
 
 def choice(name: str, value: Any, choices: dict[Any, int]) -> int:
-    """The number behind a name.
+    """The number that a name stands for.
 
     Raises
     ------

@@ -231,10 +231,10 @@ def table(cuts: Sequence[Cut], best: Cut | None) -> str:
 
 def warnings(cuts: Sequence[Cut], best: Cut | None) -> Iterator[str]:
     """What a person should know before following the table."""
-    dear = [f"{one.discard:.6g}" for one in cuts if one.cost is not None and select.costs_more(one.cost, one.discard)]
-    if dear:
+    costly = [f"{one.discard:.6g}" for one in cuts if one.cost is not None and select.costs_more(one.cost, one.discard)]
+    if costly:
         yield (
-            f"at {', '.join(dear)}: rating inside the training loop costs more than it can save, or as much as the "
+            f"at {', '.join(costly)}: rating inside the training loop costs more than it can save, or as much as the "
             "training; rate once, store the scores, and train on these files"
         )
     if best is not None and len(cuts) > 1 and best in (cuts[0], cuts[-1]):

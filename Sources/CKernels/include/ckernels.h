@@ -240,7 +240,7 @@ void rk_matmul_bf16(const float *x, size_t x_stride, const uint32_t *packed, flo
 /// bfloat16 bits: weight [n, K] → out [ceil(n/32), ceil(K/2), 32] words of two inputs each, the first in the low half;
 /// a missing input counts as 0.
 void rk_matmul_pack_bf16_pairs(const uint16_t *weight, size_t n, size_t K, uint32_t *out);
-/// x [M, K] is bfloat16, too, rows with an even stride and with a 0 behind an odd K; sums are f32. Each step adds two products
+/// x [M, K] is bfloat16, too, rows with an even stride and with a 0 after an odd K; sums are f32. Each step adds two products
 /// by `vdpbf16ps`, which rounds to nearest and takes subnormal numbers as zeros. Only where `rk_multiplies_bf16()`.
 void rk_matmul_bf16_pairs(const uint16_t *x, size_t x_stride, const uint32_t *packed, float *y, size_t y_stride, size_t M,
                           size_t n, size_t K);

@@ -8,7 +8,7 @@ package import Tensors
 /// the weights are looked at by `verify` alone. Whatever a file says, a view of its weights has the length that the model's
 /// shapes ask for.
 ///
-/// A mapped page that somebody cuts off raises SIGBUS, which no library can answer. So a prepared file is written without the
+/// A mapped page that another process cuts off raises SIGBUS, which no library can answer. So a prepared file is written without the
 /// right to write, takes its place in one step, and its length is asked for before each pass (`MappedFile.checkLength`);
 /// `ModelLimits.copiesFiles` reads it into memory instead.
 package struct PreparedFile {

@@ -95,7 +95,7 @@ extension ModelQuantizer {
     }
     var data = try ReplacementFile(path: dataPath, madeOf: output.temporaryPath)
     let scales = try writeData(plan, &data)
-    // Under its own name, so that the model can be checked. It was not there before, so nobody reads it.
+    // Under its own name, so that the model can be checked. It was not there before, so nothing reads it.
     try data.commit()
     do throws(RallyError) {
       try writeModel(plan, rewrite, scales: scales, to: &output)

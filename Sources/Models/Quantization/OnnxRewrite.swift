@@ -7,7 +7,7 @@ import Tensors
 struct OnnxRewrite: ~Copyable {
   @unsafe private let handle: OpaquePointer
 
-  /// Data that stands behind a piece.
+  /// Data that stands after a piece.
   enum Data {
     case none
     /// Of the storage with this index.

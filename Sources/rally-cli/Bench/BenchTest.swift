@@ -68,7 +68,7 @@ struct BenchTest {
 
 }
 
-/// Requests in a queue: each generates its own number of tokens behind a prompt of one.
+/// Requests in a queue: each generates its own number of tokens after a prompt of one.
 struct BenchJobs: Equatable {
   var count: Int
   /// Of the normal distribution of lengths.

@@ -6,7 +6,7 @@ import Rally
 /// Says of each line what its score means among the others, and leaves out those that are not kept.
 struct LineSelection {
   private let arguments: SelectionArguments
-  /// Decisions are drawn by it; nil where nobody knows it.
+  /// Decisions are drawn by it; nil where it is not known.
   private let fingerprint: String?
   /// Of the scores that pass.
   private var distribution: Distribution

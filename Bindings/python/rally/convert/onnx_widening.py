@@ -59,7 +59,7 @@ def users_of(graph: GraphProto) -> dict[str, list[NodeProto]]:
 
 
 def _chain(node: NodeProto, users: dict[str, list[NodeProto]]) -> list[NodeProto] | None:
-    """Return the cast and the multiplication behind a product of integers."""
+    """Return the cast and the multiplication after a product of integers."""
     casts = users.get(node.output[0], [])
     if len(casts) != 1 or casts[0].op_type != "Cast":
         return None

@@ -57,7 +57,7 @@ class LanguageModelGraph:
         """Return the score biases [B, 1, 1, T, T] under which only the selected tokens have keys.
 
         ``selected`` is [B, T, 1] bool. A token sees itself even when it is not selected, so that its row, which
-        nobody reads, is not a softmax over nothing.
+        nothing reads, is not a softmax over nothing.
         """
         graph = self.graph
         keys = graph.op(

@@ -175,7 +175,7 @@ async def _failed(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return _answered(ApiError(error.status_code, f"{request.method} {request.url.path}: {error.detail.lower()}"))
     if isinstance(error, ClientDisconnect):
-        return Response(status_code=499)  # nobody reads it; counted under this number, as nginx does
+        return Response(status_code=499)  # the client is gone; counted under this number, as nginx does
     return _answered(ApiError(500, "the server failed; its log says how"))
 
 

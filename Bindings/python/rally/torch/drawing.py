@@ -151,7 +151,7 @@ def beginning(loader: Any) -> Place:
     Raises
     ------
     RallyError
-        UNSUPPORTED: nobody can repeat the order of this loader.
+        UNSUPPORTED: the order of this loader cannot be repeated.
     """
     check_repeatable(loader)
     state = loader.state_dict() if is_stateful(loader) else None

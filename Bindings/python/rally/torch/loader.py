@@ -183,7 +183,7 @@ class RatedLoader:
         Raises
         ------
         RallyError
-            UNSUPPORTED: a DataLoader that shuffles without a generator, whose order nobody can repeat.
+            UNSUPPORTED: a DataLoader that shuffles without a generator, whose order cannot be repeated.
         """
         drawing.check_repeatable(self._loader)
         place = self._place or drawing.beginning(self._loader)

@@ -31,7 +31,7 @@ class Kept:
     scores : ndarray, shape [N], float32
         Of the rows that are kept.
     dropped : ndarray, shape [R], bool
-        Which of this process' own rows nobody keeps.
+        Which of this process' own rows no process keeps.
     """
 
     batches: list[Any]
@@ -103,7 +103,7 @@ class Alone:
         return Kept(pick(pieces, indices.tolist()), found[indices], dropped)
 
     def leave(self, reason: str) -> None:
-        """Nobody else needs to know."""
+        """No other process needs to know."""
 
 
 class Together:

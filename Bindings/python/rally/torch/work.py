@@ -161,7 +161,7 @@ class Work:
         )
 
     def _scores(self, pieces: list[Piece]) -> tuple[Floats | None, int, float]:
-        """Scores of all rows of the draw, None where nobody needs them; tokens; seconds."""
+        """Scores of all rows of the draw, None where they are not needed; tokens; seconds."""
         if not self._rating.needed:
             return None, 0, 0.0
         if not pieces:

@@ -30,7 +30,7 @@ extern "C" {
     /// it to its default. Does nothing with NULL. Any thread.
     pub fn rally_error_init(error: *mut rally_error, size: usize);
     /// Starts threads - 1 threads; the thread that calls works as well. threads: 0: as many as this process may use; at
-    /// most 256. With 1 nobody waits for others: each computes on the thread that calls. Any thread.
+    /// most 256. With 1 no call waits for others: each computes on the thread that calls. Any thread.
     pub fn rally_pool_open(threads: u32, pool: *mut *mut rally_pool, error: *mut rally_error) -> rally_status;
     /// Lets the pool go, at any time; its threads end with the last runner or engine that has them. NULL or a closed
     /// handle: nothing. Any thread.
@@ -86,7 +86,7 @@ extern "C" {
     /// that folder, which is written, or written again, by whichever process finds none that it can use. Whoever cuts a
     /// mapped file short ends the processes that read there (the system's SIGBUS). A prepared file is therefore written
     /// without the right to write to it, is never changed but replaced in one step, and its length is looked at before
-    /// each pass of the model (RALLY_IO when it was cut); against somebody who cuts it in the midst of a pass only
+    /// each pass of the model (RALLY_IO when it was cut); against a process that cuts it in the midst of a pass only
     /// share_weights OFF helps. What stood at out_path is replaced in one step; on failure nothing there has changed.
     ///
     /// Errors: RALLY_INVALID_ARGUMENT where out_path is in_path; RALLY_NOT_A_FILE, RALLY_IO for out_path;

@@ -28,7 +28,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Engine {
     handle: EngineHandle,
-    /// What a step brought and nobody took yet.
+    /// What a step brought and was not taken yet.
     heard: VecDeque<Event>,
 }
 
