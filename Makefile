@@ -4,7 +4,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: format docs help deps adapters pages install uninstall wheel deb build generate demo demo-smollm2 lint check test acceptance fuzz bench bench-quick soak sanitize clean
+.PHONY: format docs help deps adapters pages install uninstall wheel deb build built generate demo demo-smollm2 lint check test acceptance fuzz bench bench-quick soak sanitize clean
 
 RELEASE := .build/release
 PREFIX  ?= /usr/local
@@ -128,7 +128,13 @@ $(STAMPS)/pages: $(STAMPS)/debian
 	@mkdir -p $(@D) && touch $@
 
 ## build   the engine: librally.so.0 and the command `rally`, in .build/release
-build: deps
+# One at a time: a second one in the same checkout waits, and finds everything done.
+build:
+	@mkdir -p .build; exec 9>.build/build.lock; \
+	flock -n 9 || { echo "    another build is at work here; this one waits for it"; flock 9; }; \
+	$(MAKE) --no-print-directory built 9>&-
+
+built: deps
 	$(call say,The engine and its command line; the first time takes minutes)
 	@RALLY_LINK_LIBRARY=1 swift build -c release --static-swift-stdlib
 	@$(MAKE) -s $(READER)
