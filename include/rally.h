@@ -250,10 +250,12 @@ void rally_model_options_init(rally_model_options *options, size_t size);
  * needed. Nothing is lost then: a runner lets go of what it kept for its next call and has the memory that it had when it was
  * opened, an engine's requests go on with its next step, and calls that need less succeed.
  * Counted, to the byte: weights, also those that are mapped or about to be packed; keys and values; workspaces, logits, sampling;
- * and for the tokenizer 200 bytes for each entry and merge and 4 times their text, which is more than its tables take.
+ * for the tokenizer 200 bytes for each entry and merge and 4 times their text, which is more than its tables take; and for the
+ * lists of an engine some 400 bytes for each of max_step_tokens, also more than they take.
  * Not counted: the caller's own buffers; threads' stacks (2 MiB of addresses each, some 20 KiB of memory); lists of some 100
- * bytes for each token of a call or a request; while a model opens, the part of its file that is not external data, and pages of
- * mapped files, which the system takes back where it needs them; texts, metadata, messages and saved states of a call.
+ * bytes for each token of a runner's call or of a request; while a model opens, the part of its file that is not external data,
+ * and pages of mapped files, which the system takes back where it needs them; texts, metadata, messages and saved states of a
+ * call.
  */
 
 /*
@@ -1146,7 +1148,8 @@ typedef struct rally_engine_options {
 
 void rally_engine_options_init(rally_engine_options *options, size_t size);
 
-/* The bytes that an engine takes when it is opened, besides the model's own weight_bytes. Any thread. */
+/* The bytes that an engine takes when it is opened, lists included, besides the model's own weight_bytes: half a megabyte less
+ * at most. Any thread. */
 rally_status rally_engine_memory(const rally_model *model, const rally_engine_options *options, uint64_t *bytes,
                                  rally_error *error);
 

@@ -24,6 +24,8 @@ public final class Engine {
   let board: CounterBoard
   /// What it may take; nil for no limit.
   let budget: MemoryBudget?
+  /// What its lists take of that.
+  private let lists: MemoryShare?
 
   /// Requests that have not finished, by number.
   var sequences: [Int: EngineSequence] = [:]
@@ -43,22 +45,26 @@ public final class Engine {
     let memory = try EngineMemory(model: model, options: options)
     let budget = MemoryBudget.limited(to: options.memoryByteLimit, within: model.budget)
     let workers = try WorkerPool.shared(options.pool, threads: options.threads)
-    let (forward, head, pages) = try MemoryBudget.during(budget) { () throws(RallyError) in
+    let (forward, head, pages, lists) = try MemoryBudget.during(budget) { () throws(RallyError) in
+      let lists = try MemoryShare(byteCount: memory.listByteCount)
       let forward = try ForwardPass(weights: model.weights, workers: workers, cacheType: options.cacheType)
       guard let head = try LanguageHead(forward) else { preconditionFailure("a language model has a head") }
       try forward.reserve(rowCount: options.stepTokenCount, positionCount: model.info.contextLength)
       let pages = PagePool(shape: forward.attentionShape)
       try pages.reserve(memory.blockCount(within: budget, options))
-      return (forward, head, pages)
+      return (forward, head, pages, lists)
     }
-    try self.init(model: model, forward: forward, head: head, pages: pages, options: options, budget: budget)
+    try self.init(
+      model: model, forward: forward, head: head, pages: pages, options: options, budget: budget, lists: lists)
   }
 
   /// An engine that computes with the parts of a runner, for one call.
   package init(
-    model: Model, forward: ForwardPass, head: LanguageHead, pages: PagePool, options: EngineOptions, budget: MemoryBudget?
+    model: Model, forward: ForwardPass, head: LanguageHead, pages: PagePool, options: EngineOptions, budget: MemoryBudget?,
+    lists: MemoryShare? = nil
   ) throws(RallyError) {
     self.budget = budget
+    self.lists = lists
     self.model = model
     self.forward = forward
     self.head = head

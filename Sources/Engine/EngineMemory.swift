@@ -9,8 +9,10 @@ import Tensors
 public struct EngineMemory: Sendable {
   /// Keys and values, in blocks.
   public let cacheByteCount: Int
-  /// Workspaces of a step, logits and sampling.
+  /// Workspaces of a step, tables of positions, logits and sampling, and lists.
   public let workspaceByteCount: Int
+  /// Of those, what is no storage: lists of tokens, blocks, sequences and threads.
+  let listByteCount: Int
   let blockCount: Int
   /// What an engine takes after its blocks: logits, sampling, and what finds the blocks of sequences.
   private let laterByteCount: Int
@@ -55,16 +57,33 @@ public struct EngineMemory: Sendable {
     let logits = 4 * Int128(tileRows) * Int128(description.vocabularySize)
     let rows = 4 * Int128(options.stepTokenCount) * Int128(Workspace.floatCount(description))
     let tables = Int128(options.sequenceLimit) * Int128(wholeSequence + 16) * Int128(MemoryLayout<Int>.stride)
-    guard let workspace = Int(exactly: rows + logits + samplers), let later = Int(exactly: logits + samplers + tables),
-      let cache = Int(exactly: Int128(blockCount) * Int128(blockBytes))
+    let lists = Self.listByteCount(options, threads: threads, blocks: blockCount, recursions: model.info.recursionCount)
+    let workspaces = rows + Int128(Self.positionByteCount(description)) + logits + samplers + lists
+    guard let workspace = Int(exactly: workspaces), let later = Int(exactly: logits + samplers + tables),
+      let cache = Int(exactly: Int128(blockCount) * Int128(blockBytes)), let list = Int(exactly: lists)
     else {
       throw RallyError(.limitExceeded, "memory", expected: "a number of bytes below 2⁶³", found: "more")
     }
     workspaceByteCount = workspace
     cacheByteCount = cache
     laterByteCount = later
+    listByteCount = list
     blockByteCount = blockBytes
     slotCount = layout.slotCount
+  }
+
+  /// Cosines and sines of every position, of each kind of layer.
+  private static func positionByteCount(_ description: ModelDescription) -> Int {
+    guard case .rope(let tables) = description.positions else { return 0 }
+    return tables.count * description.maximumTokenCount * description.headWidth * MemoryLayout<Float>.stride
+  }
+
+  /// What lists reserve, rounded up: 370 bytes for each token on its way, and a number for each recursion that a router tells
+  /// of; 28 for each block, 24 for each sequence, 7 KB for each thread, and 200 KB whatever the options are. Tests/ABI/allocations.cpp
+  /// compares it with what the allocator is asked for.
+  private static func listByteCount(_ options: EngineOptions, threads: Int, blocks: Int, recursions: Int) -> Int128 {
+    Int128(options.stepTokenCount) * Int128(384 + 4 * recursions) + 32 * Int128(blocks) + 32 * Int128(options.sequenceLimit)
+      + Int128(threads) << 13 + 224 << 10
   }
 
   /// Blocks of an engine whose other memory has been taken: where no size was asked for, no more than there is room for.

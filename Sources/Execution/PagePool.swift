@@ -38,6 +38,7 @@ package final class PagePool {
     slabs.append(slab)
     blocks.grow(by: missing)
     let start = unsafe UnsafeMutableRawPointer(slab.base)
+    unsafe addresses.reserveCapacity(addresses.count + missing)
     for index in 0..<missing { unsafe addresses.append(start + index * pageByteCount) }
   }
 

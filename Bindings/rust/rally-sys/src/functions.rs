@@ -637,7 +637,8 @@ extern "C" {
     ) -> rally_status;
     /// Sets every field of a `rally_engine_options` to its default, as `rally_error_init` does.
     pub fn rally_engine_options_init(options: *mut rally_engine_options, size: usize);
-    /// The bytes that an engine takes when it is opened, besides the model's own weight_bytes. Any thread.
+    /// The bytes that an engine takes when it is opened, lists included, besides the model's own weight_bytes: half a
+    /// megabyte less at most. Any thread.
     pub fn rally_engine_memory(
         model: *const rally_model,
         options: *const rally_engine_options,
