@@ -1,10 +1,11 @@
 /*
  * The doors of rally.h that take bytes, other than model files: texts, tokens, saved states, distributions, labels,
- * options and calls in any order. For libFuzzer: RALLY_MODEL and RALLY_RATER name the models. The library itself is the one that is
- * shipped, without coverage of its own; what is checked is that every call answers, and that what it says of sizes is true.
+ * options and calls in any order. For libFuzzer: RALLY_MODEL and RALLY_RATER name the models. What is checked is that every call
+ * answers, and that what it says of sizes is true.
  */
 #include <math.h>
 #include <rally.h>
+#include <sanitizer/lsan_interface.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,7 +147,7 @@ static void restore(input *in) {
 static void submit(input *in) {
   int32_t tokens[8], stops[2], biased[2];
   float biases[2];
-  for (int i = 0; i < 8; i++) tokens[i] = take(in) | (int8_t)take(in) << 8;
+  for (int i = 0; i < 8; i++) tokens[i] = take(in) + (int8_t)take(in) * 256;
   rally_request request;
   rally_request_init(&request, sizeof request);
   request.tokens = tokens;
@@ -248,7 +249,12 @@ static void open_all(void) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  if (!models[0]) open_all();
+  if (!models[0]) {
+    /* Held to the end. Swift keeps marks in unused bits of some pointers, and the search for leaks does not follow those. */
+    __lsan_disable();
+    open_all();
+    __lsan_enable();
+  }
   input in = {data, size};
   for (int i = 0; i < STEPS && in.size; i++) {
     switch (take(&in) % 10) {
