@@ -214,7 +214,7 @@ bench: build $(STAMPS)/bench
 bench-quick: build $(STAMPS)/bench
 	@PYTHONPATH=Tests/Benchmarks .venv/bin/python -m benchmarks --quick
 
-## soak    two engines under random load for DURATION seconds (1800), all results compared with their runs alone
+## soak    two engines and raters that share threads, under random load for DURATION seconds (1800), all results compared with their runs alone
 soak: build
 	@$(MAKE) -s -C Tests/Soak DURATION=$(or $(DURATION),1800)
 

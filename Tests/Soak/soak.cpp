@@ -1,10 +1,12 @@
 /*
- * Two engines on one model, in threads, under random load for as long as wanted: nothing is lost or comes twice, every text is bit
- * for bit what it is alone, counters agree, blocks run out, and memory stays flat.
+ * Two engines on one model and raters on another, in threads that share one pool, under random load for as long as wanted: nothing
+ * is lost or comes twice, every text and score is bit for bit what it is alone, counters agree, blocks run out, and memory stays
+ * flat.
  *
- *     soak MODEL SECONDS [SEED]
+ *     soak MODEL RATER SECONDS [SEED]
  */
 #include "player.hpp"
+#include "raters.hpp"
 #include <cstdlib>
 #include <unistd.h>
 
@@ -24,7 +26,7 @@ double resident() {
 
 struct Sample {
   double seconds, megabytes;
-  size_t texts;
+  size_t texts, ratings;
 };
 
 /* MB per second, by least squares. */
@@ -51,11 +53,11 @@ constexpr bool memory_counts = false;
 constexpr bool memory_counts = true;
 #endif
 
-/* Warm is what has brought a fifth of the texts, however fast the machine is. */
+/* Warm is what has brought a fifth of the texts and ratings, however fast the machine is. */
 bool report_memory(const std::vector<Sample> &samples) {
   std::vector<Sample> warm;
   for (const Sample &sample : samples)
-    if (sample.texts >= samples.back().texts / 5) warm.push_back(sample);
+    if (sample.texts >= samples.back().texts / 5 && sample.ratings >= samples.back().ratings / 5) warm.push_back(sample);
   if (warm.size() < 2) return true;
   const double span = warm.back().seconds - warm.front().seconds, per_hour = slope(warm) * 3600;
   std::printf("memory: %.1f MB after %.0f s, %.1f MB at the end; slope %+.2f MB per hour; %zu texts\n", warm.front().megabytes,
@@ -64,11 +66,11 @@ bool report_memory(const std::vector<Sample> &samples) {
 }
 
 /* An engine whose cache holds little more than the longest sequence. Its driver submits and cancels. */
-soak::Player::Settings narrow(const rally::Model &model, uint64_t seed) {
+soak::Player::Settings narrow(const rally::Model &model, const rally::Pool &pool, uint64_t seed) {
   const size_t longest_prompt = 300, longest_text = 300;
   const auto info = model.info();
   auto options = rally::engine_options();
-  options.threads = 1;
+  options.pool = pool.get();
   options.max_sequences = 12;
   options.max_step_tokens = 96;
   options.cache_bytes =
@@ -78,22 +80,24 @@ soak::Player::Settings narrow(const rally::Model &model, uint64_t seed) {
 }
 
 /* An engine with long prompts and room for several. Another thread submits and cancels. */
-soak::Player::Settings wide(const rally::Model &model, uint64_t seed) {
+soak::Player::Settings wide(const rally::Model &model, const rally::Pool &pool, uint64_t seed) {
   auto options = rally::engine_options();
-  options.threads = 2;
+  options.pool = pool.get();
   options.max_sequences = 16;
   options.cache_bytes = 5000 * model.info().kv_bytes_per_token;
   return {"wide", options, seed + 1000, 2000, 400, true};
 }
 
-int run(const char *path, double seconds, uint64_t seed) {
+int run(const char *path, const char *rater_path, double seconds, uint64_t seed) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   std::printf("soak: %s for %.0f s, seed %llu, Rally %s, %s\n", path, seconds, static_cast<unsigned long long>(seed),
               rally_version(), rally_instruction_set());
-  const rally::Model model(path);
+  const rally::Model model(path), rater(rater_path);
+  const rally::Pool pool(2);
   soak::Failures failures;
   soak::Judge judge(model, failures);
-  soak::Player first(model, narrow(model, seed), judge, failures), second(model, wide(model, seed), judge, failures);
+  soak::Raters raters(rater, pool, seed, failures);
+  soak::Player first(model, narrow(model, pool, seed), judge, failures), second(model, wide(model, pool, seed), judge, failures);
 
   std::vector<Sample> samples;
   const auto start = Clock::now();
@@ -103,19 +107,22 @@ int run(const char *path, double seconds, uint64_t seed) {
   const double longest = 20 * seconds;  // on a machine so slow that blocks have not run out before
   for (double next_line = 60; elapsed() < seconds || (elapsed() < longest && !is_telling());
        std::this_thread::sleep_for(std::chrono::milliseconds(250))) {
-    samples.push_back({elapsed(), resident(), first.ended() + second.ended()});
+    samples.push_back({elapsed(), resident(), first.ended() + second.ended(), raters.calls()});
     if (elapsed() < next_line) continue;
     std::printf("  %5.0f s  %7.1f MB  %zu + %zu texts\n", elapsed(), resident(), first.ended(), second.ended());
     next_line += 60;
   }
   first.finish();
   second.finish();
+  raters.finish();
   const auto judged = judge.finish();
   first.report();
   second.report();
+  raters.report();
   std::printf("judge: %zu texts and %zu cut ones are the same bits as alone, or named above\n", judged.first, judged.second);
   if (!report_memory(samples)) failures.add("memory grows");
   if (total("preemptions_total") == 0) failures.add("blocks never ran out");
+  if (raters.calls() == 0) failures.add("nothing was rated");
   if (total("prompt_tokens_shared_total") == 0) failures.add("no prefix was shared");
   std::printf("soak: %zu failures\n", failures.count());
   return failures.count() != 0;
@@ -124,12 +131,12 @@ int run(const char *path, double seconds, uint64_t seed) {
 }  // namespace
 
 int main(int argc, char **argv) {
-  if (argc < 3) {
-    std::fprintf(stderr, "usage: %s MODEL SECONDS [SEED]\n", argv[0]);
+  if (argc < 4) {
+    std::fprintf(stderr, "usage: %s MODEL RATER SECONDS [SEED]\n", argv[0]);
     return 2;
   }
   try {
-    return run(argv[1], std::atof(argv[2]), argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1);
+    return run(argv[1], argv[2], std::atof(argv[3]), argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 1);
   } catch (const std::exception &error) {
     std::fprintf(stderr, "unexpected: %s\n", error.what());
     return 1;
