@@ -218,7 +218,10 @@ def test_packed_files_are_read_as_what_was_packed(rater, tmp_path):
     damaged[400:420] = b"\xff" * 20
     (tmp_path / "bad.jsonl.gz").write_bytes(damaged)
     assert "damaged" in score(rater, tmp_path / "bad.jsonl.gz", code=3).err
-    for name, content in (("a.parquet", b"PAR1...."), ("a.bz2", b"BZh91AY&SY"), ("a.xz", b"\xfd7zXZ\0...")):
+    skipped = b"\x50\x2a\x4d\x18\x04\0\0\0size"  # what pzstd begins with
+    assert run("score", "-m", rater, stdin=skipped + plain + long).out == expected
+    unread = {"a.parquet": b"PAR1....", "a.bz2": b"BZh91AY&SY", "a.xz": b"\xfd7zXZ\0...", "a.lzma": b"]\0\0\x80\0"}
+    for name, content in unread.items():
         (tmp_path / name).write_bytes(content)
         assert "python -m rally.score" in score(rater, tmp_path / name, code=3).err
 

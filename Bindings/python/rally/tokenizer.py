@@ -20,8 +20,18 @@ ANYBODYS_SPECIAL = False
 
 
 def to_bytes(text: str | bytes) -> bytes:
-    """UTF-8; bytes that Python smuggles through a str as surrogates become themselves again."""
-    return text.encode("utf-8", "surrogateescape") if isinstance(text, str) else bytes(text)
+    """UTF-8; bytes that Python smuggles through a str as surrogates become themselves again.
+
+    Raises
+    ------
+    RallyError
+        INVALID_ARGUMENT: half of a surrogate pair, which is no character.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape") if isinstance(text, str) else bytes(text)
+    except UnicodeEncodeError as error:
+        found = f"half of a surrogate pair, U+{ord(error.object[error.start]):04X}, at character {error.start}"
+        raise RallyError(Status.INVALID_ARGUMENT, f"expected Unicode, found {found}; leave it out") from None
 
 
 def options(library: Library, **switches: bool | None) -> Any:
@@ -48,8 +58,27 @@ def has_texts(rows: Any) -> bool:
 def encode_texts(
     library: Library, model: int | None, rows: Sequence[Any], raw: Any, function: str = "rally_encode"
 ) -> list[Any]:
-    """The rows with the tokens of those that are texts."""
-    return [encode(library, model, row, raw, function) if isinstance(row, (str, bytes)) else row for row in rows]
+    """The rows with the tokens of those that are texts.
+
+    Raises
+    ------
+    RallyError
+        INVALID_ARGUMENT: a row is missing, or no Unicode; it is named.
+    """
+    found = list(rows)
+    for index, row in enumerate(found):
+        if row is None or isinstance(row, float):
+            raise RallyError(
+                Status.INVALID_ARGUMENT, f"row {index}: expected a text, found {'null' if row is None else row}"
+            )
+        if isinstance(row, (str, bytes)):
+            try:
+                found[index] = encode(library, model, row, raw, function)
+            except RallyError as error:
+                if error.code != Status.INVALID_ARGUMENT:
+                    raise
+                raise RallyError(error.code, f"row {index}: {error.message}") from None
+    return found
 
 
 def decode(library: Library, model: int | None, tokens: Tokens, raw: Any) -> bytes:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 import rally
-from rally import RallyError
+from rally import RallyError, Status
 from rally.adapters.rating import DocumentRater
 from rally.adapters.tables import TableRater
 
@@ -67,6 +67,13 @@ def test_ids_of_every_type(scorer: rally.Scorer) -> None:
         assert scores(scorer, column, tokens="x") == alone, column.type
     equal = pa.FixedShapeTensorArray.from_numpy_ndarray(np.array([[1, 2], [3, 4]]))
     assert scores(scorer, equal, tokens="x") == scorer.rate_documents([[1, 2], [3, 4]]).mean.tolist()
+    within = pa.table({"meta": [{"ids": ids} for ids in IDS], "body": [{"text": text} for text in TEXTS]})
+    assert TableRater(scorer, tokens="meta.ids")(within)["score"].to_pylist() == alone
+    assert (
+        TableRater(scorer, text="body.text")(within)["score"].to_pylist() == scorer.rate_documents(TEXTS).score.tolist()
+    )
+    with pytest.raises(RallyError, match=r"'body\.id': expected a column of this name, found 'meta', 'body'"):
+        TableRater(scorer, text="body.id")(within)
     for column in (pa.array([[], None], pa.list_(pa.null())), pa.nulls(2), pa.array([[], []], pa.list_(pa.int64()))):
         assert scores(scorer, column, tokens="x") == [None, None]
 
@@ -104,8 +111,18 @@ def test_models_take_columns_of_texts(rater: rally.Model) -> None:
         (text for text in TEXTS),
     ):
         assert (rater.rate(column) == alone).all(), type(column)
-    with pytest.raises(RallyError, match="row 1: expected integers, found null at place 2"):
-        rater.rate([[1], [2, 3, None]])
+    for wrong, message in (
+        ([[1], [2, 3, None]], "row 1: expected integers, found null at place 2"),
+        (["the sea", None], "row 1: expected a text, found null"),
+        (pd.Series(["the sea", float("nan")], dtype=object), "row 1: expected a text, found nan"),
+        (
+            ["the sea", "half \ud83d"],
+            r"row 1: expected Unicode, found half of a surrogate pair, U\+D83D, at character 5",
+        ),
+    ):
+        with pytest.raises(RallyError, match=message) as caught:
+            rater.rate(wrong)
+        assert caught.value.code == Status.INVALID_ARGUMENT
 
 
 TEMPLATE = "{meta.url}: {text}"

@@ -25,7 +25,7 @@ import zstandard
 
 import rally
 from rally import RallyError, Status
-from rally.score import Settings, score_corpus
+from rally.score import Selection, Settings, score_corpus, write_kept
 from rally.score.__main__ import main
 from rally.score.inputs import InputFile, expand, source_of
 from rally.score.packings import Gap, blocks
@@ -55,6 +55,7 @@ PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     ".zstd": zstandard.compress,
     ".bz2": bz2.compress,
     ".xz": lzma.compress,
+    ".lzma": lambda content: lzma.compress(content, lzma.FORMAT_ALONE),
     ".lz4": lz4,
 }
 
@@ -68,15 +69,32 @@ def test_every_packing_is_read(rater: rally.Model, rater_path: Path, tmp_path: P
         (folder / f"several.jsonl{name}").write_bytes(pack(LINES[:half]) + pack(LINES[half:]))
     (folder / "padded.jsonl.gz").write_bytes(gzip.compress(LINES) + bytes(700))
     (folder / "long.jsonl.zst").write_bytes(_windowed(LINES))
+    skipped = b"\x50\x2a\x4d\x18\x04\0\0\0size"
+    (folder / "sizes.jsonl.zst").write_bytes(skipped + zstandard.compress(LINES) + skipped)
     (folder / "misnamed.jsonl").write_bytes(gzip.compress(LINES))
     (folder / "unpacked.jsonl.gz").write_bytes(LINES)
     report = rate(rater_path, folder, out=tmp_path / "out")
     rows = corpora.read(tmp_path / "out")
-    assert len(rows) == 16 * len(TEXTS)
+    assert len(rows) == 19 * len(TEXTS)
     expected = rater.rate_documents(TEXTS, max_windows=1).mean.tolist()
     for start in range(0, len(rows), len(TEXTS)):
         assert [row["score"] for row in rows[start : start + len(TEXTS)]] == expected
     assert report["incomplete"] == report["passed_over"] == []
+
+
+def test_packed_names_of_what_is_neither_packed_nor_text(rater_path: Path, tmp_path: Path) -> None:
+    """One file that cannot be read, not as many bad rows as it has ends of lines."""
+    (tmp_path / "a.jsonl.lz4").write_bytes(b"\x02\x21\x4c\x18" + bytes(3) + b"\xff\n" * 9)  # lz4's old form
+    (tmp_path / "b.jsonl.gz").write_bytes(b"\xfe\xdc\n" * 400)
+    (tmp_path / "c.jsonl.gz").write_bytes(b'{"text": "caf\xe9"}\n' + LINES)
+    report = rate(rater_path, *sorted(tmp_path.glob("*.jsonl.*")), out=tmp_path / "out")
+    assert report["all"]["documents"] == len(TEXTS)
+    told = [(Path(one["file"]).name, one["rows_lost"], one["reason"]) for one in report["incomplete"]]
+    assert told == [
+        ("a.jsonl.lz4", None, "expected lz4, as the name says, or text; found neither"),
+        ("b.jsonl.gz", None, "expected gzip, as the name says, or text; found neither"),
+    ]
+    assert [one["reason"][:9] for one in corpora.rejected(tmp_path / "out")] == ["expected ", "expected ", "not UTF-8"]
 
 
 def _windowed(content: bytes) -> bytes:
@@ -213,9 +231,14 @@ def test_archives_and_protocols(rater_path: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "corpus.zip", "w") as archive:
         archive.writestr("inner/a.jsonl", LINES)
         archive.writestr("inner/b.jsonl.gz", gzip.compress(LINES))
-    for place, url in enumerate(("zip://inner/a.jsonl", "zip://inner/*.jsonl", "zip://inner/*", "zip://")):
+        archive.writestr("in::ner/c::d.jsonl", LINES)
+    for place, url in enumerate(
+        ("zip://inner/a.jsonl", "zip://inner/*.jsonl", "zip://in::ner/c::d.jsonl", "zip://inner/*", "zip://")
+    ):
         report = rate(rater_path, f"{url}::{tmp_path}/corpus.zip", out=tmp_path / f"out {place}")
-        assert report["all"]["documents"] == (len(TEXTS) if place < 2 else 2 * len(TEXTS))
+        assert report["all"]["documents"] == (1, 1, 1, 2, 3)[place] * len(TEXTS)
+        told = write_kept(tmp_path / f"out {place}", tmp_path / f"kept {place}", Selection(discard=0.25))
+        assert told["kept"] == report["all"]["documents"] * 3 // 4
     for wrong, message in (("s4://bucket/a.jsonl", "s4"), (str(tmp_path / "corpus.zip"), "an archive")):
         with pytest.raises(RallyError, match=message) as caught:
             expand([wrong], "out")
@@ -231,6 +254,7 @@ def test_values_over_several_lines(rater: rally.Model, rater_path: Path, tmp_pat
         "bom.json": "\ufeff" + json.dumps(objects, indent=1),
         "values.json": "\n".join(json.dumps(one, indent=1) for one in objects),
         "array.jsonl": json.dumps(objects),
+        "arrays.json": json.dumps(objects[:9], indent=1) + "\n\ufeff" + json.dumps(objects[9:], indent=1),
     }
     for name, content in forms.items():
         (tmp_path / name).write_text(content)
@@ -240,13 +264,14 @@ def test_values_over_several_lines(rater: rally.Model, rater_path: Path, tmp_pat
         assert report["all"]["rejected"] == 0
         file = InputFile(str(tmp_path / name), "json", None, 1, "", "", name)
         found = list(read_rows(file, Columns("text", None, None)))
-        for one in found[::7]:
+        for one in (*found[::7], found[-1]):
             again = list(read_rows(file, Columns("text", None, None), one.number + 1, one.offset))
             assert [each.content for each in again] == [each.content for each in found[one.number + 1 :]]
-    (tmp_path / "cut.json").write_text(json.dumps(objects, indent=1)[:-40])
-    report = rate(rater_path, tmp_path / "cut.json", out=tmp_path / "cut")
-    assert report["all"]["documents"] == len(TEXTS) - 1
-    assert len(report["incomplete"]) == 1
+    for name, bytes_lost, documents in (("within", 40, len(TEXTS) - 1), ("after", 1, len(TEXTS))):
+        (tmp_path / f"{name}.json").write_text(json.dumps(objects)[:-bytes_lost])
+        report = rate(rater_path, tmp_path / f"{name}.json", out=tmp_path / name)
+        assert report["all"]["documents"] == documents
+        assert len(report["incomplete"]) == 1, "without its end it may have had more"
     (tmp_path / "empty.json").write_text("[]")
     assert rate(rater_path, tmp_path / "empty.json", out=tmp_path / "none")["all"]["documents"] == 0
 
@@ -326,6 +351,12 @@ def test_a_wrong_column_is_known_before_the_start(
     assert main([*arguments, str(tmp_path / "none"), "--text", "body"]) == 1
     assert "no column 'body'; there are text; --text names another" in capsys.readouterr().err
     (tmp_path / "c.jsonl").write_text('{"content": "x"}\n' * 3)
+    pq.write_table(pa.table({}), tmp_path / "without-rows.parquet")
+    assert main([*arguments[:2], str(tmp_path / "without-rows.parquet"), "--out", str(tmp_path / "empty")]) == 0
+    assert "incomplete" not in capsys.readouterr().err, "no rows are missing"
+    (tmp_path / "d.json").write_text('{"content": "x"}')
+    assert main([*arguments[:2], str(tmp_path / "d.json"), "--out", str(tmp_path / "d")]) == 1
+    assert "none of its rows could be rated: no 'text'; the line has content" in capsys.readouterr().err
     assert (
         main([str(rater_path), str(tmp_path / "a.parquet"), str(tmp_path / "c.jsonl"), "--out", str(tmp_path / "c")])
         == 1

@@ -34,8 +34,9 @@ class RallyRater(ProcessingStage[DocumentBatch, DocumentBatch]):
         self._rater = TableRater(scorer, **how)
 
     def inputs(self) -> tuple[list[str], list[str]]:
-        """The column that is read."""
-        return ["data"], [self._rater.column]
+        """The column that is read; of one within a column NeMo Curator knows nothing."""
+        column = self._rater.column
+        return ["data"], [] if "." in column else [column]
 
     def outputs(self) -> tuple[list[str], list[str]]:
         """The columns that are added."""

@@ -21,7 +21,7 @@ class Columns(Reading, total=False):
     Attributes
     ----------
     text : str
-        The column of texts; default "text".
+        The column of texts; default "text". ``metadata.text`` is one within a column of objects.
     tokens : str, optional
         A column of lists of token ids, read instead of texts. A text is what the scorer's tokenizer makes of it.
     """
@@ -111,9 +111,11 @@ class TableRater:
         """What the rater's template takes of a row besides its text; a dot leads into a column of objects."""
         if self._tokens is not None:
             return {}
-        return {name: names(self._member(table, name)) for name in self._rater.members}
+        where = ", which stands in the rater's template,"
+        return {name: names(self._member(table, name, where)) for name in self._rater.members}
 
-    def _member(self, table: pa.Table, name: str) -> Any:
+    def _member(self, table: pa.Table, name: str, where: str = ",") -> Any:
+        """A column, or one within a column of objects."""
         first, _, rest = name.partition(".")
         if table.column_names.count(name) == 1:
             return table.column(name)
@@ -123,16 +125,14 @@ class TableRater:
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError, KeyError, TypeError):
                 pass
         found = ", ".join(map(repr, table.column_names))
-        message = f"{name!r}: expected a column of this name, which stands in the rater's template, found {found}"
+        message = f"{name!r}: expected a column of this name{where} found {found}"
         raise RallyError(Status.INVALID_ARGUMENT, message)
 
     def _documents(self, table: pa.Table) -> list[Document]:
-        if table.column_names.count(self.column) != 1:
-            found = ", ".join(map(repr, table.column_names))
-            raise RallyError(Status.INVALID_ARGUMENT, f"{self.column!r}: expected a column of this name, found {found}")
+        column = self._member(table, self.column)
         try:
             read = texts if self._tokens is None else id_lists
-            documents: list[Document] = read(table.column(self.column))
+            documents: list[Document] = read(column)
         except ContentError as error:
             raise RallyError(Status.INVALID_ARGUMENT, f"{self.column!r}: {error}") from None
         return documents

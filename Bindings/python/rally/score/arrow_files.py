@@ -108,6 +108,8 @@ def _parquet(stored: Any, file: InputFile, columns: Columns, row: int, is_tokens
         yield Lost(row, _broken(error))
         return
     total = table.metadata.num_rows
+    if total == 0:
+        return  # whatever its columns are: nothing is missing
     problem = schema_problem(table.schema_arrow, columns, is_tokens, file.path)
     if problem is not None:
         yield Lost(row, problem, total - row)

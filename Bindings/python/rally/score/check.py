@@ -38,7 +38,7 @@ def check_tables(files: Sequence[InputFile], columns: Columns, is_tokens: bool) 
             schema, rows = row_count(file)
         except BROKEN:
             return None  # reading it says what is wrong
-        reason = schema_problem(schema, columns, is_tokens, file.path)
+        reason = None if rows == 0 else schema_problem(schema, columns, is_tokens, file.path)
         return None if reason is None else TableProblem(file.path, reason, rows)
 
     with ThreadPoolExecutor(min(8, len(tables))) as pool:

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import fsspec
-
 from ..errors import RallyError, Status
+from .stores import located
 from .versions import local_version, remote_version
 from .walk import Found, local_places, remote_places
 
@@ -32,7 +31,7 @@ _PACKINGS = {
     ".zstd": "zstd",
     ".bz2": "bz2",
     ".xz": "xz",
-    ".lzma": "xz",
+    ".lzma": "lzma",
     ".lz4": "lz4",
 }
 _ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
@@ -150,7 +149,7 @@ def open_input(file: InputFile) -> Any:
     """The bytes as stored, for reading."""
     if is_local(file.path):
         return open(file.path, "rb")
-    system, place = fsspec.core.url_to_fs(file.path)
+    system, place = located(file.path)
     stored = system.open(place, "rb")
     with contextlib.suppress(AttributeError):
         stored.rally_system = system  # an archive is closed with the last name of its file system
@@ -166,7 +165,7 @@ def version_now(file: InputFile, digest: str) -> str:
     """What `InputFile.version` would be if the file were found now; OSError where it is gone."""
     if is_local(file.path):
         return local_version(file.path, digest)
-    system, place = fsspec.core.url_to_fs(file.path)
+    system, place = located(file.path)
     system.invalidate_cache()
     return remote_version(system, place, system.info(place))
 

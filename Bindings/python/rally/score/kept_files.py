@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from .arrow_files import BROKEN, open_arrow
 from .inputs import InputFile, open_input
-from .lines import beginning, is_values, line_rows, split_lines
+from .lines import beginning, is_list, is_values, line_rows, split_lines
 from .packings import Gap, blocks
 from .rows import Columns, Row
 
@@ -33,7 +33,7 @@ def write_file(file: InputFile, rows: Places, sink: BinaryIO) -> int:
     packing, head = beginning(file)
     packed = _Packed(sink, packing)
     if file.kind == "json" and is_values(head):
-        count = _values(file, rows, packed, is_list=head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["))
+        count = _values(file, rows, packed, is_array=is_list(head))
     else:
         with open_input(file) as stored:
             count = _lines(stored, packing, rows, packed, file.kind == "json")
@@ -57,17 +57,17 @@ def _lines(stored: Any, packing: str | None, rows: Places, sink: _Packed, is_jso
     return count
 
 
-def _values(file: InputFile, rows: Places, sink: _Packed, *, is_list: bool) -> int:
+def _values(file: InputFile, rows: Places, sink: _Packed, *, is_array: bool) -> int:
     """The objects of an array, or of a file of objects over several lines, each to the letter."""
     wanted = set(rows.tolist())
     count = 0
-    sink.write(b"[\n" if is_list else b"")
+    sink.write(b"[\n" if is_array else b"")
     for row in line_rows(file, Columns(None, None, None), 0, 0, 0):
         if isinstance(row, Row) and row.number in wanted and row.raw is not None:
-            between = b"" if count == 0 else b",\n" if is_list else b"\n"
+            between = b"" if count == 0 else b",\n" if is_array else b"\n"
             sink.write(between + row.raw)
             count += 1
-    sink.write(b"\n]\n" if is_list else b"\n")
+    sink.write(b"\n]\n" if is_array else b"\n")
     return count
 
 
@@ -84,6 +84,8 @@ class _Packed:
             self._encoder = bz2.BZ2Compressor()
         elif packing == "xz":
             self._encoder = lzma.LZMACompressor()
+        elif packing == "lzma":
+            self._encoder = lzma.LZMACompressor(lzma.FORMAT_ALONE)
         elif packing is not None:
             self._stream = pa.CompressedOutputStream(pa.PythonFile(_StaysOpen(sink), "w"), packing)
 

@@ -29,12 +29,15 @@ def line_rows(file: InputFile, columns: Columns, row: int, offset: int, gaps: in
         if head.startswith(_WIDE_MARKS):
             yield Lost(row, "text in UTF-16, as its mark of the byte order says; convert it to UTF-8")
             return
+        if packing is None and file.compression is not None and _is_no_text(head):
+            yield Lost(row, f"expected {file.compression}, as the name says, or text; found neither")
+            return
         stored.seek(offset if packing is None else 0)
         unpacked = blocks(stored, packing)
         if packing is not None:
             unpacked = _after(unpacked, offset, gaps)
         if file.kind == "json" and is_values(head):
-            yield from _value_rows(unpacked, stored, columns, row, offset)
+            yield from _value_rows(unpacked, stored, columns, row, offset, is_array=is_list(head))
         else:
             yield from _plain_rows(unpacked, stored, file, columns, row, offset)
 
@@ -61,6 +64,16 @@ def is_values(head: bytes) -> bool:
         inner = start[1:].lstrip()[:1]
         return inner in (b"{", b"]", b"")
     return start.split(b"\n", 1)[0].strip() == b"{" and b"\n" in start
+
+
+def is_list(head: bytes) -> bool:
+    """Whether a file of values is an array of them."""
+    return head.removeprefix(_BOM).lstrip().startswith(b"[")
+
+
+def _is_no_text(head: bytes) -> bool:
+    """Whether there are zeros, or too many bytes that are no UTF-8 for a few bad rows."""
+    return b"\0" in head or head.decode("utf-8", "replace").count("\ufffd") > len(head) >> 3
 
 
 def _after(unpacked: Iterator[bytes | Gap], offset: int, gaps: int) -> Iterator[bytes | Gap]:
@@ -98,7 +111,8 @@ def _plain_rows(
                 yield Row(content=content, raw=line, **place)
             else:
                 found = _json(content, columns, place)
-                if found.problem is not None and not is_whole:
+                is_cut = found.problem is not None and found.problem.startswith(("not JSON:", "not UTF-8:"))
+                if is_cut and not is_whole:
                     yield Lost(row, f"the file ends within this line: {found.problem}", 1, True, end, stored.tell())
                 else:
                     yield found._replace(raw=line)
@@ -177,16 +191,16 @@ def _first_line(error: BaseException) -> str:
 
 
 def _value_rows(
-    unpacked: Iterator[bytes | Gap], stored: Any, columns: Columns, row: int, offset: int
+    unpacked: Iterator[bytes | Gap], stored: Any, columns: Columns, row: int, offset: int, *, is_array: bool
 ) -> Iterator[Row | Lost]:
-    """Objects one after the other, with commas and brackets between them."""
+    """Objects one after the other, with commas and brackets between them; arrays may follow each other, too."""
     scanner = json.JSONDecoder()
     reader = _Text(unpacked)
-    reader.skip(_SPACE + "\ufeff[," if offset == 0 else _SPACE + ",")
+    reader.skip(_BETWEEN)
     while True:
         offset += reader.taken()
         if not reader.has_more():
-            if reader.last not in ("]", "}", ""):
+            if reader.last not in (("]",) if is_array else ("]", "}", "")):
                 yield Lost(row, "the file ends before its JSON does", offset=offset, read=stored.tell())
             return
         try:
@@ -199,10 +213,13 @@ def _value_rows(
         place: dict[str, Any] = {"number": row, "offset": offset, "read": stored.tell()}
         yield _object(found, columns, place)._replace(raw=raw)
         row += 1
-        reader.skip(_SPACE + ",]")
+        reader.skip(_BETWEEN)
 
 
-_SPACE = " \t\r\n"
+_SPACE = " \t\r\n\ufeff"  # with the marks where files were put together
+
+#: What stands between values.
+_BETWEEN = _SPACE + ",[]"
 
 
 class _Text:

@@ -23,8 +23,12 @@ _MAGIC = {
     "zstd": b"\x28\xb5\x2f\xfd",
     "bz2": b"BZh",
     "xz": b"\xfd7zXZ\x00",
+    "lzma": b"]\x00\x00",
     "lz4": b"\x04\x22\x4d\x18",
 }
+
+#: After a first byte of 0x5?: a frame of zstd that holds no data. Some tools begin with one (pzstd, with the sizes).
+_SKIPPED = b"\x2a\x4d\x18"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class Gap:
 
 def sniff(head: bytes) -> str | None:
     """The packing of a file that begins so; None: none."""
+    if head[1:4] == _SKIPPED and head[0] >> 4 == 5:
+        return "zstd"
     return next((name for name, magic in _MAGIC.items() if head.startswith(magic)), None)
 
 
@@ -55,7 +61,7 @@ def blocks(stored: Any, packing: str | None) -> Iterator[bytes | Gap]:
     if packing is None:
         while block := stored.read(_CHUNK):
             yield block
-    elif packing in ("gzip", "bz2", "xz") or (packing == "zstd" and _zstandard() is not None):
+    elif packing in ("gzip", "bz2", "xz", "lzma") or (packing == "zstd" and _zstandard() is not None):
         yield from _members(_Source(stored), packing)
     else:
         yield from _by_arrow(stored, packing)
@@ -78,7 +84,7 @@ class _Source:
 
 def _members(source: _Source, packing: str) -> Iterator[bytes | Gap]:
     """All members of a file, one after the other; zeros between and after them are padding."""
-    unpack = {"gzip": _gzip, "bz2": _bz2, "xz": _xz, "zstd": _zstd}[packing]
+    unpack = {"gzip": _gzip, "bz2": _bz2, "xz": _xz, "lzma": _xz, "zstd": _zstd}[packing]
     while True:
         data = source.read().lstrip(b"\0")
         if not data:

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import fsspec
-
 from ..errors import RallyError, Status
+from .stores import first, links, located
 
 #: Files that describe a data set or lie alongside; they hold no documents.
 _DESCRIPTIONS = {
@@ -161,7 +160,7 @@ def remote_places(argument: str) -> list[Found]:
         INVALID_ARGUMENT: the protocol is not known, or what reads it is not installed. IO: the store does not answer.
     """
     try:
-        system, root = fsspec.core.url_to_fs(argument)
+        system, root = located(argument)
         if system.exists(root) and not system.isdir(root):
             return [_remote(argument, system, root, root.rpartition("/")[2], is_named=True)]
         is_folder = system.isdir(root)
@@ -192,13 +191,13 @@ def _remote(
 
 
 def _url(argument: str, system: Any, place: str) -> str:
-    """The name of a place: in a chain, the first part that has a path names it."""
+    """The name of a place."""
     if "::" not in argument:
         return str(system.unstrip_protocol(place))
-    links = argument.split("::")
-    at = next(index for index, link in enumerate(links) if "://" in link)
-    links[at] = f"{links[at].partition('://')[0]}://{place}"
-    return "::".join(links)
+    chain = links(argument)
+    at = first(chain)
+    chain[at] = f"{chain[at].partition('://')[0]}://{place}"
+    return "::".join(chain)
 
 
 def _contains(folder: str, out: str) -> bool:
