@@ -6,6 +6,8 @@ library: each symbol that one of them defines gets another name in all of them, 
 rlyonnx.so.1 with the prefix `rly`). Names keep their length, so nothing moves: only strings, the order of symbols in their
 table, the hash table over it and the relocations' indices into it are written again.
 
+Nor are their static objects destroyed when the process exits, while another thread may still be reading a file.
+
 Libraries given after `--for` are changed in place: they define nothing private, and use the copies.
 
 This is for 64-bit little-endian ELF files with a GNU hash table, which is what Debian's compiler makes.
@@ -26,6 +28,10 @@ DYNAMIC = struct.Struct("<qQ")
 SHT_RELA, SHT_DYNAMIC, SHT_DYNSYM = 4, 6, 11
 SHT_GNU_HASH, SHT_GNU_VERSYM, SHT_GNU_VERNEED = 0x6FFFFFF6, 0x6FFFFFFF, 0x6FFFFFFE
 DT_NEEDED, DT_SONAME = 1, 14
+
+#: What registers the destructor of a static object, and what is called in its place: of the same length and the same version of
+#: glibc, without arguments or effect; nobody reads the result.
+REGISTERS_DESTRUCTOR, DOES_NOTHING = b"__cxa_atexit", b"pthread_self"
 
 
 def gnu_hash(name: bytes) -> int:
@@ -193,6 +199,7 @@ def main() -> None:
     taken = {library.string(s[0]) for library in copies + users for s in library.symbols()}
     if clash := taken & set(symbols.values()):
         sys.exit(f"names that are taken: {sorted(clash)[:3]}")
+    symbols[REGISTERS_DESTRUCTOR] = DOES_NOTHING
     files = {path.name.encode(): f"{options.prefix}{path.name[3:]}".encode() for path in options.libraries}
     for library in copies + users:
         library.rename(symbols, files)
@@ -203,7 +210,7 @@ def main() -> None:
         replace(target, library.data)
     for library in users:
         replace(library.path, library.data)
-    print(f"    {len(symbols)} symbols of {len(copies)} libraries are private now")
+    print(f"    {len(private)} symbols of {len(copies)} libraries are private now")
 
 
 if __name__ == "__main__":

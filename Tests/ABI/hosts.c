@@ -1,0 +1,324 @@
+/*
+ * Hosts that are hard to live in: threads with stacks of 64 KB, a process that forks while its threads compute, and one that leaves in
+ * the middle. A program of its own, with a child for each: hosts.c LANGUAGE-MODEL RATER FOLDER.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <rally.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { STACK = 64 << 10, COMPUTING = 4, FORKS = 48, AT_ONCE = 4, LEAVINGS = 32 };
+
+static const char *lm, *rater;
+static char out[4096];
+static int32_t tokens[60];
+static const size_t offsets[] = {0, 20, 60};
+static float expected[2];
+static int failed;
+
+static void report(int good, const char *what) {
+  printf("  %s%s\n", good ? "" : "DOES NOT HOLD: ", what);
+  fflush(stdout);
+  failed += !good;
+}
+
+/* ---- kinds of call; each opens what it needs, and answers RALLY_OK ---- */
+
+static int32_t ignore(void *user, const rally_event *event) {
+  (void)event;
+  if (user) atomic_fetch_add((atomic_int *)user, 1);
+  return 0;
+}
+
+static rally_request make_request(void) {
+  rally_request request;
+  rally_request_init(&request, sizeof request);
+  request.tokens = tokens;
+  request.token_count = 20;
+  request.max_tokens = 12;
+  request.temperature = 0.7f;
+  return request;
+}
+
+static rally_status open_runner(const char *path, rally_model **model, rally_runner **runner) {
+  rally_runner_options options;
+  rally_runner_options_init(&options, sizeof options);
+  options.threads = 2;
+  const rally_status status = rally_model_open(path, NULL, model, NULL);
+  return status ? status : rally_runner_open(*model, &options, runner, NULL);
+}
+
+static rally_status validate(void) {
+  const rally_status status = rally_model_validate(lm, NULL, NULL);
+  return status ? status : rally_model_validate(rater, NULL, NULL);
+}
+
+static rally_status text(void) {
+  static const char words[] = "The sea, 12345 caf\xC3\xA9 \xF0\x9F\x98\x80\n\n\tand it's over";
+  int32_t ids[256];
+  char back[512];
+  size_t count = 0, length = 0;
+  rally_model *model = NULL;
+  rally_status status = rally_model_open(lm, NULL, &model, NULL);
+  if (!status) status = rally_encode(model, words, sizeof words - 1, NULL, ids, 256, &count, NULL);
+  if (!status) status = rally_decode(model, ids, count, NULL, back, sizeof back, &length, NULL);
+  rally_model_close(model);
+  return status;
+}
+
+static rally_status rate(void) {
+  rally_model *model = NULL;
+  rally_runner *runner = NULL;
+  float scores[2] = {0, 0};
+  rally_status status = open_runner(rater, &model, &runner);
+  if (!status) status = rally_rate(runner, tokens, offsets, 2, NULL, scores, NULL);
+  if (!status && memcmp(scores, expected, sizeof scores)) status = (rally_status)99;
+  rally_runner_close(runner);
+  rally_model_close(model);
+  return status;
+}
+
+static rally_status run(void) {
+  rally_model *model = NULL;
+  rally_runner *runner = NULL;
+  float logprobs[60];
+  rally_outputs outputs;
+  rally_outputs_init(&outputs, sizeof outputs);
+  outputs.logprobs = logprobs;
+  rally_status status = open_runner(lm, &model, &runner);
+  if (!status) status = rally_run(runner, tokens, offsets, 2, NULL, &outputs, NULL);
+  rally_runner_close(runner);
+  rally_model_close(model);
+  return status;
+}
+
+static rally_status generate(void) {
+  rally_model *model = NULL;
+  rally_runner *runner = NULL;
+  const rally_request request = make_request();
+  rally_status status = open_runner(lm, &model, &runner);
+  if (!status) status = rally_generate(runner, &request, 1, ignore, NULL, NULL, NULL);
+  rally_runner_close(runner);
+  rally_model_close(model);
+  return status;
+}
+
+static rally_status drive(void) {
+  rally_model *model = NULL;
+  rally_engine *engine = NULL;
+  rally_request request = make_request();
+  const char *const stop = "no such text";
+  request.stop_strings = &stop;
+  request.stop_string_count = 1;
+  rally_status status = rally_model_open(lm, NULL, &model, NULL);
+  if (!status) status = rally_engine_open(model, NULL, &engine, NULL);
+  for (int i = 0; !status && i < 8; i++) status = rally_engine_submit(engine, &request, NULL, NULL);
+  if (!status) status = rally_engine_run(engine, ignore, NULL, NULL);
+  rally_engine_close(engine);
+  rally_model_close(model);
+  return status;
+}
+
+static rally_status quantize(void) { return rally_quantize(lm, out, NULL, NULL); }
+static rally_status prepare(void) { return rally_model_prepare(lm, out, NULL, NULL); }
+
+static rally_status compare(void) {
+  rally_lineage_report *lineage = NULL;
+  const rally_status status = rally_lineage(lm, lm, NULL, &lineage, NULL);
+  rally_lineage_close(lineage);
+  return status;
+}
+
+static rally_status distribute(void) {
+  rally_distribution *distribution = NULL;
+  float scores[500];
+  for (int i = 0; i < 500; i++) scores[i] = (float)(i * 37 % 101);
+  rally_status status = rally_distribution_open("hosts", 64, &distribution, NULL);
+  if (!status) status = rally_distribution_add(distribution, scores, 500, NULL);
+  double parts[2] = {0.2, 0.9};
+  if (!status) status = rally_distribution_quantile(distribution, parts, 2, scores, NULL);
+  rally_distribution_close(distribution);
+  return status;
+}
+
+typedef struct job {
+  const char *name;
+  rally_status (*work)(void);
+} job;
+
+static const job jobs[] = {{"validating", validate}, {"text", text},
+                           {"rating", rate},         {"running", run},
+                           {"generating", generate}, {"an engine", drive},
+                           {"quantizing", quantize}, {"preparing", prepare},
+                           {"lineage", compare},     {"a distribution", distribute}};
+enum { JOBS = sizeof jobs / sizeof *jobs };
+
+/* ---- small stacks ---- */
+
+static void *work_on(void *argument) { return (void *)(intptr_t)((const job *)argument)->work(); }
+
+static int on_small_stack(const job *job) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  void *status = NULL;
+  pthread_attr_init(&attributes);
+  if (pthread_attr_setstacksize(&attributes, STACK) || pthread_create(&thread, &attributes, work_on, (void *)(intptr_t)job))
+    return 99;
+  pthread_join(thread, &status);
+  return (int)(intptr_t)status;
+}
+
+/* A death in the child is a stack that was too small. */
+static void test_small_stacks(void) {
+  for (int i = 0; i < JOBS; i++) {
+    char what[80];
+    fflush(NULL);
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(600);
+      _exit(on_small_stack(&jobs[i]));
+    }
+    int status = -1;
+    const int good = child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    snprintf(what, sizeof what, "a stack of 64 KB suffices for %s", jobs[i].name);
+    report(good, what);
+  }
+}
+
+/* ---- a storm of forks ---- */
+
+static atomic_int closing, computed, events;
+
+static void *compute(void *argument) {
+  const int number = (int)(intptr_t)argument;
+  rally_status (*const own[COMPUTING])(void) = {rate, generate, drive, text};
+  while (!atomic_load(&closing)) {
+    if (own[number]()) return (void *)1;
+    atomic_fetch_add(&computed, 1);
+  }
+  return NULL;
+}
+
+/* Whatever its parent's threads were doing, a child opens and computes; the parent's handle says whose it is. */
+static int in_child(rally_runner *parents) {
+  float scores[2];
+  if (rally_rate(parents, tokens, offsets, 2, NULL, scores, NULL) != RALLY_FORKED) return 1;
+  if (rate()) return 2;
+  return generate() ? 3 : 0;
+}
+
+static void test_fork_storm(void) {
+  pthread_t threads[COMPUTING];
+  rally_model *model = NULL;
+  rally_runner *runner = NULL;
+  int good = !open_runner(rater, &model, &runner), wrong = 0;
+  for (int i = 0; i < COMPUTING; i++) good = good && !pthread_create(&threads[i], NULL, compute, (void *)(intptr_t)i);
+  pid_t children[AT_ONCE];
+  for (int i = 0; i < FORKS; i += AT_ONCE) {
+    fflush(NULL);
+    for (int k = 0; k < AT_ONCE; k++) {
+      children[k] = fork();
+      if (children[k] == 0) {
+        alarm(600);
+        _exit(in_child(runner));
+      }
+    }
+    for (int k = 0; k < AT_ONCE; k++) {
+      int status = -1;
+      const int ended = children[k] > 0 && waitpid(children[k], &status, 0) == children[k];
+      if (ended && WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
+      wrong++;
+      printf("  a child ended with %s %d\n", WIFSIGNALED(status) ? "signal" : "step",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    }
+  }
+  atomic_store(&closing, 1);
+  for (int i = 0; i < COMPUTING; i++) {
+    void *answer = NULL;
+    pthread_join(threads[i], &answer);
+    good = good && !answer;
+  }
+  float scores[2];
+  good = good && !rally_rate(runner, tokens, offsets, 2, NULL, scores, NULL) && !memcmp(scores, expected, sizeof scores);
+  rally_runner_close(runner);
+  rally_model_close(model);
+  char what[120];
+  snprintf(what, sizeof what, "%d forks while %d threads compute, %d calls: every child opens and computes", FORKS, COMPUTING,
+           atomic_load(&computed));
+  report(good && !wrong, what);
+}
+
+/* ---- leaving in the middle ---- */
+
+static void *generate_on(void *argument) {
+  rally_model *model = NULL;
+  rally_runner *runner = NULL;
+  rally_request request = make_request();
+  request.max_tokens = 400;
+  request.stop_at_eos = RALLY_OFF;
+  if (open_runner(lm, &model, &runner)) return NULL;
+  for (;;) rally_generate(runner, &request, 1, ignore, argument, NULL, NULL);
+}
+
+/* Leaves after `count` events of one thread, while it and others compute: opening, rating, an engine's steps. */
+static void leave_after(int count) {
+  pthread_t thread;
+  for (int i = 0; i < COMPUTING; i++) pthread_create(&thread, NULL, compute, (void *)(intptr_t)i);
+  pthread_create(&thread, NULL, generate_on, &events);
+  while (atomic_load(&events) < count) usleep(100);
+  exit(7);
+}
+
+static void test_leaving(void) {
+  int wrong = 0;
+  for (int i = 0; i < LEAVINGS; i++) {
+    int ends[2], status = -1;
+    fflush(NULL);
+    const pid_t child = pipe(ends) ? -1 : fork();
+    if (child == 0) {
+      dup2(ends[1], 1);
+      dup2(ends[1], 2);
+      close(ends[0]);
+      close(ends[1]);
+      alarm(600);
+      leave_after(i % 8 ? i : 0);
+    }
+    close(ends[1]);
+    char printed[512];
+    const ssize_t size = read(ends[0], printed, sizeof printed - 1);
+    close(ends[0]);
+    const int good =
+        child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7 && size == 0;
+    if (!good)
+      printf("  leaving after %d events: status %d, %zd bytes printed: %.*s\n", i, status, size, (int)(size > 0 ? size : 0),
+             printed);
+    wrong += !good;
+  }
+  char what[120];
+  snprintf(what, sizeof what, "exit() in the middle of everything, %d times: its own code, and not a word", LEAVINGS);
+  report(!wrong, what);
+}
+
+int main(int argc, char **argv) {
+  if (argc != 4) return 2;
+  lm = argv[1];
+  rater = argv[2];
+  snprintf(out, sizeof out, "%s/hosts-out.onnx", argv[3]);
+  for (int i = 0; i < 60; i++) tokens[i] = (i * 31 + 7) % 4000;
+  rally_model *model = NULL;
+  rally_runner *runner = NULL;
+  if (open_runner(rater, &model, &runner) || rally_rate(runner, tokens, offsets, 2, NULL, expected, NULL)) return 2;
+  rally_runner_close(runner);
+  rally_model_close(model);
+  test_small_stacks();
+  test_leaving();
+  test_fork_storm();
+  unlink(out);
+  printf("hosts: %d FAILED\n", failed);
+  return failed != 0;
+}
