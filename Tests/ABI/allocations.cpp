@@ -174,7 +174,8 @@ struct Sizes {
   uint32_t step_tokens, sequences, threads;
 };
 constexpr uint64_t MB = 1 << 20;
-const Sizes sizes[] = {{0, 0, 0, 0}, {8 * MB, 2048, 0, 4}, {100 * MB, 2048, 0, 1}, {200 * MB, 64, 1024, 2}, {8 * MB, 8192, 1, 1}};
+const Sizes sizes[] = {
+    {0, 0, 0, 0}, {8 * MB, 2048, 0, 4}, {100 * MB, 2048, 0, 1}, {200 * MB, 64, 1024, 2}, {8 * MB, 8192, 1, 1}};
 
 /* Opening takes no more than rally_engine_memory says, and little less. */
 bool engine_memory(rally_model *model, rally_error *error) {

@@ -20,8 +20,7 @@ class Raters {
       each.rows = rows(random);
       each.scores = runner.rate(each.rows);
     }
-    for (size_t i = 0; i < thread_count; i++)
-      threads_[i] = std::thread([this, i, seed] { work(Random(seed + 100 + i)); });
+    for (size_t i = 0; i < thread_count; i++) threads_[i] = std::thread([this, i, seed] { work(Random(seed + 100 + i)); });
   }
 
   void finish() {

@@ -97,7 +97,8 @@ int run(const char *path, const char *rater_path, double seconds, uint64_t seed)
   soak::Failures failures;
   soak::Judge judge(model, failures);
   soak::Raters raters(rater, pool, seed, failures);
-  soak::Player first(model, narrow(model, pool, seed), judge, failures), second(model, wide(model, pool, seed), judge, failures);
+  soak::Player first(model, narrow(model, pool, seed), judge, failures),
+      second(model, wide(model, pool, seed), judge, failures);
 
   std::vector<Sample> samples;
   const auto start = Clock::now();
