@@ -52,7 +52,7 @@ pub struct DocumentOptions {
     pub stride_tokens: usize,
     /// Windows of a document at most, spread evenly over it; 0: all.
     pub max_windows: usize,
-    /// As in [`RateOptions`], window by window.
+    /// As in [`RateOptions`](crate::RateOptions), window by window.
     pub squash: bool,
     /// Give up after this long.
     pub timeout: Option<Duration>,
