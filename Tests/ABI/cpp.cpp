@@ -134,7 +134,6 @@ static void test_prepare(const char *path) {
   std::remove(out.c_str());
 }
 
-/* What a request wishes reaches the model. */
 int main(int argc, char **argv) {
   if (argc != 3) return 2;
   return run_checks("cpp", [&] {

@@ -39,6 +39,7 @@ static void test_generate(const rally::Model &model) {
   CHECK(cut.tokens.size() == 2 && cut.finish_reason == RALLY_FINISH_CANCELLED);
 }
 
+/* What a request asks for reaches the model. */
 static void test_options(const rally::Model &model) {
   rally::Runner runner(model);
   rally::Request request;

@@ -78,7 +78,7 @@ double counter(rally_engine *engine, const char *name) {
   return NAN;
 }
 
-/* Requests of different lengths and wishes. Their prompts begin alike, so that some share a prefix. */
+/* Requests of different lengths and options. Their prompts begin alike, so that some share a prefix. */
 enum { REQUESTS = 10, LONGEST = 200 };
 static int32_t prompt[LONGEST];
 static const int32_t bias_tokens[] = {3, 9};

@@ -158,9 +158,9 @@ static void test_arrays(rally_engine *engine) {
   free(zeros);
 }
 
-/* Extreme wishes that are not wrong: they are fulfilled, and the host lives. */
+/* Extreme options that are not wrong: they are fulfilled, and the host lives. */
 static void test_extremes(void) {
-  enum { WISHES = 10 };
+  enum { EXTREMES = 10 };
   const int32_t twice[] = {5, 5};
   const float both[] = {INFINITY, -INFINITY}, most[] = {INFINITY};
   rally_model_info info;
@@ -180,7 +180,7 @@ static void test_extremes(void) {
   CHECK_STATUS(rally_engine_submit(engine, &nothing, NULL, &error), RALLY_INVALID_ARGUMENT);
   CHECK(strstr(error.message, "logit_bias") != NULL);
   none[9] = -1e30f;
-  for (size_t i = 0; i < WISHES; i++) {
+  for (size_t i = 0; i < EXTREMES; i++) {
     rally_request request = make_request(5);
     request.temperature = i % 2 ? 1.0f : 0.0f;
     switch (i) {
@@ -198,8 +198,8 @@ static void test_extremes(void) {
     CHECK_STATUS(rally_engine_submit(engine, &request, NULL, NULL), RALLY_OK);
   }
   CHECK_STATUS(rally_engine_run(engine, gather, &all, NULL), RALLY_OK);
-  CHECK(all.ended == WISHES && all.disorder == 0);
-  for (size_t i = 0; i < WISHES; i++) CHECK(all.of[i].count == 5);
+  CHECK(all.ended == EXTREMES && all.disorder == 0);
+  for (size_t i = 0; i < EXTREMES; i++) CHECK(all.of[i].count == 5);
   for (size_t i = 0; i < 5; i++) CHECK(all.of[6].tokens[i] == 5 && all.of[4].tokens[i] != 5);
   for (size_t i = 0; i < 5; i++) CHECK(all.of[2].tokens[i] == 9 && all.of[3].tokens[i] == 9);
   rally_engine_close(engine);

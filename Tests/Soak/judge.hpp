@@ -2,7 +2,7 @@
 #ifndef RALLY_SOAK_JUDGE_HPP
 #define RALLY_SOAK_JUDGE_HPP
 
-#include "wishes.hpp"
+#include "plans.hpp"
 #include <condition_variable>
 #include <cstdio>
 #include <cstring>
@@ -32,7 +32,7 @@ class Failures {
 /* A request and what an engine generated for it. */
 struct Told {
   std::string engine;
-  Wish wish;
+  Plan plan;
   rally::Continuation text;
 };
 
@@ -85,7 +85,7 @@ class Judge {
 
   /* A text that was cancelled is the beginning of the one that was not. */
   void compare(const Told &told) {
-    const auto alone = runner_.generate(told.wish.request);
+    const auto alone = runner_.generate(told.plan.request);
     const auto &text = told.text;
     const bool is_cut = text.finish_reason == RALLY_FINISH_CANCELLED;
     (is_cut ? cut_ : whole_)++;
@@ -96,7 +96,7 @@ class Judge {
                       && std::equal(text.depths.begin(), text.depths.end(), alone.depths.begin())
                       && (count == 0 || !std::memcmp(text.logprobs.data(), alone.logprobs.data(), count * sizeof(float)));
     if (!same)
-      failures_.add(told.engine + ": request " + std::to_string(told.wish.number) + " of " + std::to_string(count)
+      failures_.add(told.engine + ": request " + std::to_string(told.plan.number) + " of " + std::to_string(count)
                     + " tokens is not what it is alone, of " + std::to_string(alone.tokens.size()));
   }
 

@@ -24,7 +24,7 @@ class Player {
         judge_(judge),
         failures_(failures),
         info_(model.info()),
-        wishes_(model, settings.seed, settings.longest_prompt, settings.longest_text),
+        plans_(model, settings.seed, settings.longest_prompt, settings.longest_text),
         engine_(model, settings.options),
         random_(settings.seed + 1) {
     driver_ = std::thread([this] { drive(); });
@@ -60,7 +60,7 @@ class Player {
 
  private:
   struct Ticket {
-    Wish wish;
+    Plan plan;
     rally::Continuation text;
     bool may_be_cancelled = false;
     bool has_left = false; /* saved; goes on under another number */
@@ -82,14 +82,14 @@ class Player {
 
   void arrive() {
     Ticket ticket;
-    ticket.wish = wishes_.make(next_number_++);
-    ticket.may_be_cancelled = ticket.wish.ending != Ending::natural;
-    const bool at_once = ticket.wish.ending == Ending::at_once;
+    ticket.plan = plans_.make(next_number_++);
+    ticket.may_be_cancelled = ticket.plan.ending != Ending::natural;
+    const bool at_once = ticket.plan.ending == Ending::at_once;
     size_t id = 0;
     {
       /* Under the lock, so that no event comes before the ticket. */
       const std::lock_guard<std::mutex> lock(mutex_);
-      id = engine_.submit(ticket.wish.request);
+      id = engine_.submit(ticket.plan.request);
       submitted_++;
       if (!tickets_.emplace(id, std::move(ticket)).second) fail("a number was given out twice", id);
     }
@@ -157,16 +157,16 @@ class Player {
       end(found);
       return rally::Go::on;
     }
-    if (text.tokens.size() == ticket.wish.ends_after) {
-      if (ticket.wish.ending == Ending::by_reply) return rally::Go::end_sequence;
-      if (ticket.wish.ending == Ending::by_cancel) cancelling_.push_back(event.request);
-      if (ticket.wish.travels) leaving_.push_back(event.request);
+    if (text.tokens.size() == ticket.plan.ends_after) {
+      if (ticket.plan.ending == Ending::by_reply) return rally::Go::end_sequence;
+      if (ticket.plan.ending == Ending::by_cancel) cancelling_.push_back(event.request);
+      if (ticket.plan.travels) leaving_.push_back(event.request);
     }
     return rally::Go::on;
   }
 
   void check(const rally_event &event, const Ticket &ticket) {
-    const auto &request = ticket.wish.request;
+    const auto &request = ticket.plan.request;
     if (event.token >= info_.vocab_size || !(event.logprob <= 0) || event.depth < 0 || event.depth > info_.num_recursion)
       fail("an event out of range", event.request);
     if (request.max_depth != 0 && event.depth > static_cast<int32_t>(request.max_depth))
@@ -184,7 +184,7 @@ class Player {
       if (!ticket.may_be_cancelled) fail("cancelled without a cause", place->first);
     }
     tickets_.erase(place);
-    if (!ticket.has_left) judge_.submit({settings_.name, std::move(ticket.wish), std::move(ticket.text)});
+    if (!ticket.has_left) judge_.submit({settings_.name, std::move(ticket.plan), std::move(ticket.text)});
   }
 
   /* Saves a sequence between two steps and cancels it; it goes on in `restore`. */
@@ -193,7 +193,7 @@ class Player {
     const auto found = tickets_.find(id);
     if (found == tickets_.end()) return;
     Traveller traveller{found->second, engine_.save(id)};
-    traveller.ticket.wish.travels = false;
+    traveller.ticket.plan.travels = false;
     traveller.ticket.may_be_cancelled = false;
     found->second.has_left = found->second.may_be_cancelled = true;
     engine_.cancel(id);
@@ -205,7 +205,7 @@ class Player {
     if (travellers_.empty()) return;
     const std::lock_guard<std::mutex> lock(mutex_);
     Traveller &first = travellers_.front();
-    rally::Request rest = first.ticket.wish.request;
+    rally::Request rest = first.ticket.plan.request;
     rest.tokens.clear();
     try {
       const size_t id = engine_.restore(first.state, rest);
@@ -260,7 +260,7 @@ class Player {
   Judge &judge_;
   Failures &failures_;
   const rally_model_info info_;
-  const Wishes wishes_;
+  const Plans plans_;
   rally::Engine engine_;
   std::atomic<bool> closing_{false}, drained_{false};
   std::atomic<size_t> travellers_count_{0};

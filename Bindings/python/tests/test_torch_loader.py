@@ -136,11 +136,11 @@ def test_what_is_no_batch(batch: Any, message: str) -> None:
     assert caught.value.code == Status.INVALID_ARGUMENT
 
 
-def test_wrong_wishes(rater_path: Path) -> None:
+def test_wrong_options(rater_path: Path) -> None:
     for keep in (0, -1, 1.01, float("nan")):
         with pytest.raises(RallyError, match="keep: expected a share"):
             RatedLoader([], rater_path, keep)
-    wishes: list[dict[str, Any]] = [
+    options: list[dict[str, Any]] = [
         {"batch_size": 0},
         {"ahead": 0},
         {"threads": -1},
@@ -148,9 +148,9 @@ def test_wrong_wishes(rater_path: Path) -> None:
         {"cores": [10_000]},
         {"select_from": "everywhere"},
     ]
-    for wish in wishes:
+    for option in options:
         with pytest.raises(RallyError) as caught:
-            RatedLoader([], rater_path, 0.5, **wish)
+            RatedLoader([], rater_path, 0.5, **option)
         assert caught.value.code == Status.INVALID_ARGUMENT
     with pytest.raises(RallyError, match=r"rater: expected a rally\.Scorer, a path or a callable, found int"):
         RatedLoader([], 3, 0.5)  # type: ignore[arg-type]

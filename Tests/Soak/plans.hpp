@@ -1,6 +1,6 @@
 /* Random requests, each made from a seed and its number alone: whatever fails can be made again. */
-#ifndef RALLY_SOAK_WISHES_HPP
-#define RALLY_SOAK_WISHES_HPP
+#ifndef RALLY_SOAK_PLANS_HPP
+#define RALLY_SOAK_PLANS_HPP
 
 #include <cmath>
 #include <rally.hpp>
@@ -32,7 +32,7 @@ class Random {
 
 enum class Ending { natural, by_reply, by_cancel, at_once };
 
-struct Wish {
+struct Plan {
   uint64_t number = 0;
   rally::Request request;
   Ending ending = Ending::natural;
@@ -40,44 +40,44 @@ struct Wish {
   bool travels = false;  /* saved after so many tokens, cancelled, and restored */
 };
 
-class Wishes {
+class Plans {
  public:
   /* Prompts and texts have up to so many tokens, as far as the context goes. */
-  Wishes(const rally::Model &model, uint64_t seed, size_t longest_prompt, size_t longest_text)
+  Plans(const rally::Model &model, uint64_t seed, size_t longest_prompt, size_t longest_text)
       : info_(model.info()), seed_(seed), longest_prompt_(longest_prompt), longest_text_(longest_text) {
     Random random(seed);
     for (auto &document : documents_) document = tokens(random, longest_prompt);
   }
 
-  Wish make(uint64_t number) const {
+  Plan make(uint64_t number) const {
     Random random(seed_ ^ (number + 1) * 0xD1B54A32D192ED03u);
-    Wish wish;
-    wish.number = number;
-    auto &request = wish.request;
-    if (number < alike) return opening(wish);
+    Plan plan;
+    plan.number = number;
+    auto &request = plan.request;
+    if (number < alike) return opening(plan);
     const auto context = static_cast<size_t>(info_.max_position_embeddings);
     request.max_tokens = std::min(random.chance(0.05) ? longest_text_ : 1 + random.below(longest_text_ / 3), context / 2);
     request.tokens = prompt(random, std::min(longest_prompt_, context - request.max_tokens));
     sample(random, request);
     limit(random, request);
-    wish.ends_after = random.below(request.max_tokens) + 1;
-    if (random.chance(0.06)) wish.ending = Ending::by_reply;
-    else if (random.chance(0.06)) wish.ending = Ending::by_cancel;
-    else if (random.chance(0.03)) wish.ending = Ending::at_once;
-    else wish.travels = random.chance(0.06);
-    return wish;
+    plan.ends_after = random.below(request.max_tokens) + 1;
+    if (random.chance(0.06)) plan.ending = Ending::by_reply;
+    else if (random.chance(0.06)) plan.ending = Ending::by_cancel;
+    else if (random.chance(0.03)) plan.ending = Ending::at_once;
+    else plan.travels = random.chance(0.06);
+    return plan;
   }
 
  private:
   /* The first ones begin alike and are long, so that even a short run shares prefixes and runs out of blocks. */
   static constexpr uint64_t alike = 6;
-  Wish opening(Wish wish) const {
+  Plan opening(Plan plan) const {
     const size_t length = std::min<size_t>(100, documents_[0].size());
-    wish.request.tokens.assign(documents_[0].begin(), documents_[0].begin() + static_cast<std::ptrdiff_t>(length));
-    wish.request.tokens.push_back(static_cast<int32_t>(wish.number));
-    wish.request.max_tokens = longest_text_ / 2;
-    wish.request.stop_at_eos = RALLY_OFF;
-    return wish;
+    plan.request.tokens.assign(documents_[0].begin(), documents_[0].begin() + static_cast<std::ptrdiff_t>(length));
+    plan.request.tokens.push_back(static_cast<int32_t>(plan.number));
+    plan.request.max_tokens = longest_text_ / 2;
+    plan.request.stop_at_eos = RALLY_OFF;
+    return plan;
   }
 
   /* A beginning that others have too, tokens of its own, or both. */
