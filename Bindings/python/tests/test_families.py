@@ -45,6 +45,10 @@ YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "llama, linear": ("llama", {"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 10000.0}}),
+    "llama, linear, and a length": (
+        "llama",
+        {"rope_parameters": {"rope_type": "linear", "factor": 4.0, "original_max_position_embeddings": 16}},
+    ),
     "llama, llama3": (
         "llama",
         {"rope_parameters": LLAMA3 | {"original_max_position_embeddings": 16, "rope_theta": 500.0}},

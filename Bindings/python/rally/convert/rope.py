@@ -22,8 +22,9 @@ from rally.modelfile.tensors import Array
 DEFAULT_THETA = 10000.0
 _CLASS_THETA = {"smollm3": 2000000.0}
 
-#: Keys that may stand in every kind's parameters, and those of one kind alone.
-_COMMON_KEYS = ("rope_type", "type", "rope_theta", "partial_rotary_factor")
+#: Keys that may stand in every kind's parameters, and those of one kind alone. The length says nothing to a kind that does not
+#: read it, and writers leave it there.
+_COMMON_KEYS = ("rope_type", "type", "rope_theta", "partial_rotary_factor", "original_max_position_embeddings")
 _KEYS: dict[str, tuple[str, ...]] = {
     "default": (),
     "linear": ("factor",),
