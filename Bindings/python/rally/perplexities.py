@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Unpack, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import RallyError, Status
 from .model import Model
-from .rows import Row, Rows
+from .rows import Row, Rows, is_integer
+from .run_options import RunOptions
 
 
 def perplexity(
@@ -19,6 +21,10 @@ def perplexity(
     window: int | None = None,
     stride: int | None = None,
     max_windows: int | None = None,
+    *,
+    selection: str = "threshold",
+    max_depth: int | None = None,
+    **how: Unpack[RunOptions],
 ) -> npt.NDArray[np.float32]:
     """exp of the mean negative log-probability of each document's tokens.
 
@@ -39,6 +45,8 @@ def perplexity(
         the window before it scored. A smaller stride is slower and gives a lower, truer number.
     max_windows : int, optional
         Of one document; None: all.
+    selection, max_depth, **how
+        As in `Model.forward`; `exit_from`, an int or one per document, counts the tokens of each window.
 
     Returns
     -------
@@ -58,6 +66,13 @@ def perplexity(
             Status.INVALID_ARGUMENT, f"stride: expected 1 to {length - 1}, less than a window, found {stride}"
         )
     packed = Rows.pack(rows)
+    exit_from = how.get("exit_from")
+    starts = None if exit_from is None or is_integer(exit_from) else list(cast("Sequence[int]", exit_from))
+    if starts is not None and len(starts) != len(packed):
+        raise RallyError(
+            Status.INVALID_ARGUMENT,
+            f"exit_from: expected an int or one per document, {len(packed)}, found {len(starts)}",
+        )
     pieces, owners, known = [], [], []
     for index, (start, end) in enumerate(zip(packed.offsets[:-1].tolist(), packed.offsets[1:].tolist(), strict=True)):
         for place in _starts(end - start, length, step, max_windows):
@@ -68,7 +83,10 @@ def perplexity(
     found = np.full(len(packed), math.nan, np.float32)
     if not pieces:
         return found
-    scored = [values[first - 1 :] for values, first in zip(model.logprobs(pieces), known, strict=True)]
+    if starts is not None:
+        how["exit_from"] = [starts[owner] for owner in owners]
+    values_of = model.logprobs(pieces, selection, max_depth, **how)
+    scored = [values[first - 1 :] for values, first in zip(values_of, known, strict=True)]
     sums = np.bincount(owners, [float(values.sum(dtype=np.float64)) for values in scored], len(packed))
     counts = np.bincount(owners, [values.size for values in scored], len(packed))
     some = counts > 0

@@ -223,6 +223,29 @@ def test_a_number_for_each_row(folder: Path) -> None:
             assert set(found.depth[:start].tolist()) <= {3}
 
 
+def test_perplexity_has_the_same_options(folder: Path) -> None:
+    rows = models.rows([90, 20, 61])
+    with rally.Model(models.path(folder, "looped"), threads=1) as model:
+        seen = set()
+        for request in [
+            *REQUESTS,
+            {"kv_policy": "full"},
+            {"target_depth": 1.0},
+            {"exit_threshold": 0.3, "max_depth": 2},
+        ]:
+            how = dict(request)
+            found = rally.perplexity(model, rows, **how)
+            wanted = [np.exp(-row.mean(dtype=np.float64)) for row in model.logprobs(rows, **how)]
+            assert found == pytest.approx(wanted, rel=1e-6)
+            seen.add(found.tobytes())
+        assert len(seen) >= 6
+        each = rally.perplexity(model, rows, window=40, exit_threshold=0.2, exit_from=[3, 100, 9])
+        for row, start, found in zip(rows, (3, 100, 9), each, strict=True):
+            assert found == rally.perplexity(model, [row], window=40, exit_threshold=0.2, exit_from=start)[0]
+        with pytest.raises(RallyError, match="one per document, 3, found 2"):
+            rally.perplexity(model, rows, exit_from=[1, 2])
+
+
 def test_a_prompt_runs_at_full_depth(folder: Path) -> None:
     prompt = models.rows([40])[0]
     with rally.Model(models.path(folder, "looped"), threads=1) as model:
