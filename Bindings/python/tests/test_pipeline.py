@@ -304,6 +304,34 @@ def test_sentencepiece(model_type: str, text: list[str], tmp_path: Path) -> None
             assert model.encode(line, add_bos=False, add_eos=False, parse_special=False) == processor.encode(line), line
 
 
+#: What SentencePiece replaces at the longest entry of its map, and Hugging Face's library within grapheme clusters.
+CLUSTERS = [
+    "a\u3000\u0335b",
+    "\u3000\u0321\u0301x",
+    "x\u1112\u1161\u11ab y",
+    "e\u0301e\u0323\u0301 \ufb01\u0301",
+    "\u0958\u0301 \u212b\u0323",
+    "\uff21\u0308\uff76\uff9e",
+    "\u2460\u20dd \u00bd\u0338",
+]
+
+
+@pytest.mark.parametrize("model_type", ["bpe", "unigram"])
+def test_sentencepiece_replaces_by_the_longest_entry(model_type: str, text: list[str], tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([line.strip() for line in text[:600:2]]), model_writer=stream, vocab_size=900,
+        hard_vocab_limit=False, model_type=model_type, byte_fallback=True, minloglevel=2,
+    )  # fmt: skip
+    (tmp_path / "tokenizer.model").write_bytes(stream.getvalue())
+    processor = sentencepiece.SentencePieceProcessor(model_proto=stream.getvalue())
+    found = find_tokenizer(tmp_path, None, Settings({}, "config.json"))
+    assert isinstance(found, Pipeline)
+    with rally.Model(kinds.write(found, tmp_path / "model.onnx"), threads=1) as model:
+        for line in CLUSTERS:
+            assert model.encode(line, add_bos=False, add_eos=False) == processor.encode(line), line
+
+
 # tokenizer_config.json and what stands alongside it.
 
 

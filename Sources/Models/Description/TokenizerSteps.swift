@@ -86,10 +86,11 @@ extension TokenizerSteps {
     var steps: [NormalizerStep] = []
     for node in try list(root, "normalizers") {
       if node["type"].text == "Precompiled" {
-        guard let map = maps.popFirst() else {
+        guard var map = maps.popFirst() else {
           throw RallyError(
             .missingTensor, "tokenizer.precompiled_charsmap", expected: "a map for each step Precompiled", found: "fewer")
         }
+        map.matchesLongest = try flag(node, "longest_match", default: false)
         steps.append(.precompiled(map))
       } else {
         steps.append(try normalizer(node))

@@ -10,6 +10,9 @@ public struct Charsmap: Sendable, Equatable {
   /// Real ones have some 300 kB.
   private static let byteLimit = 16 << 20
 
+  /// SentencePiece's own way: at each place the longest entry. Else as the library reads the map, by grapheme clusters.
+  package var matchesLongest = false
+
   /// - Parameter bytes: the size of the trie in bytes, little-endian, the trie, and the replacements.
   /// - Throws: `invalidTokenizer` for a map with a path that leads out of it.
   public init(_ bytes: [UInt8]) throws(RallyError) {
@@ -67,6 +70,27 @@ public struct Charsmap: Sendable, Equatable {
     }
   }
 
+  /// What the longest entry that begins at `start` becomes, and where the text goes on; nil without one.
+  private func longest(from start: Int, in text: Span<UInt8>) -> (replacement: ArraySlice<UInt8>, end: Int)? {
+    var found: (ArraySlice<UInt8>, Int)?
+    var node = Self.offset(units[0])
+    for index in start..<text.count {
+      let byte = text[index]
+      node ^= Int(byte)
+      guard byte != 0, node < units.count, Self.label(units[node]) == UInt32(byte) else { break }
+      let unit = units[node]
+      node ^= Self.offset(unit)
+      guard Self.hasLeaf(unit), node < units.count else { continue }
+      found = (replacement(at: Self.value(units[node])), index + 1)
+    }
+    return found
+  }
+
+  private func replacement(at place: Int) -> ArraySlice<UInt8> {
+    let start = min(place, replacements.count)
+    return replacements[start..<(replacements[start...].firstIndex(of: 0) ?? replacements.count)]
+  }
+
   /// What the first entry on the way through `text[range]` becomes, though bytes may remain; nil without one.
   func replacement(for range: Range<Int>, in text: Span<UInt8>) -> ArraySlice<UInt8>? {
     var node = Self.offset(units[0])
@@ -78,15 +102,14 @@ public struct Charsmap: Sendable, Equatable {
       node ^= Self.offset(unit)
       guard Self.hasLeaf(unit) else { continue }
       guard node < units.count else { return nil }
-      let start = min(Self.value(units[node]), replacements.count)
-      let end = replacements[start...].firstIndex(of: 0) ?? replacements.count
-      return replacements[start..<end]
+      return replacement(at: Self.value(units[node]))
     }
     return nil
   }
 
   /// The text with what the map replaces: a grapheme cluster of fewer than six bytes as a whole, else each character.
   func normalize(_ text: [UInt8], _ clusters: GraphemeClusters) -> [UInt8] {
+    if matchesLongest { return withLongestReplaced(text) }
     let span = text.span
     var output: [UInt8] = []
     output.reserveCapacity(text.count + 8)
@@ -108,6 +131,26 @@ public struct Charsmap: Sendable, Equatable {
         }
         position = next
       }
+    }
+    return output
+  }
+
+  /// - Complexity: linear in the text, times the map's longest entry.
+  private func withLongestReplaced(_ text: [UInt8]) -> [UInt8] {
+    let span = text.span
+    var output: [UInt8] = []
+    output.reserveCapacity(text.count + 8)
+    var position = 0
+    while position < span.count {
+      if let found = longest(from: position, in: span) {
+        output += found.replacement
+        position = found.end
+        continue
+      }
+      var next = position + 1
+      if case .scalar(_, let byteCount) = span.symbol(at: position) { next = position + byteCount }
+      output += text[position..<next]
+      position = next
     }
     return output
   }

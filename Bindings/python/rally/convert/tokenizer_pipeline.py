@@ -195,7 +195,7 @@ def _steps(
         _check_step(content, name, step)
         if kind(step) == "Precompiled" and charsmaps is not None:
             charsmaps.append(_charsmap(content, step))
-            step = {"type": "Precompiled"}
+            step = {"type": "Precompiled"} | ({"longest_match": True} if step.get("longest_match") is True else {})
         kept.append(step)
     return json.dumps({"type": "Sequence", list_name: kept}, ensure_ascii=False)
 
