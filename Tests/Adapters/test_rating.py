@@ -148,4 +148,4 @@ def test_a_missing_package_is_named() -> None:
     found = subprocess.run([sys.executable, "-c", IMPORTS, *names], capture_output=True, text=True, check=True)
     for (module, package), line in zip(MODULES.items(), found.stdout.splitlines(), strict=True):
         assert f"needs the module '{package}" in line
-        assert line.endswith(f'pip install "Bindings/python[{module}]"')
+        assert line.endswith(f'pip install "rally-runtime[{module}]"')

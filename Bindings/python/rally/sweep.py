@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import select
+from ._extras import sentence
 from .errors import RallyError, Status
 from .sweep_files import scored_files, scored_rows
 
@@ -295,11 +296,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         cuts, best = sweep(options)
     except ModuleNotFoundError as error:
-        print(
-            f"error: these files need the module {error.name!r}, which is not installed; "
-            'install rally with its extra score: pip install "rally-runtime[score]"',
-            file=sys.stderr,
-        )
+        print(f"error: {sentence(error, 'rally.sweep of these files', 'score')}", file=sys.stderr)
         return 1
     except (RallyError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

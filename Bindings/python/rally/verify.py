@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rally._extras import sentence
 from rally.errors import RallyError
 from rally.opening import validate
 from rally.preparation import is_prepared
@@ -158,8 +159,8 @@ def run_by_rally(path: Path, rows: Rows, rater: bool, dtype: str, options: dict[
 def _open(path: Path) -> tuple[Any, dict[str, str]]:
     try:
         import onnxruntime  # type: ignore[import-untyped,unused-ignore]
-    except ImportError:
-        raise ValueError("onnxruntime is not installed") from None
+    except ModuleNotFoundError as error:
+        raise ImportError(sentence(error, "rally.verify", "convert")) from None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     try:

@@ -68,10 +68,11 @@ def test_reference_computes_what_the_authors_code_computes(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", GOLDENS)
-def test_converted_goldens(case: str, tmp_path: Path) -> None:
+def test_converted_goldens(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, golden = goldens(case)
     path = tmp_path / "model.onnx"
-    convert(str(FIXTURES / case), str(path), quiet=True)
+    convert(str(FIXTURES / case), str(path))
+    assert capsys.readouterr() == ("", ""), "a bar in a log"
     logits, depth = run(path, golden["input_ids"].tolist())
     kind = ("logits_ref_threshold", "depth_ref_threshold")
     kind = kind if kind[0] in golden else ("logits_upstream_eager_fp32", "depth_upstream")

@@ -1,10 +1,14 @@
-"""No module of the package needs another that needs it."""
+"""No module of the package needs another that needs it; a missing extra is one sentence."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "rally"
 
@@ -38,3 +42,25 @@ def test_no_import_cycle() -> None:
     graph = {name_of(path): imports(path, known) for path in paths}
     assert sum(map(len, graph.values())) > 100
     TopologicalSorter(graph).prepare()
+
+
+#: What an extra brings, and the command or module that needs it.
+EXTRAS = [
+    ("score", "fsspec", "rally.score"),
+    ("score", "pyarrow", "rally.score"),
+    ("convert", "torch", "rally.convert"),
+    ("convert", "onnx", "rally.convert"),
+    ("convert", "tqdm", "rally.synthesize"),
+]
+
+
+@pytest.mark.parametrize(("extra", "missing", "command"), EXTRAS)
+def test_a_missing_extra_is_one_sentence(extra: str, missing: str, command: str) -> None:
+    code = f"import runpy, sys; sys.modules[{missing!r}] = None; sys.argv[1:] = ['--help']; "
+    code += f"runpy.run_module({command!r}, run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"error: {command} needs the module {missing!r}, which is not installed; "
+        f'install rally with its extra {extra}: pip install "rally-runtime[{extra}]"\n'
+    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Unpack
 
+from .._extras import extra
 from ..errors import RallyError, Status
 from ..scorer import Scorer
-from ._extras import extra
 
 with extra("datasets"):
     import pyarrow as pa

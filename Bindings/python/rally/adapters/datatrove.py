@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Unpack
 
+from .._extras import extra
 from ..score.rows import member
 from ..scorer import Scorer
-from ._extras import extra
 from .rating import DocumentRater, Reading
 
 with extra("datatrove"):

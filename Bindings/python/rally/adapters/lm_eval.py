@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from .._extras import extra
 from ..engine import Engine
 from ..errors import RallyError, Status
 from ..model import Model
 from ..sampling import Sampling
-from ._extras import extra
 
 with extra("lm_eval"):
     from lm_eval import utils

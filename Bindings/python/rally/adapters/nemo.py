@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
+from .._extras import extra
 from ..scorer import Scorer
-from ._extras import extra
 
 with extra("nemo"):
     from nemo_curator.stages.base import ProcessingStage

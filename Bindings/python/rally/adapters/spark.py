@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Unpack
 
+from .._extras import extra
 from ..scorer import Scorer
-from ._extras import extra
 
 with extra("spark"):
     from pyspark.sql import DataFrame

@@ -6,11 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from rally.convert.conversion import convert
-from rally.convert.loops import KV_POLICIES
-from rally.convert.raters.choices import POLICIES, RaterChoices
+from rally._extras import program
 from rally.errors import RallyError
-from rally.modelfile import ModelFileError
+
+with program("rally.convert", "convert"):
+    from rally.convert.conversion import convert
+    from rally.convert.loops import KV_POLICIES
+    from rally.convert.raters.choices import POLICIES, RaterChoices
+    from rally.modelfile import ModelFileError
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from .._extras import sentence
 from ..errors import RallyError
 from ..model import Model
 from . import options
@@ -44,10 +45,7 @@ def _serve(given: argparse.Namespace, opened: contextlib.ExitStack) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] not in ("starlette", "uvicorn"):
             raise
-        raise _Refusal(
-            f"rally.serve needs the module {error.name!r}, which is not installed; "
-            'install rally with its extra serve: pip install "rally-runtime[serve]"'
-        ) from None
+        raise _Refusal(sentence(error, "rally.serve", "serve")) from None
 
     model = opened.enter_context(Model(given.model, threads=given.threads))
     _check_cache(given, model)

@@ -6,9 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from rally.modelfile import ModelFileError
-from rally.synthesize.shapes import SHAPES
-from rally.synthesize.synthesis import synthesize
+from rally._extras import program
+
+with program("rally.synthesize", "convert"):
+    from rally.modelfile import ModelFileError
+    from rally.synthesize.shapes import SHAPES
+    from rally.synthesize.synthesis import synthesize
 
 
 def main(arguments: list[str] | None = None) -> int:
