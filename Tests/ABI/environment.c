@@ -1,0 +1,161 @@
+/*
+ * What the process around it tells the library: how many threads it starts, what those are, and that it works without /proc. A program
+ * of its own, with a child for each environment: environment.c RATER FOLDER. Some need the right to mount, and say so where it is missing.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <rally.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { NOT_TRIED = 254, FAILED = 255 };
+
+static const char *rater;
+static char out[4096];
+static int failed;
+
+/* ---- what a child does ---- */
+
+static int open_runner(rally_model **model, rally_runner **runner) {
+  return !rally_model_open(rater, NULL, model, NULL) && !rally_runner_open(*model, NULL, runner, NULL);
+}
+
+/* A line of a thread's /proc file; "" without one. */
+static const char *line_of(const char *thread, const char *file, const char *beginning) {
+  static char line[256];
+  char path[300];
+  snprintf(path, sizeof path, "/proc/self/task/%s/%s", thread, file);
+  FILE *stream = fopen(path, "r");
+  int found = 0;
+  while (stream && !found && fgets(line, sizeof line, stream)) found = !strncmp(line, beginning, strlen(beginning));
+  if (stream) fclose(stream);
+  return found ? line : "";
+}
+
+/* Threads called rally-worker; FAILED where one has a signal open that can be blocked. */
+static int count_workers(void) {
+  rally_model *model = NULL;
+  rally_runner *runner = NULL;
+  if (!open_runner(&model, &runner)) return FAILED;
+  const unsigned long long always_open =
+      1ull << (SIGKILL - 1) | 1ull << (SIGSTOP - 1) | 3ull << 31; /* 32 and 33: glibc's own */
+  int count = 0;
+  DIR *threads = opendir("/proc/self/task");
+  for (struct dirent *each; threads && (each = readdir(threads));) {
+    if (strcmp(line_of(each->d_name, "comm", ""), "rally-worker\n")) continue;
+    count++;
+    if (~(strtoull(line_of(each->d_name, "status", "SigBlk:") + 7, NULL, 16) | always_open)) return FAILED;
+  }
+  if (threads) closedir(threads);
+  rally_runner_close(runner);
+  rally_model_close(model);
+  return count;
+}
+
+static int in_namespace(void) { return !unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL); }
+
+static int write_file(const char *path, const char *text) {
+  FILE *stream = fopen(path, "w");
+  if (!stream) return 0;
+  const int good = fputs(text, stream) >= 0;
+  return !fclose(stream) && good;
+}
+
+/* Control groups of both versions that give half a processor. */
+static int with_quota(void) {
+  if (!in_namespace() || mount("none", "/sys/fs/cgroup", "tmpfs", 0, NULL)) return NOT_TRIED;
+  mkdir("/sys/fs/cgroup/cpu", 0755);
+  if (!write_file("/sys/fs/cgroup/cpu.max", "50000 100000\n") || !write_file("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "50000\n")
+      || !write_file("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"))
+    return NOT_TRIED;
+  return count_workers();
+}
+
+static int on_one_processor(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set)) return NOT_TRIED;
+  int first = 0;
+  while (!CPU_ISSET(first, &set)) first++;
+  CPU_ZERO(&set);
+  CPU_SET(first, &set);
+  return sched_setaffinity(0, sizeof set, &set) ? NOT_TRIED : count_workers();
+}
+
+static int with(const char *name, const char *value) {
+  setenv(name, value, 1);
+  return count_workers();
+}
+
+static int plainly(void) { return count_workers(); }
+static int with_three(void) { return with("RALLY_NUM_THREADS", "3"); }
+static int with_words(void) { return with("RALLY_NUM_THREADS", "three"); }
+static int with_openmp(void) {
+  setenv("OMP_THREAD_LIMIT", "1", 1);
+  setenv("GOMP_CPU_AFFINITY", "0", 1);
+  return with("OMP_NUM_THREADS", "5");
+}
+
+/* Opening, rating, quantising and saving: 0 where all went well. */
+static int without_proc(void) {
+  static const int32_t tokens[] = {5, 6, 7};
+  static const size_t offsets[] = {0, 3};
+  float score = 0;
+  rally_model *model = NULL;
+  rally_runner *runner = NULL;
+  if (!in_namespace() || umount2("/proc", MNT_DETACH)) return NOT_TRIED;
+  if (!access("/proc/self", F_OK)) return NOT_TRIED;
+  if (!open_runner(&model, &runner) || rally_rate(runner, tokens, offsets, 1, NULL, &score, NULL)) return FAILED;
+  if (rally_quantize(rater, out, NULL, NULL) || rally_model_validate(out, NULL, NULL)) return FAILED;
+  rally_runner_close(runner);
+  rally_model_close(model);
+  return unlink(out) ? FAILED : 0;
+}
+
+/* ---- the parent ---- */
+
+static int in_child(int (*work)(void)) {
+  fflush(NULL);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(600);
+    _exit(work());
+  }
+  int status = -1;
+  return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : FAILED;
+}
+
+static void expect(const char *what, int (*work)(void), int expected) {
+  const int found = in_child(work);
+  if (found == NOT_TRIED) printf("  not tried, this process may not mount: %s\n", what);
+  else if (found == expected) printf("  %s\n", what);
+  else printf("  DOES NOT HOLD: %s; expected %d, found %d\n", what, expected, found);
+  failed += found != expected && found != NOT_TRIED;
+}
+
+int main(int argc, char **argv) {
+  if (argc != 3) return 2;
+  rater = argv[1];
+  snprintf(out, sizeof out, "%s/environment-out.onnx", argv[2]);
+  unsetenv("RALLY_NUM_THREADS");
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set)) return 2;
+  /* This process may itself have a quota: its own number is what most others are compared with. */
+  const int usual = in_child(plainly);
+  printf("  %d processors, %d workers, each called rally-worker with every signal blocked\n", CPU_COUNT(&set), usual);
+  failed += usual >= CPU_COUNT(&set);
+  expect("one processor in the affinity mask: no worker", on_one_processor, 0);
+  expect("RALLY_NUM_THREADS=3: two workers", with_three, 2);
+  expect("RALLY_NUM_THREADS that is no number: as many as without", with_words, usual);
+  expect("OMP_NUM_THREADS and its like: as many as without", with_openmp, usual);
+  expect("a quota of half a processor: no worker", with_quota, 0);
+  expect("without /proc it opens, rates and quantises", without_proc, 0);
+  printf("environment: %d FAILED\n", failed);
+  return failed != 0;
+}
