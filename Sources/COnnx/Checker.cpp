@@ -10,6 +10,7 @@
 
 #include "GuardedSchemas.h"
 #include "Model.h"
+#include "Room.h"
 
 namespace rox {
 namespace {
@@ -119,6 +120,8 @@ void run(const rox_model &model) {
   check_values(model.graph().input());
   check_values(model.graph().output());
   check_values(model.graph().value_info());
+  // A copy, the types that are inferred in it, and maps of names.
+  require_room(4 * model.proto.SpaceUsedLong());
   onnx::ModelProto copy(model.proto);
   replace_initializers(model, *copy.mutable_graph());
   google::protobuf::LogSilencer silence;

@@ -1,4 +1,5 @@
 #include "Model.h"
+#include "Room.h"
 
 #include <climits>
 #include <memory>
@@ -33,6 +34,8 @@ std::unique_ptr<rox_model> open(const uint8_t *data, size_t size, const rox_limi
   auto model = std::make_unique<rox_model>();
   model->structure = read_structure(data, size, limits);
 
+  // Texts once more, and the greatest message that an item may be with what its list keeps of it.
+  require_room(2 * model->structure.bytes.size() + 256 * model->structure.item_count);
   // libprotobuf logs some malformed inputs to stderr; this holds it back while we parse and no longer.
   google::protobuf::LogSilencer silence;
   const std::string &bytes = model->structure.bytes;

@@ -11,6 +11,7 @@
 
 #include "Model.h"
 #include "Rewiring.h"
+#include "Room.h"
 
 namespace rox {
 namespace {
@@ -42,6 +43,8 @@ class Writing {
 
   std::vector<Piece> run() {
     google::protobuf::LogSilencer silence;
+    // A copy, what is put into it, and the bytes of both.
+    require_room(4 * model_.proto.SpaceUsedLong());
     onnx::ModelProto proto(model_.proto);
     rewire(proto, changes());
     for (size_t i = 0; i < model_.structure.payloads.size(); ++i) initializer(i);

@@ -35,6 +35,7 @@ class Walk {
 
   Structure run() {
     message(Message::kModel, data_, size_, 0);
+    result_.item_count = item_count_;
     return std::move(result_);
   }
 

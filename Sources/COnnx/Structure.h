@@ -35,6 +35,7 @@ struct Payload {
 struct Structure {
   std::string bytes;  // a ModelProto whose initializers have no data
   std::vector<Payload> payloads;
+  size_t item_count = 0;  // messages and repeated strings
 };
 
 // Copies everything but data. Throws Failure, std::bad_alloc.
