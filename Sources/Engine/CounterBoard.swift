@@ -10,9 +10,10 @@ final class CounterBoard: Sendable {
     values = Mutex(Array(repeating: 0, count: names.count))
   }
 
-  func read() -> [Double] { values.withLock { $0 } }
+  /// A copy that is made under the lock, so that the writer's array is never shared with a reader.
+  func read() -> [Double] { values.withLock { values in values.map { $0 } } }
 
-  /// Writes all values in the order of the names. Allocates nothing, unless something has just read them.
+  /// Writes all values in the order of the names. Allocates nothing.
   func write(_ fill: (inout [Double]) -> Void) {
     values.withLock { values in
       values.removeAll(keepingCapacity: true)
