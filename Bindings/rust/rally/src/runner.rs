@@ -57,7 +57,7 @@ pub enum Selection {
 
 /// How rows are run.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct RunOptions {
+pub struct RunOptions<'a> {
     /// Which tokens go on.
     pub selection: Selection,
     /// Recursions a token may run; 0: the model's own number.
@@ -70,6 +70,8 @@ pub struct RunOptions {
     pub exit_threshold: Option<f64>,
     /// Tokens of each row before this one run at full depth.
     pub exit_from: usize,
+    /// The same with a number for each row; `None`: `exit_from` of all.
+    pub exit_from_each: Option<&'a [usize]>,
     /// Recursions a token of a looped model runs at least; 0: 1.
     pub min_depth: u32,
     /// What later tokens see of the recursions that a token did not run.
@@ -181,15 +183,7 @@ impl Runner {
             raw.hidden = room(&mut result.hidden, position_count.saturating_mul(self.hidden_size));
         }
         if let Some(targets) = &wanted.targets {
-            if targets.len() != token_count {
-                return Err(Error::new(
-                    Code::InvalidArgument,
-                    format!(
-                        "targets: expected one for each of {token_count} tokens, found {}",
-                        targets.len()
-                    ),
-                ));
-            }
+            expect_one_each("targets", targets.len(), "tokens", token_count)?;
             raw.targets = targets.as_ptr();
         }
         if wanted.logprobs {
@@ -211,8 +205,10 @@ impl Runner {
         raw_options.exit_threshold = options.exit_threshold.unwrap_or(-1.0);
         raw_options.min_depth = options.min_depth;
         raw_options.kv_policy = options.kv_policy.raw();
-        let starts = vec![options.exit_from; rows.len()];
-        if options.exit_from > 0 {
+        let same = vec![options.exit_from; rows.len()];
+        let starts = options.exit_from_each.unwrap_or(&same);
+        expect_one_each("exit_from_each", starts.len(), "rows", rows.len())?;
+        if starts.iter().any(|&start| start > 0) {
             raw_options.exit_from = starts.as_ptr();
         }
         let (tokens, offsets) = (rows.tokens().as_ptr(), rows.offsets().as_ptr());
@@ -312,6 +308,14 @@ impl Runner {
     pub(crate) fn handle(&mut self) -> *mut sys::rally_runner {
         self.handle
     }
+}
+
+fn expect_one_each(name: &str, found: usize, what: &str, expected: usize) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    let message = format!("{name}: expected one for each of {expected} {what}, found {found}");
+    Err(Error::new(Code::InvalidArgument, message))
 }
 
 /// `rally_rate_outputs` and `rally_pooled`.
