@@ -123,6 +123,6 @@ struct GenerationPage {
     th, td { text-align: right; padding: .3rem .4rem; border-bottom: 1px solid var(--line); font-weight: 400;
       font-variant-numeric: tabular-nums; white-space: nowrap }
     th { color: var(--quiet); overflow-wrap: normal } svg { width: 100%; min-width: 2rem; height: .8rem; display: block }
-    @media (max-width: 30rem) { svg { min-width: 1rem } th, td { padding: .3rem .15rem } thead th { white-space: normal } }
+    @media (max-width: 30rem) { svg { min-width: .8rem } th, td { padding: .3rem .3rem } thead th { white-space: normal } }
     """
 }

@@ -62,7 +62,8 @@ def rate(
     Returns
     -------
     ray.data.Dataset
-        The rows in no particular order, as Ray gives them; carry an id.
+        The rows in no particular order, as Ray gives them; carry an id. A data set without rows stays as it is: Ray
+        calls nothing for blocks without rows.
     """
     return dataset.map_batches(
         Rater,
