@@ -15,7 +15,7 @@ struct AddedTokenMatcher: Sendable {
 
   /// - Parameter patterns: the bytes to find, none of them empty, and the tokens that they are.
   init(_ patterns: [(bytes: ArraySlice<UInt8>, token: Int32)]) {
-    trie = ByteTrie(byteCount: patterns.reduce(0) { $0 + $1.bytes.count })
+    trie = ByteTrie()
     isEmpty = patterns.isEmpty
     for (bytes, token) in patterns {
       trie.insert(bytes, token: token)

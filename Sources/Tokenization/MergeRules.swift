@@ -8,6 +8,10 @@ struct MergeRules: Sendable {
   /// By rank, the pair and what it becomes.
   private(set) var merges: [Merge] = []
 
+  /// Symbols that a token may have next to each other: no merge crosses the place between any other two. nil where that
+  /// was not asked for, or is not known.
+  private(set) var neighbours: PairTable?
+
   struct Merge: Sendable {
     var left: Int32
     var right: Int32
@@ -42,6 +46,32 @@ struct MergeRules: Sendable {
       }
       merges.append(merge)
     }
+  }
+}
+
+extension MergeRules {
+  /// Finds out which symbols may become neighbours.
+  ///
+  /// - Parameter symbols: of those that words are made of, the ones that merges may make, too.
+  mutating func findNeighbours(symbols: Set<Int32>) {
+    let tokenCount = merges.reduce(0) { max($0, $1.left, $1.right, $1.result) } + 1
+    // [token] the first and the last symbol that a token is made of: its own where no merge makes it.
+    var first = Array(0..<tokenCount)
+    var last = first
+    var isUsed = [Bool](repeating: false, count: Int(tokenCount))
+    var found = PairTable(count: 0)
+    for merge in merges {
+      let (left, right, result) = (Int(merge.left), Int(merge.right), Int(merge.result))
+      // One that is a symbol in one word and made of others in another.
+      for side in [left, right] where first[side] != Int32(side) && symbols.contains(Int32(side)) { return }
+      _ = found.insert(last[left], first[right], number: 0)
+      (isUsed[left], isUsed[right]) = (true, true)
+      let isNew = first[result] == merge.result && !isUsed[result]
+      // A token that is made in two ways, of other symbols, or used before it is made.
+      guard isNew || (first[result] == first[left] && last[result] == last[right]) else { return }
+      (first[result], last[result]) = (first[left], last[right])
+    }
+    neighbours = found
   }
 }
 

@@ -6,8 +6,8 @@ struct PieceTable: Sendable {
 
   /// - Parameter prefix: not empty.
   init(_ vocabulary: VocabularyTable, prefix: [UInt8]) {
-    // The bytes after a prefix stand in it twice: an entry may begin a word that begins with the prefix.
-    trie = ByteTrie(byteCount: 2 * vocabulary.byteCount, rootCount: 2)
+    // What stands after a prefix is in it twice: an entry may begin a word that begins with the prefix.
+    trie = ByteTrie(rootCount: 2)
     for token in vocabulary.ids(of: .ordinary) {
       let bytes = vocabulary.bytes(of: token)
       trie.insert(bytes, token: token, root: Self.beginning)

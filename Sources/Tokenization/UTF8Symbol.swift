@@ -10,9 +10,13 @@ enum UTF8Symbol: Equatable {
 
 extension Span<UInt8> {
   /// The symbol that starts at `offset`, which must be within the span. Constant time.
+  @inline(__always)
   func symbol(at offset: Int) -> UTF8Symbol {
     let lead = self[offset]
-    if lead < 0x80 { return .scalar(UInt32(lead), byteCount: 1) }
+    return lead < 0x80 ? .scalar(UInt32(lead), byteCount: 1) : symbol(at: offset, lead)
+  }
+
+  private func symbol(at offset: Int, _ lead: UInt8) -> UTF8Symbol {
     let length: Int
     var second: ClosedRange<UInt8> = 0x80...0xBF
     switch lead {

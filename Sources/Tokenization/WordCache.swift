@@ -8,23 +8,36 @@ struct WordCache {
   /// 16 384 places, 1.6 MB: a cache that misses one English word in 20 and fits in second-level cache.
   private static let placeBits = 14
 
-  typealias Key = SIMD4<UInt64>
+  private typealias Key = SIMD4<UInt64>
 
   private var keys = [Key](repeating: .zero, count: 1 << placeBits)  // zero: no word has length 0
   private var tokens = [Int32](repeating: 0, count: (maximumTokenCount + 1) << placeBits)  // [place, count and tokens]
 
+  /// Appends what `encode` appends for `word`, or did the last time.
+  ///
+  /// - Parameter variant: words of another variant are other words.
+  @inline(__always)
+  mutating func append(
+    _ word: Span<UInt8>, variant: Bool = false, to output: inout [Int32], _ encode: (inout [Int32]) -> Void
+  ) {
+    guard let key = Self.key(of: word, variant: variant) else { return encode(&output) }
+    let place = Self.place(of: key)
+    if append(key, at: place, to: &output) { return }
+    let start = output.count
+    encode(&output)
+    insert(key, at: place, tokens: output, from: start)
+  }
+
   /// The word's bytes, its length and the variant in the last byte.
-  static func key(of word: Span<UInt8>, variant: Bool = false) -> Key? {
+  private static func key(of word: Span<UInt8>, variant: Bool) -> Key? {
     guard word.count <= maximumByteCount else { return nil }
-    var key = Key.zero
-    for index in 0..<word.count { key[index >> 3] |= UInt64(word[index]) << UInt64((index & 7) * 8) }
-    key[3] |= UInt64(word.count | (variant ? 0x80 : 0)) << 56
-    return key
+    let length = UInt64(word.count | (variant ? 0x80 : 0)) << 56
+    return Key(
+      word.bytesToEnd(at: 0), word.bytesToEnd(at: 8), word.bytesToEnd(at: 16), word.bytesToEnd(at: 24) | length)
   }
 
   /// Appends the word's tokens, if they are known.
-  func append(_ key: Key, to tokens: inout [Int32]) -> Bool {
-    let place = Self.place(of: key)
+  private func append(_ key: Key, at place: Int, to tokens: inout [Int32]) -> Bool {
     guard keys[place] == key else { return false }
     let start = place * (Self.maximumTokenCount + 1)
     let count = Int(self.tokens[start])
@@ -32,17 +45,14 @@ struct WordCache {
     return true
   }
 
-  /// Keeps a word's tokens, unless they are too many.
-  mutating func insert(_ key: Key, tokens word: ArraySlice<Int32>) {
-    guard word.count <= Self.maximumTokenCount else { return }
-    let place = Self.place(of: key)
+  /// Keeps a word's tokens, those from `first` on, unless they are too many.
+  private mutating func insert(_ key: Key, at place: Int, tokens word: [Int32], from first: Int) {
+    let count = word.count - first
+    guard count <= Self.maximumTokenCount else { return }
     keys[place] = key
-    var index = place * (Self.maximumTokenCount + 1)
-    tokens[index] = Int32(word.count)
-    for token in word {
-      index += 1
-      tokens[index] = token
-    }
+    let start = place * (Self.maximumTokenCount + 1)
+    tokens[start] = Int32(count)
+    for index in 0..<count { tokens[start + 1 + index] = word[first + index] }
   }
 
   private static func place(of key: Key) -> Int {

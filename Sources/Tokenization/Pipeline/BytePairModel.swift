@@ -6,14 +6,16 @@ struct BytePairModel: Sendable {
   private let entries: EntryTable
   /// Pieces are bytes; else they are text.
   let readsBytes: Bool
-  let rules: MergeRules
+  private(set) var rules: MergeRules
   /// Without the merges that make special tokens; nil where there is none of them.
-  private let letterRules: MergeRules?
-  /// The token of a scalar, paired with 0.
-  private var scalars: PairTable
+  private var letterRules: MergeRules?
+  /// The token of a scalar.
+  private var scalars = ScalarIndex()
   private let byteTokens: [Int32]  // [256] of `<0xNN>`
   /// Pieces may be cut where a word begins with this, after anything else: no merge crosses that place.
   private let wordMark: [UInt8]?
+  /// Entries by the bytes that they spell, where pieces are bytes and may be taken whole.
+  private let wholeWords: TextTable?
 
   /// - Parameters:
   ///   - merges: `left` and `right` each, the first to apply first.
@@ -31,18 +33,35 @@ struct BytePairModel: Sendable {
     let kept = found.filter { !entries.isHidden[Int($0.result)] }
     letterRules = kept.count == found.count ? nil : MergeRules(byteTokens: rules.byteTokens, merges: kept)
     byteTokens = entries.byteTokens()
-    scalars = PairTable(count: entries.count)
     for id in entries.modelIDs {
       let text = Array(entries.text(of: id))
       if case .scalar(let scalar, let byteCount) = text.span.symbol(at: 0), byteCount == text.count {
-        _ = scalars.insert(Int32(scalar), 0, number: UInt32(id))
+        scalars[scalar] = id
       }
     }
+    wholeWords = self.readsBytes && options.ignoresMerges ? Self.wholeWords(entries) : nil
     wordMark = self.readsBytes || options.ignoresMerges ? nil : Self.wordMark(found, entries)
+    // Pieces are long where nothing cuts them.
+    if !self.readsBytes, wordMark == nil {
+      let symbols = Set(byteTokens + [options.unknownToken ?? -1])
+      rules.findNeighbours(symbols: symbols)
+      letterRules?.findNeighbours(symbols: symbols)
+    }
   }
 
   private static func alphabetTokens(_ entries: EntryTable) -> [Int32] {
     (UInt8.min...UInt8.max).map { entries.id(of: ArraySlice(ByteAlphabet.text(of: [$0]).utf8)) ?? -1 }
+  }
+
+  /// An entry with a character outside of the alphabet spells no bytes.
+  private static func wholeWords(_ entries: EntryTable) -> TextTable {
+    var words = TextTable(count: entries.count)
+    for id in entries.modelIDs {
+      let scalars = String(decoding: entries.text(of: id), as: UTF8.self).unicodeScalars
+      let bytes = scalars.compactMap { ByteAlphabet.byte(of: $0) }
+      if bytes.count == scalars.count { _ = words.insert(bytes.span, number: id) }
+    }
+    return words
   }
 
   private static func resolve(
@@ -79,45 +98,53 @@ struct BytePairModel: Sendable {
     return mark
   }
 
-  /// Appends the tokens of a piece.
+  /// Appends the tokens of pieces in turn.
   ///
   /// - Parameter hidesSpecial: the model makes no special tokens.
   /// - Complexity: O(n log n) in the bytes of a word, which may be the whole piece.
-  func append(_ piece: Span<UInt8>, hidesSpecial: Bool, _ encoder: inout WordEncoder, to tokens: inout [Int32]) {
-    guard let wordMark else { return appendWord(piece, hidesSpecial, &encoder, to: &tokens) }
+  func append(
+    _ pieces: [Range<Int>], of text: Span<UInt8>, hidesSpecial: Bool, _ cache: inout WordCache, _ merger: inout WordMerger,
+    to tokens: inout [Int32]
+  ) {
+    for range in pieces {
+      forEachWord(of: text.extracting(range)) { word in
+        cache.append(word, variant: hidesSpecial, to: &tokens) { append(word, hidesSpecial, &merger, to: &$0) }
+      }
+    }
+  }
+
+  @inline(__always)
+  private func forEachWord(of piece: Span<UInt8>, _ body: (Span<UInt8>) -> Void) {
+    guard let wordMark else { return body(piece) }
     var start = 0
     var wasMark = true
     var position = 0
     while position < piece.count {
       let isMark = piece[position] == wordMark[0] && piece.holds(wordMark, at: position)
       if isMark, !wasMark {
-        appendWord(piece.extracting(start..<position), hidesSpecial, &encoder, to: &tokens)
+        body(piece.extracting(start..<position))
         start = position
       }
       wasMark = isMark
       position += isMark ? wordMark.count : 1
     }
-    appendWord(piece.extracting(start..<piece.count), hidesSpecial, &encoder, to: &tokens)
+    body(piece.extracting(start..<piece.count))
   }
 
-  private func appendWord(
-    _ word: Span<UInt8>, _ hidesSpecial: Bool, _ encoder: inout WordEncoder, to tokens: inout [Int32]
-  ) {
-    encoder.append(word, variant: hidesSpecial, to: &tokens) { encoder, tokens in
-      if options.ignoresMerges, let whole = whole(word), !hidesSpecial || !entries.isHidden[Int(whole)] {
-        tokens.append(whole)
-        return
-      }
-      encoder.merge(with: hidesSpecial ? letterRules ?? rules : rules, into: &tokens) { tokens in
-        appendSymbols(of: word, to: &tokens)
-      }
+  private func append(_ word: Span<UInt8>, _ hidesSpecial: Bool, _ merger: inout WordMerger, to tokens: inout [Int32]) {
+    if options.ignoresMerges, let whole = whole(word), !hidesSpecial || !entries.isHidden[Int(whole)] {
+      tokens.append(whole)
+      return
+    }
+    if hidesSpecial, let letterRules {
+      merger.merge(with: letterRules, into: &tokens) { appendSymbols(of: word, to: &$0) }
+    } else {
+      merger.merge(with: rules, into: &tokens) { appendSymbols(of: word, to: &$0) }
     }
   }
 
   private func whole(_ word: Span<UInt8>) -> Int32? {
-    var text: [UInt8] = []
-    for index in 0..<word.count { text.append(word[index]) }
-    return entries.id(of: readsBytes ? ArraySlice(ByteAlphabet.text(of: text).utf8) : text[...])
+    if let wholeWords { wholeWords.number(of: word) } else { entries.id(of: word) }
   }
 
   private func appendSymbols(of word: Span<UInt8>, to tokens: inout [Int32]) {
@@ -130,7 +157,7 @@ struct BytePairModel: Sendable {
         token = rules.byteTokens[Int(word[position])]
       } else if case .scalar(let scalar, let count) = word.symbol(at: position) {
         byteCount = count
-        token = Int32(bitPattern: scalars.number(Int32(scalar), 0))
+        token = scalars[scalar]
       }
       if token >= 0 {
         if isUnknownPending, let unknown = options.unknownToken { tokens.append(unknown) }

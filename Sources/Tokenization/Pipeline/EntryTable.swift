@@ -5,7 +5,7 @@ struct EntryTable: Sendable {
   private var bytes: [UInt8] = []
   private var ends: [Int] = []  // [V] of each entry in `bytes`
   private(set) var isInModel: [Bool] = []  // [V]
-  private var ids: [ArraySlice<UInt8>: Int32] = [:]
+  private var ids: TextTable
   /// Special tokens of several characters: where special tokens are letters, the model does not make them.
   private(set) var isHidden: [Bool]  // [V]
 
@@ -23,7 +23,7 @@ struct EntryTable: Sendable {
       throw RallyError(.invalidTokenizer, "vocabulary", expected: "1 to \(Int32.max) entries", found: "\(entries.count)")
     }
     isHidden = Array(repeating: false, count: entries.count)
-    ids.reserveCapacity(entries.count)
+    ids = TextTable(count: entries.count)
     for (place, entry) in entries.enumerated() {
       let id = Int32(place)
       guard entry.utf8.count <= maximumByteCount else {
@@ -35,7 +35,7 @@ struct EntryTable: Sendable {
       let knows = !entry.isEmpty && !outsideModel.contains(id)
       isInModel.append(knows)
       guard knows else { continue }
-      if let earlier = ids.updateValue(id, forKey: ArraySlice(entry.utf8)), !allowsRepeats {
+      if let earlier = ids.insert(text(of: id).span, number: id), !allowsRepeats {
         throw RallyError(
           .invalidTokenizer, "vocabulary entry \(id) \(quoted(entry))", expected: "each entry once", found: "it at \(earlier) too")
       }
@@ -50,7 +50,10 @@ struct EntryTable: Sendable {
   }
 
   /// The id that the model knows a text by.
-  func id(of text: ArraySlice<UInt8>) -> Int32? { ids[text] }
+  func id(of text: Span<UInt8>) -> Int32? { ids.number(of: text) }
+
+  /// The id that the model knows a text by.
+  func id(of text: ArraySlice<UInt8>) -> Int32? { id(of: text.span) }
 
   /// The ids that the model knows, ascending.
   var modelIDs: [Int32] { isInModel.indices.filter { isInModel[$0] }.map { Int32($0) } }

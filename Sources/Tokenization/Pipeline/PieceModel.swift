@@ -17,22 +17,20 @@ enum PieceModel: Sendable {
     }
   }
 
+  /// Appends the tokens of pieces of a text in turn.
+  ///
   /// - Parameter hidesSpecial: the model makes no special tokens.
-  func append(_ piece: Span<UInt8>, hidesSpecial: Bool, _ scratch: inout Scratch, to tokens: inout [Int32]) {
+  func append(
+    _ pieces: [Range<Int>], of text: Span<UInt8>, hidesSpecial: Bool, _ scratch: inout Scratch, to tokens: inout [Int32]
+  ) {
+    // Which model it is is asked once for all pieces: taking it out of the case costs as much as a word that is known.
     switch self {
-    case .bytePair(let model): model.append(piece, hidesSpecial: hidesSpecial, &scratch.words, to: &tokens)
+    case .bytePair(let model):
+      model.append(pieces, of: text, hidesSpecial: hidesSpecial, &scratch.words.cache, &scratch.words.merger, to: &tokens)
     case .unigram(let model):
-      // The encoder's cache cannot be in use while the search is: it is lent.
-      var search = UnigramModel.Scratch()
-      swap(&search, &scratch.unigram)
-      scratch.words.append(piece, variant: hidesSpecial, to: &tokens) { _, tokens in
-        model.append(piece, hidesSpecial: hidesSpecial, &search, to: &tokens)
-      }
-      swap(&search, &scratch.unigram)
+      model.append(pieces, of: text, hidesSpecial: hidesSpecial, &scratch.words.cache, &scratch.unigram, to: &tokens)
     case .wordPiece(let model):
-      scratch.words.append(piece, variant: hidesSpecial, to: &tokens) { _, tokens in
-        model.append(piece, hidesSpecial: hidesSpecial, to: &tokens)
-      }
+      model.append(pieces, of: text, hidesSpecial: hidesSpecial, &scratch.words.cache, to: &tokens)
     }
   }
 }

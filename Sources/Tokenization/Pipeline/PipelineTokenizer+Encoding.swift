@@ -32,10 +32,7 @@ extension PipelineTokenizer {
   private func appendPart(
     of text: Span<UInt8>, _ part: Range<Int>, _ options: EncodingOptions, _ scratch: inout Scratch, to tokens: inout [Int32]
   ) {
-    var raw: [UInt8] = []
-    raw.reserveCapacity(part.count)
-    for position in part { raw.append(text[position]) }
-    let plain = normalizer.normalize(raw, &scratch.matcher)
+    let plain = normalizer.normalize(Array(text.extracting(part)), &scratch.matcher)
     let isFirst = part.lowerBound == 0 && !plain.dropsStart
     normalizedTokens.forEachPart(of: plain.bytes.span, parsesSpecial: options.parsesSpecialTokens) { part, token in
       if let token {
@@ -57,9 +54,6 @@ extension PipelineTokenizer {
       let isLast = index == pipeline.preTokenizers.count - 1
       text.apply(step, keepsBytes: keepsBytes && isLast, &scratch.matcher)
     }
-    let span = text.bytes.span
-    for piece in text.pieces {
-      model.append(span.extracting(piece), hidesSpecial: hidesSpecial, &scratch.model, to: &tokens)
-    }
+    model.append(text.pieces, of: text.bytes.span, hidesSpecial: hidesSpecial, &scratch.model, to: &tokens)
   }
 }

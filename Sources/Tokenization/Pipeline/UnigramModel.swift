@@ -31,7 +31,7 @@ struct UnigramModel: Sendable {
     self.entries = entries
     self.unknownToken = unknownToken
     self.fallsBackToBytes = fallsBackToBytes
-    trie = ByteTrie(byteCount: byteCount)
+    trie = ByteTrie()
     for id in ids { trie.insert(entries.text(of: id), token: id) }
     // Ten below the least. Source: kUnkPenalty of SentencePiece.
     unknownScore = (ids.map { scores[Int($0)] }.min() ?? 0) - 10
@@ -40,26 +40,50 @@ struct UnigramModel: Sendable {
 
   /// Scratch memory of one call at a time.
   struct Scratch {
-    fileprivate var best: [Double] = []  // [n + 1] the greatest sum of tokens that end there
-    fileprivate var starts: [Int32] = []  // [n + 1] where the last of them starts, −1 for none
-    fileprivate var tokens: [Int32] = []  // [n + 1] and which it is
+    fileprivate var ends: [End] = []  // [n + 1]
     fileprivate var path: [(start: Int, end: Int, token: Int32)] = []
 
     mutating func trim() {
-      if best.capacity > 1 << 16 { self = Scratch() }
+      if ends.capacity > 1 << 16 { self = Scratch() }
     }
   }
 
-  /// Appends the tokens of a piece.
+  /// The best tokens of all up to a place.
+  fileprivate struct End {
+    var sum = 0.0
+    /// Where the last of them starts, −1 where none ends here.
+    var start: Int32 = -1
+    var token: Int32 = 0
+
+    @inline(__always)
+    mutating func offer(_ sum: Double, _ token: Int32, from start: Int) {
+      if self.start < 0 || sum > self.sum { self = End(sum: sum, start: Int32(start), token: token) }
+    }
+  }
+
+  /// Appends the tokens of pieces in turn.
   ///
+  /// - Parameter hidesSpecial: the model makes no special tokens.
   /// - Complexity: O(n) times the longest entry.
-  func append(_ piece: Span<UInt8>, hidesSpecial: Bool, _ scratch: inout Scratch, to tokens: inout [Int32]) {
+  func append(
+    _ pieces: [Range<Int>], of text: Span<UInt8>, hidesSpecial: Bool, _ cache: inout WordCache, _ scratch: inout Scratch,
+    to tokens: inout [Int32]
+  ) {
+    for range in pieces {
+      let piece = text.extracting(range)
+      cache.append(piece, variant: hidesSpecial, to: &tokens) {
+        append(piece, hidesSpecial: hidesSpecial, &scratch, to: &$0)
+      }
+    }
+  }
+
+  private func append(_ piece: Span<UInt8>, hidesSpecial: Bool, _ scratch: inout Scratch, to tokens: inout [Int32]) {
     search(piece, hidesSpecial, &scratch)
     var end = piece.count
     scratch.path.removeAll(keepingCapacity: true)
     while end > 0 {
-      let start = Int(scratch.starts[end])
-      scratch.path.append((start, end, scratch.tokens[end]))
+      let start = Int(scratch.ends[end].start)
+      scratch.path.append((start, end, scratch.ends[end].token))
       end = start
     }
     var index = scratch.path.count - 1
@@ -81,44 +105,36 @@ struct UnigramModel: Sendable {
 
   private func search(_ piece: Span<UInt8>, _ hidesSpecial: Bool, _ scratch: inout Scratch) {
     let count = piece.count + 1
-    if scratch.best.count < count {
-      let missing = count - scratch.best.count
-      scratch.best += repeatElement(0, count: missing)
-      scratch.starts += repeatElement(-1, count: missing)
-      scratch.tokens += repeatElement(0, count: missing)
-    }
-    for index in 0..<count { scratch.starts[index] = -1 }
-    scratch.best[0] = 0
+    scratch.ends.removeAll(keepingCapacity: true)
+    scratch.ends.append(contentsOf: repeatElement(End(), count: count))
+    var ends = scratch.ends.mutableSpan
+    let scores = scores.span
     var start = 0
     while start < piece.count {
       let (_, byteCount) = piece.scalar(at: start)
-      let before = scratch.best[start]
+      let before = ends[start].sum
       var hasCharacter = false
-      trie.forEachMatch(in: piece, at: start) { token, end in
-        guard !hidesSpecial || !entries.isHidden[Int(token)] else { return }
-        Self.offer(scores[Int(token)] + before, token, from: start, to: end, &scratch)
+      var node: Int32 = 0
+      var end = start
+      while end < piece.count, let child = trie.child(of: node, piece[end]) {
+        node = child
+        end += 1
+        let token = trie.token(at: node)
+        if token < 0 || hidesSpecial && entries.isHidden[Int(token)] { continue }
+        ends[end].offer(scores[Int(token)] + before, token, from: start)
         if end - start == byteCount { hasCharacter = true }
       }
-      if !hasCharacter { Self.offer(unknownScore + before, unknownToken, from: start, to: start + byteCount, &scratch) }
+      if !hasCharacter { ends[start + byteCount].offer(unknownScore + before, unknownToken, from: start) }
       start += byteCount
     }
   }
 
-  private static func offer(_ score: Double, _ token: Int32, from start: Int, to end: Int, _ scratch: inout Scratch) {
-    guard scratch.starts[end] < 0 || score > scratch.best[end] else { return }
-    scratch.best[end] = score
-    scratch.starts[end] = Int32(start)
-    scratch.tokens[end] = token
-  }
-
   /// What neighbouring unknown characters become together.
   private func appendUnknown(_ text: Span<UInt8>, _ hidesSpecial: Bool, to tokens: inout [Int32]) {
-    var bytes: [UInt8] = []
-    for index in 0..<text.count { bytes.append(text[index]) }
-    if let known = entries.id(of: bytes[...]), !hidesSpecial || !entries.isHidden[Int(known)] {
+    if let known = entries.id(of: text), !hidesSpecial || !entries.isHidden[Int(known)] {
       tokens.append(known)
-    } else if fallsBackToBytes, bytes.allSatisfy({ byteTokens[Int($0)] >= 0 }) {
-      for byte in bytes { tokens.append(byteTokens[Int(byte)]) }
+    } else if fallsBackToBytes, text.indices.allSatisfy({ byteTokens[Int(text[$0])] >= 0 }) {
+      for index in text.indices { tokens.append(byteTokens[Int(text[index])]) }
     } else {
       tokens.append(unknownToken)
     }

@@ -15,10 +15,9 @@ struct WordPieceModel: Sendable {
     self.entries = entries
     self.unknownToken = unknownToken
     self.maximumWordLength = maximumWordLength
-    let ids = entries.modelIDs
-    // The bytes after a prefix stand in it twice: an entry may begin a word that begins with the prefix.
-    trie = ByteTrie(byteCount: 2 * ids.reduce(0) { $0 + entries.text(of: $1).count }, rootCount: 2)
-    for id in ids {
+    // What stands after a prefix is in it twice: an entry may begin a word that begins with the prefix.
+    trie = ByteTrie(rootCount: 2)
+    for id in entries.modelIDs {
       let text = entries.text(of: id)
       trie.insert(text, token: id, root: Self.beginning)
       if text.starts(with: prefix.utf8), text.count > prefix.utf8.count {
@@ -27,7 +26,19 @@ struct WordPieceModel: Sendable {
     }
   }
 
-  func append(_ word: Span<UInt8>, hidesSpecial: Bool, to tokens: inout [Int32]) {
+  /// Appends the tokens of words in turn.
+  ///
+  /// - Parameter hidesSpecial: the model makes no special tokens.
+  func append(
+    _ words: [Range<Int>], of text: Span<UInt8>, hidesSpecial: Bool, _ cache: inout WordCache, to tokens: inout [Int32]
+  ) {
+    for range in words {
+      let word = text.extracting(range)
+      cache.append(word, variant: hidesSpecial, to: &tokens) { append(word, hidesSpecial: hidesSpecial, to: &$0) }
+    }
+  }
+
+  private func append(_ word: Span<UInt8>, hidesSpecial: Bool, to tokens: inout [Int32]) {
     guard !isTooLong(word) else { return tokens.append(unknownToken) }
     let count = tokens.count
     var position = 0
