@@ -2,6 +2,7 @@
 struct ScalarMap: Sendable {
   let keys: [UInt32]  // ascending
   private let starts: [UInt32]  // of each key's numbers in `numbers`, and one after the last
+  private var places = ScalarIndex()  // of a scalar in `keys`
   private let numbers: [UInt32]
 
   /// - Parameter entries: for each scalar, ascending, itself times 4 plus how many numbers it has, then those.
@@ -27,20 +28,15 @@ struct ScalarMap: Sendable {
       starts.append(UInt32(numbers.count))
       place += headCount + count
     }
+    for (place, key) in keys.enumerated() { places[key] = Int32(place) }
     self.keys = keys
     self.starts = starts
     self.numbers = numbers
   }
 
-  /// The numbers of `scalar`, none where it is no key. O(log n).
+  /// The numbers of `scalar`, at most U+10FFFF; none where it is no key.
   subscript(scalar: UInt32) -> ArraySlice<UInt32> {
-    var low = 0
-    var high = keys.count
-    while low < high {
-      let middle = (low + high) / 2
-      if keys[middle] < scalar { low = middle + 1 } else { high = middle }
-    }
-    guard low < keys.count, keys[low] == scalar else { return [] }
-    return numbers[Int(starts[low])..<Int(starts[low + 1])]
+    let place = Int(places[scalar])
+    return place < 0 ? [] : numbers[Int(starts[place])..<Int(starts[place + 1])]
   }
 }

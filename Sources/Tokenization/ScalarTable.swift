@@ -3,6 +3,9 @@ struct ScalarTable: Sendable {
   private let pages: [UInt16]  // [0x1100]
   private let values: [UInt8]  // [page, 256], page 0 first: ASCII is at its own value
 
+  /// 0 for every scalar.
+  static let zeros = ScalarTable([UInt8](repeating: 0, count: 0x110000))
+
   /// - Parameter flat: [0x110000], the value of each scalar.
   init(_ flat: [UInt8]) {
     var pages: [UInt16] = []

@@ -6,6 +6,8 @@ public import Files
 public struct Charsmap: Sendable, Equatable {
   private let units: [UInt32]
   private let replacements: [UInt8]  // each ends with a zero byte
+  // 1 for each scalar that stays, and that only what extends it makes a cluster with.
+  private var plain = ScalarTable.zeros
 
   /// Real ones have some 300 kB.
   private static let byteLimit = 16 << 20
@@ -27,6 +29,7 @@ public struct Charsmap: Sendable, Equatable {
     replacements = Array(bytes[(4 + size)...])
     guard String(validating: replacements, as: UTF8.self) != nil else { throw Self.error("replacements in UTF-8", "other bytes") }
     try validate()
+    plain = plainScalars()
   }
 
   /// As they were given to `init`.
@@ -115,22 +118,9 @@ public struct Charsmap: Sendable, Equatable {
     output.reserveCapacity(text.count + 8)
     var position = 0
     while position < span.count {
-      let end = clusters.end(in: span, from: position)
-      if end - position < 6, let found = replacement(for: position..<end, in: span) {
-        output += found
-        position = end
-        continue
-      }
-      while position < end {
-        var next = position + 1
-        if case .scalar(_, let byteCount) = span.symbol(at: position) { next = position + byteCount }
-        if let found = replacement(for: position..<next, in: span) {
-          output += found
-        } else {
-          output += text[position..<next]
-        }
-        position = next
-      }
+      let end = plainEnd(in: span, from: position, clusters)
+      output += text[position..<end]
+      if end < span.count { appendCluster(of: text, from: end, clusters, to: &output, &position) } else { position = end }
     }
     return output
   }
@@ -153,5 +143,52 @@ public struct Charsmap: Sendable, Equatable {
       position = next
     }
     return output
+  }
+
+  /// The end of characters that stay, each a cluster of its own.
+  private func plainEnd(in text: Span<UInt8>, from start: Int, _ clusters: GraphemeClusters) -> Int {
+    var last = start
+    var position = start
+    while position < text.count, case .scalar(let scalar, let byteCount) = text.symbol(at: position), plain[scalar] != 0 {
+      last = position
+      position += byteCount
+    }
+    // What follows may go on with the last cluster.
+    return position > start && position < text.count && clusters.end(in: text, from: last) != position ? last : position
+  }
+
+  private func appendCluster(
+    of text: [UInt8], from start: Int, _ clusters: GraphemeClusters, to output: inout [UInt8], _ position: inout Int
+  ) {
+    let span = text.span
+    let end = clusters.end(in: span, from: start)
+    position = end
+    if end - start < 6, let found = replacement(for: start..<end, in: span) {
+      output += found
+      return
+    }
+    var place = start
+    while place < end {
+      var next = place + 1
+      if case .scalar(_, let byteCount) = span.symbol(at: place) { next = place + byteCount }
+      output += replacement(for: place..<next, in: span) ?? text[place..<next]
+      place = next
+    }
+  }
+
+  private func plainScalars() -> ScalarTable {
+    var flat = [UInt8](repeating: 0, count: 0x110000)
+    let clusters = GraphemeClusters()
+    var bytes: [UInt8] = []
+    for scalar in UInt32(0)...0x10FFFF where Unicode.Scalar(scalar) != nil && clusters.isAlone(scalar) {
+      bytes.removeAll(keepingCapacity: true)
+      bytes.append(scalar: scalar)
+      if replacement(for: 0..<bytes.count, in: bytes.span) == nil { flat[Int(scalar)] = 1 }
+    }
+    return ScalarTable(flat)
+  }
+
+  public static func == (one: Charsmap, other: Charsmap) -> Bool {
+    one.units == other.units && one.replacements == other.replacements && one.matchesLongest == other.matchesLongest
   }
 }

@@ -37,7 +37,7 @@ struct TextNormalizer: Sendable {
     case .nfkc: NormalForm.nfkc.normalize(text)
     case .nfkd: NormalForm.nfkd.normalize(text)
     case .lowercase: Self.lowercased(text)
-    case .stripAccents: Self.map(text) { UnicodeTable.shared.isMark($0) ? nil : $0 }
+    case .stripAccents: Self.withoutMarks(text)
     case .bert(let rules):
       BertNormalizer(
         WordPieceRules(
@@ -48,46 +48,50 @@ struct TextNormalizer: Sendable {
     case .strip(let left, let right): Self.stripped(text, left: left, right: right)
     case .prepend(let prefix): Array(prefix.utf8) + text
     case .replace(let pattern, let content): Self.replaced(pattern, by: Array(content.utf8), in: text, &matcher)
-    case .nmt: Self.map(text, Self.nmt)
+    case .nmt: Self.rewrite(text, keeps: { Self.nmt($0) == $0 }) { if let found = Self.nmt($0) { $1.append(scalar: found) } }
     }
   }
 
-  /// - Parameter body: what a scalar becomes, or nil; bytes that are part of none stay.
-  private static func map(_ text: [UInt8], _ body: (UInt32) -> UInt32?) -> [UInt8] {
+  /// The text with some of its scalars rewritten; what lies between them is copied as a whole, bytes that are part of none too.
+  ///
+  /// - Parameter body: appends what a scalar becomes that does not stay.
+  @inline(__always)
+  private static func rewrite(
+    _ text: [UInt8], keeps: (UInt32) -> Bool, _ body: (UInt32, inout [UInt8]) -> Void
+  ) -> [UInt8] {
+    let span = text.span
     var output: [UInt8] = []
-    output.reserveCapacity(text.count)
+    var copied = 0
     var position = 0
-    while position < text.count {
-      if case .scalar(let scalar, let byteCount) = text.span.symbol(at: position) {
-        if let found = body(scalar) { output.append(scalar: found) }
-        position += byteCount
-      } else {
-        output.append(text[position])
+    while position < span.count {
+      guard case .scalar(let scalar, let byteCount) = span.symbol(at: position) else {
         position += 1
+        continue
       }
+      if !keeps(scalar) {
+        if copied == 0 { output.reserveCapacity(text.count + 8) }
+        output += text[copied..<position]
+        body(scalar, &output)
+        copied = position + byteCount
+      }
+      position += byteCount
     }
+    if copied == 0 { return text }
+    output += text[copied...]
     return output
+  }
+
+  private static func withoutMarks(_ text: [UInt8]) -> [UInt8] {
+    let table = UnicodeTable.shared
+    return rewrite(text, keeps: { $0 < 0x80 || !table.isMark($0) }, { _, _ in })
   }
 
   private static func lowercased(_ text: [UInt8]) -> [UInt8] {
     let table = BertTable.shared
-    var output: [UInt8] = []
-    output.reserveCapacity(text.count)
-    var position = 0
-    while position < text.count {
-      if case .scalar(let scalar, let byteCount) = text.span.symbol(at: position) {
-        if table[scalar].lowercases {
-          for small in table.lower[scalar] { output.append(scalar: small) }
-        } else {
-          output += text[position..<position + byteCount]
-        }
-        position += byteCount
-      } else {
-        output.append(text[position])
-        position += 1
-      }
+    return rewrite(text, keeps: { !table[$0].lowercases }) { scalar, output in
+      if scalar < 0x80 { return output.append(UInt8(scalar | 0x20)) }
+      for small in table.lower[scalar] { output.append(scalar: small) }
     }
-    return output
   }
 
   private static func stripped(_ text: [UInt8], left: Bool, right: Bool) -> [UInt8] {
@@ -101,13 +105,18 @@ struct TextNormalizer: Sendable {
     _ pattern: TextPattern, by content: [UInt8], in text: [UInt8], _ matcher: inout ExpressionMatcher
   ) -> [UInt8] {
     var output: [UInt8] = []
-    output.reserveCapacity(text.count + 8)
+    if case .text(let wanted) = pattern, let byte = wanted.utf8.first, wanted.utf8.count == 1 {
+      output.append(text.span, replacing: byte, by: content)
+      return output
+    }
     var copied = 0
     pattern.forEachMatch(in: text.span, &matcher) { match in
+      if output.isEmpty { output.reserveCapacity(text.count + 8) }
       output += text[copied..<match.lowerBound]
       output += content
       copied = match.upperBound
     }
+    if copied == 0, output.isEmpty { return text }
     output += text[copied...]
     return output
   }

@@ -18,6 +18,17 @@ struct GraphemeClusters: Sendable {
     return position
   }
 
+  /// Whether nothing joins a scalar but what extends it, and it extends nothing: it need not be looked at together with
+  /// others of its kind.
+  func isAlone(_ scalar: UInt32) -> Bool {
+    let own = table.cluster(of: scalar)
+    guard !own.extends, !own.prepends, !own.controls, !State.isFlag(scalar) else { return false }
+    switch Hangul(scalar) {
+    case .none, .open, .closed: return true
+    case .leading, .vowel, .trailing: return false
+    }
+  }
+
   /// What of a cluster decides whether it goes on.
   private struct State {
     var last: ClusterClass
@@ -59,7 +70,7 @@ struct GraphemeClusters: Sendable {
     }
 
     /// Regional_Indicator: two make a flag.
-    private static func isFlag(_ scalar: UInt32) -> Bool { (0x1F1E6...0x1F1FF).contains(scalar) }
+    static func isFlag(_ scalar: UInt32) -> Bool { (0x1F1E6...0x1F1FF).contains(scalar) }
   }
 
   /// The parts of Korean syllables.

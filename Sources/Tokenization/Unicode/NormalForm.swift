@@ -20,10 +20,11 @@ extension NormalForm {
     var copied = 0  // up to here the text is in the output
     var start: Int?  // of the last symbol, where it is kept as it is, and may be joined
     var position = 0
+    var buffer = NormalizationBuffer(self)
     while position < span.count {
-      guard span[position] >= 0x80 else {
-        start = position
-        position += 1
+      if span[position] < 0x80 {
+        repeat { position += 1 } while position < span.count && span[position] < 0x80
+        start = position - 1
         continue
       }
       guard case .scalar(let scalar, let byteCount) = span.symbol(at: position) else {
@@ -38,7 +39,6 @@ extension NormalForm {
       }
       let first = start ?? position
       output += text[copied..<first]
-      var buffer = NormalizationBuffer(self)
       position = first
       while position < span.count, case .scalar(let scalar, let byteCount) = span.symbol(at: position),
         position == first || work[scalar] != 0
@@ -47,6 +47,7 @@ extension NormalForm {
         position += byteCount
       }
       for scalar in buffer.finish(table) { output.append(scalar: scalar) }
+      buffer.removeAll()
       copied = position
       start = nil
     }

@@ -6,6 +6,12 @@ struct NormalizationBuffer {
 
   init(_ form: NormalForm) { self.form = form }
 
+  /// Makes room for others.
+  mutating func removeAll() {
+    scalars.removeAll(keepingCapacity: true)
+    classes.removeAll(keepingCapacity: true)
+  }
+
   mutating func append(_ scalar: UInt32, _ table: NormalizationTable) {
     if HangulSyllable.range.contains(scalar) {
       for jamo in HangulSyllable.jamos(of: scalar) { take(jamo, table) }
