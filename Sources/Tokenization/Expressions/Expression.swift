@@ -15,6 +15,8 @@ struct Expression: Sendable {
   let kinds: ScalarTable
   /// The kinds that a match can begin with; all where it may be empty.
   let first: KindMask
+  /// The same as a table, where it has one.
+  let automaton: ExpressionAutomaton?
 
   /// A bit for each kind of scalar.
   typealias KindMask = UInt64
@@ -59,6 +61,7 @@ struct Expression: Sendable {
     (program, slotCount) = try compiler.compile(node)
     kinds = compiler.kinds
     first = node.isNullable ? Self.allKinds : compiler.first(of: node)
+    automaton = ExpressionAutomaton(program: program, kinds: kinds, kindCount: compiler.kindCount, first: first)
   }
 }
 

@@ -4,6 +4,7 @@ import Files
 struct ExpressionCompiler {
   /// The kind of every scalar.
   let kinds: ScalarTable
+  let kindCount: Int
   private let source: String
   private let sets: [(set: CharacterSet, mask: Expression.KindMask)]
   private var program: [Expression.Instruction] = []
@@ -19,6 +20,7 @@ struct ExpressionCompiler {
     Self.collect(node, into: &sets)
     let kinds = try Self.divide(sets, source: source)
     self.kinds = ScalarTable(ScalarTable.flat(runs: kinds.runs, bitCount: 8))
+    kindCount = kinds.runs.reduce(0) { max($0, Int($1 & 255) + 1) }
     self.sets = zip(sets, kinds.masks).map { ($0, $1) }
   }
 
@@ -27,7 +29,9 @@ struct ExpressionCompiler {
     case .set(let set), .lookbehind(let set, _): if !sets.contains(set) { sets.append(set) }
     case .sequence(let nodes), .alternatives(let nodes): for node in nodes { collect(node, into: &sets) }
     case .repetition(let node, _, _, _), .lookahead(let node, _), .atomic(let node): collect(node, into: &sets)
-    case .empty, .anchor: break
+    // Whether a line ends depends on this one.
+    case .anchor: collect(.set(.ranges([0x0A...0x0A])), into: &sets)
+    case .empty: break
     }
   }
 

@@ -41,10 +41,41 @@ struct ExpressionMatcher {
 
   /// Every match in turn, as the Hugging Face library walks over them: an empty one at the end of the last is left out.
   mutating func forEachMatch(of expression: Expression, in text: Span<UInt8>, _ body: (Range<Int>) -> Void) {
+    if let automaton = expression.automaton {
+      forEachMatch(of: expression, automaton, in: text, body)
+    } else {
+      forEachMatchGoingBack(of: expression, in: text, body)
+    }
+  }
+
+  /// - Parameter automaton: that of the expression.
+  @inline(__always)
+  mutating func forEachMatch(
+    of expression: Expression, _ automaton: ExpressionAutomaton, in text: Span<UInt8>, _ body: (Range<Int>) -> Void
+  ) {
     begin()
+    var work = ExpressionAutomaton.Work(text)
+    Self.walk(
+      expression, text,
+      { position in
+        let match = automaton.firstMatch(of: expression, in: text, from: position, &work)
+        return match == nil && work.isExceeded ? firstMatch(of: expression, in: text, from: position) : match
+      }, body)
+  }
+
+  /// The same without a table.
+  mutating func forEachMatchGoingBack(of expression: Expression, in text: Span<UInt8>, _ body: (Range<Int>) -> Void) {
+    begin()
+    Self.walk(expression, text, { firstMatch(of: expression, in: text, from: $0) }, body)
+  }
+
+  @inline(__always)
+  private static func walk(
+    _ expression: Expression, _ text: Span<UInt8>, _ firstMatch: (Int) -> Range<Int>?, _ body: (Range<Int>) -> Void
+  ) {
     var position = 0
     var lastEnd: Int?
-    while position <= text.count, let match = firstMatch(of: expression, in: text, from: position) {
+    while position <= text.count, let match = firstMatch(position) {
       if match.isEmpty, match.upperBound == lastEnd {
         // As there, the next character after the start of the search, not after the match.
         position += position < text.count ? expression.kind(in: text, at: position).byteCount : 1
@@ -337,34 +368,5 @@ extension ExpressionNode.Anchor {
     // Oniguruma: not after a line feed that ends the text.
     case .lineStart: position == 0 || (text[position - 1] == 0x0A && position < text.count)
     }
-  }
-}
-
-/// Places of a program and a text: a bit for each.
-private struct PlaceMemory {
-  private(set) var isOn = false
-  private var bits: [UInt64] = []
-
-  mutating func forget() {
-    guard isOn else { return }
-    isOn = false
-    bits = []
-  }
-
-  mutating func begin(slotCount: Int, _ text: Span<UInt8>) {
-    isOn = true
-    bits = Array(repeating: 0, count: (slotCount * (text.count + 1) + 63) / 64)
-  }
-
-  mutating func remember(_ slot: Int, _ position: Int, in text: Span<UInt8>) {
-    guard isOn else { return }
-    let bit = slot * (text.count + 1) + position
-    bits[bit >> 6] |= 1 << UInt64(bit & 63)
-  }
-
-  func knows(_ slot: Int, _ position: Int, in text: Span<UInt8>) -> Bool {
-    guard isOn else { return false }
-    let bit = slot * (text.count + 1) + position
-    return bits[bit >> 6] >> UInt64(bit & 63) & 1 != 0
   }
 }

@@ -16,7 +16,7 @@ struct PieceText {
   mutating func apply(_ step: PreTokenizerStep, keepsBytes: Bool, _ matcher: inout ExpressionMatcher) {
     switch step {
     case .byteLevel(let addsPrefixSpace, let usesExpression):
-      if addsPrefixSpace { prepend([0x20], onlyFirst: false) }
+      if addsPrefixSpace { prepend([0x20]) }
       if usesExpression { cutWords() }
       if !keepsBytes { spell() }
     case .split(let pattern, let behavior, let isInverted): split(pattern, behavior, isInverted: isInverted, &matcher)
@@ -25,11 +25,11 @@ struct PieceText {
       split(areIndividual ? .isolated : .contiguous) { classes[$0].isDigit }
     case .metaspace(let replacement, let scheme, let splits): markSpaces(replacement, scheme, splits: splits)
     case .whitespace: cutWordsAndSymbols()
-    case .whitespaceSplit: split(.removed) { BertTable.shared[$0].kind == .space }
-    case .punctuation(let behavior): split(behavior) { BertTable.shared[$0].kind == .punctuation }
+    case .whitespaceSplit: split(.removed, at: .space)
+    case .punctuation(let behavior): split(behavior, at: .punctuation)
     case .bert:
-      split(.removed) { BertTable.shared[$0].kind == .space }
-      split(.isolated) { BertTable.shared[$0].kind == .punctuation }
+      split(.removed, at: .space)
+      split(.isolated, at: .punctuation)
     }
   }
 
@@ -64,38 +64,63 @@ extension PieceText {
   private mutating func split(
     _ pattern: TextPattern, _ behavior: SplitBehavior, isInverted: Bool, _ matcher: inout ExpressionMatcher
   ) {
+    switch pattern {
+    case .text(let wanted):
+      let wanted = Array(wanted.utf8)
+      split(behavior, isInverted: isInverted) { TextPattern.forEach(wanted, in: $0, $1) }
+    case .expression(let pattern):
+      let expression = pattern.expression
+      // Taken out once for all pieces, of which there may be one for each word.
+      if let automaton = expression.automaton {
+        split(behavior, isInverted: isInverted) { matcher.forEachMatch(of: expression, automaton, in: $0, $1) }
+      } else {
+        split(behavior, isInverted: isInverted) { matcher.forEachMatchGoingBack(of: expression, in: $0, $1) }
+      }
+    }
+  }
+
+  @inline(__always)
+  private mutating func split(
+    _ behavior: SplitBehavior, isInverted: Bool, _ forEachMatch: (Span<UInt8>, (Range<Int>) -> Void) -> Void
+  ) {
     cut { piece, text, found in
       let start = piece.lowerBound
-      var parts = SplitParts(behavior)
+      var parts = SplitParts(behavior, after: found)
       var last = 0
-      pattern.forEachMatch(in: text.extracting(piece), &matcher) { match in
-        if match.lowerBound != last { parts.append(start + last..<start + match.lowerBound, isMatch: isInverted) }
-        parts.append(start + match.lowerBound..<start + match.upperBound, isMatch: !isInverted)
+      forEachMatch(text.extracting(piece)) { match in
+        if match.lowerBound != last { parts.append(start + last..<start + match.lowerBound, isMatch: isInverted, to: &found) }
+        parts.append(start + match.lowerBound..<start + match.upperBound, isMatch: !isInverted, to: &found)
         last = match.upperBound
       }
-      if last != piece.count { parts.append(start + last..<piece.upperBound, isMatch: isInverted) }
-      parts.finish(into: &found)
+      if last != piece.count { parts.append(start + last..<piece.upperBound, isMatch: isInverted, to: &found) }
+      parts.finish(&found)
     }
   }
 
   /// Cuts at every scalar of which `isMatch` holds; a byte that is part of none counts as U+FFFD.
+  @inline(__always)
   private mutating func split(_ behavior: SplitBehavior, _ isMatch: (UInt32) -> Bool) {
     cut { piece, text, found in
-      var parts = SplitParts(behavior)
+      var parts = SplitParts(behavior, after: found)
       var last = piece.lowerBound
       var position = last
       while position < piece.upperBound {
         let (scalar, byteCount) = text.scalar(at: position)
         if isMatch(scalar) {
-          if last < position { parts.append(last..<position, isMatch: false) }
-          parts.append(position..<position + byteCount, isMatch: true)
+          if last < position { parts.append(last..<position, isMatch: false, to: &found) }
+          parts.append(position..<position + byteCount, isMatch: true, to: &found)
           last = position + byteCount
         }
         position += byteCount
       }
-      if last < piece.upperBound { parts.append(last..<piece.upperBound, isMatch: false) }
-      parts.finish(into: &found)
+      if last < piece.upperBound { parts.append(last..<piece.upperBound, isMatch: false, to: &found) }
+      parts.finish(&found)
     }
+  }
+
+  private mutating func split(_ behavior: SplitBehavior, at kind: BertClass.Kind) {
+    let table = BertTable.shared
+    split(behavior) { table[$0].kind == kind }
   }
 
   /// Runs of word characters, and runs of what is neither that nor space.
@@ -131,14 +156,26 @@ extension PieceText {
 extension PieceText {
   private mutating func markSpaces(_ replacement: Unicode.Scalar, _ scheme: PrependScheme, splits: Bool) {
     let mark = Array(String(replacement).utf8)
-    rewrite { byte, output in
-      if byte == 0x20 { output += mark } else { output.append(byte) }
+    let text = bytes
+    var output: [UInt8] = []
+    output.reserveCapacity(text.count + text.count / 2)
+    for index in pieces.indices {
+      let piece = text.span.extracting(pieces[index])
+      let start = output.count
+      let mayBeFirst = scheme == .always || (scheme == .first && index == 0 && startsText)
+      if mayBeFirst, piece[0] != 0x20, !piece.holds(mark, at: 0) { output += mark }
+      output.append(piece, replacing: 0x20, by: mark)
+      pieces[index] = start..<output.count
     }
-    if scheme != .never { prepend(mark, onlyFirst: scheme == .first) }
-    guard splits else { return }
+    bytes = output
+    if splits { cut(before: mark) }
+  }
+
+  private mutating func cut(before mark: [UInt8]) {
+    let first = mark[0]
     cut { piece, text, found in
       var start = piece.lowerBound
-      for position in piece.dropFirst() where text[position] == mark[0] && text.holds(mark, at: position) {
+      for position in start + 1..<piece.upperBound where text[position] == first && text.holds(mark, at: position) {
         found.append(start..<position)
         start = position
       }
@@ -147,13 +184,13 @@ extension PieceText {
   }
 
   /// Puts `prefix` before pieces that do not begin with it.
-  private mutating func prepend(_ prefix: [UInt8], onlyFirst: Bool) {
+  private mutating func prepend(_ prefix: [UInt8]) {
     var output: [UInt8] = []
     output.reserveCapacity(bytes.count + pieces.count * prefix.count)
     for index in pieces.indices {
       let piece = pieces[index]
       let start = output.count
-      if !bytes[piece].starts(with: prefix), !onlyFirst || (index == 0 && startsText) { output += prefix }
+      if !bytes[piece].starts(with: prefix) { output += prefix }
       output += bytes[piece]
       pieces[index] = start..<output.count
     }
@@ -174,59 +211,6 @@ extension PieceText {
       pieces[index] = start..<output.count
     }
     bytes = output
-  }
-}
-
-/// The parts of a piece, some of them matches, on their way to pieces.
-private struct SplitParts {
-  private let behavior: SplitBehavior
-  private var parts: [(range: Range<Int>, isMatch: Bool)] = []
-
-  init(_ behavior: SplitBehavior) { self.behavior = behavior }
-
-  mutating func append(_ range: Range<Int>, isMatch: Bool) { parts.append((range, isMatch)) }
-
-  func finish(into pieces: inout [Range<Int>]) {
-    let start = pieces.count
-    switch behavior {
-    case .isolated: for part in parts { pieces.append(part.range) }
-    case .removed: for part in parts where !part.isMatch { pieces.append(part.range) }
-    case .contiguous: merge(into: &pieces) { isMatch, wasMatch in isMatch == wasMatch }
-    case .mergedWithPrevious: merge(into: &pieces) { isMatch, wasMatch in isMatch && !wasMatch }
-    case .mergedWithNext: mergeWithNext(into: &pieces)
-    }
-    if pieces[start...].contains(where: \.isEmpty) {
-      let kept = pieces[start...].filter { !$0.isEmpty }
-      pieces.replaceSubrange(start..., with: kept)
-    }
-  }
-
-  /// Joins a part to the piece before where `joins` says so.
-  private func merge(into pieces: inout [Range<Int>], _ joins: (Bool, Bool) -> Bool) {
-    let start = pieces.count
-    var wasMatch = false
-    for part in parts {
-      if pieces.count > start, joins(part.isMatch, wasMatch), let last = pieces.popLast() {
-        pieces.append(last.lowerBound..<part.range.upperBound)
-      } else {
-        pieces.append(part.range)
-      }
-      wasMatch = part.isMatch
-    }
-  }
-
-  private func mergeWithNext(into pieces: inout [Range<Int>]) {
-    var found: [Range<Int>] = []
-    var wasMatch = false
-    for part in parts.reversed() {
-      if part.isMatch, !wasMatch, let last = found.popLast() {
-        found.append(part.range.lowerBound..<last.upperBound)
-      } else {
-        found.append(part.range)
-      }
-      wasMatch = part.isMatch
-    }
-    pieces += found.reversed()
   }
 }
 

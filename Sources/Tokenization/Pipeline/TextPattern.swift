@@ -24,7 +24,7 @@ extension TextPattern {
   }
 
   /// Not overlapping, from the left. O(n) times the length of what is looked for.
-  private static func forEach(_ wanted: [UInt8], in text: Span<UInt8>, _ body: (Range<Int>) -> Void) {
+  static func forEach(_ wanted: [UInt8], in text: Span<UInt8>, _ body: (Range<Int>) -> Void) {
     guard let first = wanted.first else { return }
     var position = 0
     while position + wanted.count <= text.count {
