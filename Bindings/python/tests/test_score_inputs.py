@@ -387,7 +387,7 @@ def test_inputs_that_change_are_noticed(rater_path: Path, tmp_path: Path, monkey
     assert first == [f"{path}:{index}" for index in range(len(first))]
 
 
-def test_many_sources_are_merged(rater_path: Path, tmp_path: Path) -> None:
+def test_many_sources_are_merged(rater_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = [{"text": "the sea", "s": f"source {number % 1300 if number < 2000 else 7}"} for number in range(2100)]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     report = rate(rater_path, tmp_path / "a.jsonl", out=tmp_path / "out", source="s")
@@ -398,6 +398,8 @@ def test_many_sources_are_merged(rater_path: Path, tmp_path: Path) -> None:
     assert sum(counts.values()) == 2100
     assert counts["other"] == 301
     assert len({row["source"] for row in corpora.read(tmp_path / "out")}) == 1300
+    assert main(["--again", str(tmp_path / "out")]) == 0
+    assert "sources: the 301 smallest, or more, are one in the report, named other" in capsys.readouterr().err
 
 
 def test_names_of_shards() -> None:

@@ -113,6 +113,9 @@ def _told(given: argparse.Namespace, report: Report, folder: Path, speed: str = 
     over = [one for one in report["passed_over"] if not one["reason"].startswith("its name begins")]
     lost += [f"{one['path']}: not rated: {one['reason']}" for one in over if one["is_loss"]]
     _say_all(f"incomplete: {one}" for one in lost)
+    if merged := report["merged_sources"]:
+        told = f"sources: the {merged:,} smallest, or more, are one in the report, named other; rows keep their own"
+        print(told, file=sys.stderr)
     others = [one for one in over if not one["is_loss"]]
     _say_all(f"passed over: {one['path']}: {one['reason']}" for one in others)
     print(f"{whole['documents']:,} rated · {whole['rejected']:,} rejected{speed} · {folder}", file=sys.stderr)
