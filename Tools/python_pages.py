@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 
 import pdoc
 import rally
-from rally import modelfile, score
+from rally import convert, modelfile, score
 
 MODULES = (
     "rally",
@@ -85,8 +85,9 @@ def main(folder: Path) -> None:
     for name in rally.__all__:
         if isinstance(member := getattr(rally, name), type):
             gather(member)
-    for name in score.__all__:  # loaded when it is asked for
-        setattr(score, name, getattr(score, name))
+    for module in (convert, score):  # whose members are loaded when they are asked for
+        for name in module.__all__:
+            setattr(module, name, getattr(module, name))
     for name in modelfile.__all__:
         if is_dataclass(kind := getattr(modelfile, name)):
             resolve(kind)
