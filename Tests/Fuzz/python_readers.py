@@ -67,12 +67,20 @@ def lines(data: bytes) -> None:
 
 
 def checker(data: bytes) -> None:
-    """Differential: a model that Rally opens has a graph that onnx.checker accepts."""
+    """Differential: a model that Rally opens and checks has a graph that onnx.checker accepts.
+
+    Graphs that a checker may not survive, of other operators or with deep attributes, Rally does not give to it, and logs that.
+    """
     import onnx
 
+    path = FOLDER / "model.onnx"
+    path.write_bytes(data)
+    said: list[str] = []
     try:
-        rally.Model.from_bytes(data, max_tensor_bytes=1 << 24).close()
+        rally.Model(path, max_tensor_bytes=1 << 24, log=lambda _, line: said.append(line)).close()
     except rally.RallyError:
+        return
+    if any("checker was skipped" in line for line in said):
         return
     onnx.checker.check_model(onnx.load_model_from_string(data))
 
