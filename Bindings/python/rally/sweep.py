@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from . import select
 from ._extras import sentence
+from ._program import run
 from .errors import RallyError, Status
 from .sweep_files import scored_files, scored_rows
 
@@ -312,4 +313,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rally._extras import sentence
+from rally._program import run
 from rally.errors import RallyError
 from rally.opening import validate
 from rally.preparation import is_prepared
@@ -257,4 +258,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -172,3 +176,16 @@ def test_what_frameworks_write(tmp_path: Path) -> None:
     assert found.ids == [f"d{i}" for i in range(12)]
     assert found.scores.tolist() == SCORES[:12].tolist()
     assert found.left_out == 1
+
+
+@pytest.mark.parametrize(
+    "command", [["rally.sweep", "--help"], ["rally.verify", "--help"], ["rally.convert", "--help"]]
+)
+def test_a_reader_that_goes_is_no_error(command: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", *command], stdout=write, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")

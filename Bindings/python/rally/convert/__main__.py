@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from rally._extras import program
+from rally._program import run
 from rally.errors import RallyError
 
 with program("rally.convert", "convert"):
@@ -104,4 +105,4 @@ def _bounds(text: str) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from rally._program import run
 
 from .._extras import program
 
@@ -15,4 +15,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

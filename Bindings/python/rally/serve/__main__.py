@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from .._extras import sentence
+from .._program import run
 from ..errors import RallyError
 from ..model import Model
 from . import options
@@ -103,4 +104,4 @@ def _reason(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from rally._extras import program
+from rally._program import run
 
 with program("rally.synthesize", "convert"):
     from rally.modelfile import ModelFileError
@@ -58,4 +59,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)
