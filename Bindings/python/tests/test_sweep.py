@@ -178,14 +178,18 @@ def test_what_frameworks_write(tmp_path: Path) -> None:
     assert found.left_out == 1
 
 
-@pytest.mark.parametrize(
-    "command", [["rally.sweep", "--help"], ["rally.verify", "--help"], ["rally.convert", "--help"]]
-)
-def test_a_reader_that_goes_is_no_error(command: list[str]) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_is_no_error(unbuffered: str) -> None:
     read, write = os.pipe()
     os.close(read)
+    code = "from rally._program import run; run(lambda: print('a line') or 0)"
     done = subprocess.run(
-        [sys.executable, "-m", *command], stdout=write, stderr=subprocess.PIPE, text=True, check=False
+        [sys.executable, "-c", code],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+        check=False,
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
