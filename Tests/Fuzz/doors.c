@@ -76,7 +76,9 @@ static void encode(input *in) {
     MUST(rally_encode(model, (const char *)text, size, &options, tokens, count, &again, NULL) == RALLY_OK && again == count);
     size_t length = 0;
     MUST(rally_decode(model, tokens, count, NULL, NULL, 0, &length, NULL) == RALLY_OK);
-    if (options.parse_special == RALLY_OFF && options.add_bos == RALLY_OFF) MUST(length >= size);
+    /* The rater's tokenizer joins white space; the language model's loses nothing. */
+    const int keeps_all = model == models[0] && options.parse_special == RALLY_OFF && options.add_bos == RALLY_OFF;
+    if (keeps_all) MUST(length >= size);
   }
   free(tokens);
   free(text);
