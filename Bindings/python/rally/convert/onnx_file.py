@@ -94,9 +94,10 @@ class OnnxCheckpoint(Checkpoint):
         # The modules of a wrapper stand before the names that parameters had inside it.
         tails = {name[place + 1 :] for name in by_module for place, letter in enumerate(name) if letter == "."}
         found = {name: value for name, value in self._named() if name not in tails} | by_module
-        # A matrix that an exporter transposed has a number for a name: only its node says whose it is.
+        # A matrix that an exporter transposed has a number for a name: its node, or the bias that follows, says whose it is.
         matrices = {node.input[1] for node in self._graph.node if node.op_type in ("MatMul", "Gemm")}
-        nameless = not by_module and any(not name.endswith(".weight") for name in matrices & self._tensors.keys())
+        numbered = [name for name in matrices & self._tensors.keys() if not name.endswith(".weight")]
+        nameless = len(by_module) < len(numbered) and not any(map(_module, self._graph.node))
         if nameless or not found:
             raise ModelFileError(
                 f"{path.name}: neither node names nor metadata say which module a weight belongs to; export it again"
