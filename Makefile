@@ -199,6 +199,7 @@ acceptance: test
 	@Tests/Fuzz/guided 20
 	@.venv/bin/python Bindings/python/tests/score_kills.py --kills 200
 	@Tests/Install/clean_root
+	@Tests/Install/swift_version
 	@$(MAKE) -s soak
 	@$(MAKE) -s sanitize
 
