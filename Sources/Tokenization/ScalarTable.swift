@@ -4,7 +4,12 @@ struct ScalarTable: Sendable {
   private let values: [UInt8]  // [page, 256], page 0 first: ASCII is at its own value
 
   /// 0 for every scalar.
-  static let zeros = ScalarTable([UInt8](repeating: 0, count: 0x110000))
+  static let zeros = ScalarTable(pages: [UInt16](repeating: 0, count: 0x1100), values: [UInt8](repeating: 0, count: 256))
+
+  private init(pages: [UInt16], values: [UInt8]) {
+    self.pages = pages
+    self.values = values
+  }
 
   /// - Parameter flat: [0x110000], the value of each scalar.
   init(_ flat: [UInt8]) {

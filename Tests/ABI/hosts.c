@@ -3,14 +3,11 @@
  * the middle. A program of its own, with a child for each: hosts.c LANGUAGE-MODEL RATER FOLDER.
  */
 #define _GNU_SOURCE
+#include "children.h"
 #include <pthread.h>
-#include <rally.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum { STACK = 64 << 10, COMPUTING = 4, FORKS = 48, AT_ONCE = 4, LEAVINGS = 32 };
 
@@ -29,12 +26,6 @@ static void report(int good, const char *what) {
 
 /* ---- kinds of call; each opens what it needs, and answers RALLY_OK ---- */
 
-static int32_t ignore(void *user, const rally_event *event) {
-  (void)event;
-  if (user) atomic_fetch_add((atomic_int *)user, 1);
-  return 0;
-}
-
 static rally_request make_request(void) {
   rally_request request;
   rally_request_init(&request, sizeof request);
@@ -43,14 +34,6 @@ static rally_request make_request(void) {
   request.max_tokens = 12;
   request.temperature = 0.7f;
   return request;
-}
-
-static rally_status open_runner(const char *path, rally_model **model, rally_runner **runner) {
-  rally_runner_options options;
-  rally_runner_options_init(&options, sizeof options);
-  options.threads = 2;
-  const rally_status status = rally_model_open(path, NULL, model, NULL);
-  return status ? status : rally_runner_open(*model, &options, runner, NULL);
 }
 
 static rally_status validate(void) {
@@ -71,42 +54,28 @@ static rally_status text(void) {
   return status;
 }
 
-static rally_status rate(void) {
-  rally_model *model = NULL;
-  rally_runner *runner = NULL;
+static rally_status rate_on(rally_runner *runner) {
   float scores[2] = {0, 0};
-  rally_status status = open_runner(rater, &model, &runner);
-  if (!status) status = rally_rate(runner, tokens, offsets, 2, NULL, scores, NULL);
-  if (!status && memcmp(scores, expected, sizeof scores)) status = (rally_status)99;
-  rally_runner_close(runner);
-  rally_model_close(model);
-  return status;
+  const rally_status status = rally_rate(runner, tokens, offsets, 2, NULL, scores, NULL);
+  return !status && memcmp(scores, expected, sizeof scores) ? (rally_status)99 : status;
 }
 
-static rally_status run(void) {
-  rally_model *model = NULL;
-  rally_runner *runner = NULL;
+static rally_status run_on(rally_runner *runner) {
   float logprobs[60];
   rally_outputs outputs;
   rally_outputs_init(&outputs, sizeof outputs);
   outputs.logprobs = logprobs;
-  rally_status status = open_runner(lm, &model, &runner);
-  if (!status) status = rally_run(runner, tokens, offsets, 2, NULL, &outputs, NULL);
-  rally_runner_close(runner);
-  rally_model_close(model);
-  return status;
+  return rally_run(runner, tokens, offsets, 2, NULL, &outputs, NULL);
 }
 
-static rally_status generate(void) {
-  rally_model *model = NULL;
-  rally_runner *runner = NULL;
+static rally_status generate_on(rally_runner *runner) {
   const rally_request request = make_request();
-  rally_status status = open_runner(lm, &model, &runner);
-  if (!status) status = rally_generate(runner, &request, 1, ignore, NULL, NULL, NULL);
-  rally_runner_close(runner);
-  rally_model_close(model);
-  return status;
+  return rally_generate(runner, &request, 1, ignore, NULL, NULL, NULL);
 }
+
+static rally_status rate(void) { return with_runner(rater, rate_on); }
+static rally_status run(void) { return with_runner(lm, run_on); }
+static rally_status generate(void) { return with_runner(lm, generate_on); }
 
 static rally_status drive(void) {
   rally_model *model = NULL;
@@ -126,13 +95,7 @@ static rally_status drive(void) {
 
 static rally_status quantize(void) { return rally_quantize(lm, out, NULL, NULL); }
 static rally_status prepare(void) { return rally_model_prepare(lm, out, NULL, NULL); }
-
-static rally_status compare(void) {
-  rally_lineage_report *lineage = NULL;
-  const rally_status status = rally_lineage(lm, lm, NULL, &lineage, NULL);
-  rally_lineage_close(lineage);
-  return status;
-}
+static rally_status compare(void) { return lineage_with_itself(lm); }
 
 static rally_status distribute(void) {
   rally_distribution *distribution = NULL;
@@ -162,7 +125,7 @@ enum { JOBS = sizeof jobs / sizeof *jobs };
 
 static void *work_on(void *argument) { return (void *)(intptr_t)((const job *)argument)->work(); }
 
-static int on_small_stack(const job *job) {
+static int on_small_stack(const void *job) {
   pthread_attr_t attributes;
   pthread_t thread;
   void *status = NULL;
@@ -177,14 +140,7 @@ static int on_small_stack(const job *job) {
 static void test_small_stacks(void) {
   for (int i = 0; i < JOBS; i++) {
     char what[80];
-    fflush(NULL);
-    const pid_t child = fork();
-    if (child == 0) {
-      alarm(600);
-      _exit(on_small_stack(&jobs[i]));
-    }
-    int status = -1;
-    const int good = child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    const int good = in_child(on_small_stack, &jobs[i]) == 0;
     snprintf(what, sizeof what, "a stack of 64 KB suffices for %s", jobs[i].name);
     report(good, what);
   }
@@ -205,7 +161,7 @@ static void *compute(void *argument) {
 }
 
 /* Whatever its parent's threads were doing, a child opens and computes; the parent's handle says whose it is. */
-static int in_child(rally_runner *parents) {
+static int go_on(rally_runner *parents) {
   float scores[2];
   if (rally_rate(parents, tokens, offsets, 2, NULL, scores, NULL) != RALLY_FORKED) return 1;
   if (rate()) return 2;
@@ -225,7 +181,7 @@ static void test_fork_storm(void) {
       children[k] = fork();
       if (children[k] == 0) {
         alarm(600);
-        _exit(in_child(runner));
+        _exit(go_on(runner));
       }
     }
     for (int k = 0; k < AT_ONCE; k++) {
@@ -255,21 +211,28 @@ static void test_fork_storm(void) {
 
 /* ---- leaving in the middle ---- */
 
-static void *generate_on(void *argument) {
+static int32_t count_event(void *user, const rally_event *event) {
+  (void)event;
+  atomic_fetch_add((atomic_int *)user, 1);
+  return 0;
+}
+
+static void *generate_without_end(void *argument) {
   rally_model *model = NULL;
   rally_runner *runner = NULL;
   rally_request request = make_request();
   request.max_tokens = 400;
   request.stop_at_eos = RALLY_OFF;
   if (open_runner(lm, &model, &runner)) return NULL;
-  for (;;) rally_generate(runner, &request, 1, ignore, argument, NULL, NULL);
+  for (;;) rally_generate(runner, &request, 1, count_event, argument, NULL, NULL);
 }
 
 /* Leaves after `count` events of one thread, while it and others compute: opening, rating, an engine's steps. */
-static void leave_after(int count) {
+static int leave_after(const void *argument) {
+  const int count = *(const int *)argument;
   pthread_t thread;
   for (int i = 0; i < COMPUTING; i++) pthread_create(&thread, NULL, compute, (void *)(intptr_t)i);
-  pthread_create(&thread, NULL, generate_on, &events);
+  pthread_create(&thread, NULL, generate_without_end, &events);
   while (atomic_load(&events) < count) usleep(100);
   exit(7);
 }
@@ -277,27 +240,9 @@ static void leave_after(int count) {
 static void test_leaving(void) {
   int wrong = 0;
   for (int i = 0; i < LEAVINGS; i++) {
-    int ends[2], status = -1;
-    fflush(NULL);
-    const pid_t child = pipe(ends) ? -1 : fork();
-    if (child == 0) {
-      dup2(ends[1], 1);
-      dup2(ends[1], 2);
-      close(ends[0]);
-      close(ends[1]);
-      alarm(600);
-      leave_after(i % 8 ? i : 0);
-    }
-    close(ends[1]);
-    char printed[512];
-    const ssize_t size = read(ends[0], printed, sizeof printed - 1);
-    close(ends[0]);
-    const int good =
-        child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 7 && size == 0;
-    if (!good)
-      printf("  leaving after %d events: status %d, %zd bytes printed: %.*s\n", i, status, size, (int)(size > 0 ? size : 0),
-             printed);
-    wrong += !good;
+    const int count = i % 8 ? i : 0, status = in_child(leave_after, &count);
+    if (status != 7) printf("  leaving after %d events: %d\n", count, status);
+    wrong += status != 7;
   }
   char what[120];
   snprintf(what, sizeof what, "exit() in the middle of everything, %d times: its own code, and not a word", LEAVINGS);

@@ -3,22 +3,13 @@
  * A program of its own, with a child for each limit: limits.c LANGUAGE-MODEL RATER FOLDER.
  */
 #define _GNU_SOURCE
-#include <rally.h>
-#include <stdio.h>
-#include <string.h>
+#include "children.h"
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static const char *lm, *rater;
 static char out[4096];
 static int32_t tokens[500];
 static const size_t offsets[] = {0, 400, 500};
-
-static int32_t ignore(void *user, const rally_event *event) {
-  (void)user, (void)event;
-  return 0;
-}
 
 static rally_status run(rally_runner *runner) {
   static float logits[500 * 4096];
@@ -42,22 +33,15 @@ static rally_status generate(rally_runner *runner) {
   return rally_generate(runner, &request, 1, ignore, NULL, NULL, NULL);
 }
 
-static rally_status with_runner(const char *path, rally_status (*work)(rally_runner *)) {
+static rally_status open_only(const char *path) {
   rally_model *model = NULL;
-  rally_runner *runner = NULL;
-  rally_runner_options options;
-  rally_runner_options_init(&options, sizeof options);
-  options.threads = 2;
-  rally_status status = rally_model_open(path, NULL, &model, NULL);
-  if (!status && work) status = rally_runner_open(model, &options, &runner, NULL);
-  if (!status && work) status = work(runner);
-  rally_runner_close(runner);
+  const rally_status status = rally_model_open(path, NULL, &model, NULL);
   rally_model_close(model);
   return status;
 }
 
-static rally_status open_language_model(void) { return with_runner(lm, NULL); }
-static rally_status open_rater(void) { return with_runner(rater, NULL); }
+static rally_status open_language_model(void) { return open_only(lm); }
+static rally_status open_rater(void) { return open_only(rater); }
 static rally_status run_rows(void) { return with_runner(lm, run); }
 static rally_status rate_rows(void) { return with_runner(rater, rate); }
 static rally_status continue_text(void) { return with_runner(lm, generate); }
@@ -83,35 +67,17 @@ static rally_status engine(void) {
   return status;
 }
 
-static rally_status compare(void) {
-  rally_lineage_report *report = NULL;
-  const rally_status status = rally_lineage(lm, lm, NULL, &report, NULL);
-  rally_lineage_close(report);
-  return status;
-}
+static rally_status compare(void) { return lineage_with_itself(lm); }
 
-/* In a child under the limit: what it answered, or -1 where it died or printed. */
-static int under(size_t limit, rally_status (*work)(void)) {
-  int ends[2];
-  if (pipe(ends)) return -1;
-  const pid_t child = fork();
-  if (child == 0) {
-    dup2(ends[1], 1);
-    dup2(ends[1], 2);
-    close(ends[0]);
-    close(ends[1]);
-    alarm(600);
-    setrlimit(RLIMIT_AS, &(struct rlimit){limit, limit});
-    _exit((int)work());
-  }
-  close(ends[1]);
-  char text[512];
-  const ssize_t printed = read(ends[0], text, sizeof text - 1);
-  if (printed > 0) printf("  printed: %.*s\n", (int)printed, text);
-  close(ends[0]);
-  int status = -1;
-  waitpid(child, &status, 0);
-  return printed == 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+typedef struct limited {
+  size_t limit;
+  rally_status (*work)(void);
+} limited;
+
+static int under_limit(const void *argument) {
+  const limited *const call = argument;
+  setrlimit(RLIMIT_AS, &(struct rlimit){call->limit, call->limit});
+  return (int)call->work();
 }
 
 int main(int argc, char **argv) {
@@ -143,7 +109,7 @@ int main(int argc, char **argv) {
     int enough = 0, tried = 0, wrong = 0;
     size_t more = 0;
     for (; enough < 3 && more < ((size_t)400 << 20); more += (size_t)1 << 20, tried++) {
-      const int answer = under(base + more, jobs[i].work);
+      const int answer = in_child(under_limit, &(limited){base + more, jobs[i].work});
       enough = answer == RALLY_OK ? enough + 1 : 0;
       if (answer == RALLY_OK || answer == RALLY_OUT_OF_MEMORY) continue;
       wrong++;

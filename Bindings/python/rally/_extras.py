@@ -17,6 +17,11 @@ def sentence(error: ModuleNotFoundError, who: str, extra: str) -> str:
     )
 
 
+def _is_foreign(error: ModuleNotFoundError) -> bool:
+    """Whether the module is missing from the environment, and not from this package."""
+    return error.name is not None and error.name.partition(".")[0] != "rally"
+
+
 @contextmanager
 def extra(name: str, who: str = "this adapter of rally") -> Iterator[None]:
     """Around the imports of what an extra brings: names the extra.
@@ -29,7 +34,7 @@ def extra(name: str, who: str = "this adapter of rally") -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] == "rally":
+        if not _is_foreign(error):
             raise
         raise ImportError(sentence(error, who, name), name=error.name) from error
 
@@ -40,6 +45,6 @@ def program(name: str, extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] == "rally":
+        if not _is_foreign(error):
             raise
         raise SystemExit(f"error: {sentence(error, name, extra)}") from None

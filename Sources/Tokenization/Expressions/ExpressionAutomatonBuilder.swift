@@ -111,11 +111,12 @@ struct ExpressionAutomatonBuilder {
     var minimum: Int
     var maximum: Int
     var greed: ExpressionNode.Greed
+    /// Beyond this many, one more changes nothing.
+    var greatestCount: Int { maximum == .max ? minimum : maximum }
   }
 
   private func follow(_ run: Run, _ place: Place, _ step: inout Step) -> Bool {
-    let limit = run.maximum == .max ? run.minimum : run.maximum
-    guard limit <= Self.countLimit else { return false }
+    guard run.greatestCount <= Self.countLimit else { return false }
     let next = Place(instruction: place.instruction + 1)
     let goesOn = place.count < run.maximum && step.isMember(of: run.mask)
     let isEnough = place.count >= run.minimum
@@ -127,7 +128,6 @@ struct ExpressionAutomatonBuilder {
   }
 
   private func take(_ run: Run, _ place: Place, _ step: inout Step) {
-    let limit = run.maximum == .max ? run.minimum : run.maximum
-    step.take(Place(instruction: place.instruction, count: min(place.count + 1, limit)))
+    step.take(Place(instruction: place.instruction, count: min(place.count + 1, run.greatestCount)))
   }
 }
