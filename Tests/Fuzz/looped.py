@@ -1,9 +1,13 @@
-"""A looped model of format 2, small and with as many of its keys as go together: what no shipped model has."""
+"""A looped model of format 2, small and with as many of its keys as go together: what no shipped model has.
+
+`looped.py` writes it to the standard output.
+"""
 
 from __future__ import annotations
 
 import random
 import struct
+import sys
 
 from wire import BYTES, VARINT, Field
 
@@ -124,3 +128,6 @@ def message(*fields: tuple[int, int | bytes]) -> bytes:
 
 #: The type of an int64 value of shape [B, T].
 INT64_ROWS = message((1, message((1, 7), (2, message(*((1, message((2, extent))) for extent in (b"B", b"T")))))))
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(looped_model())

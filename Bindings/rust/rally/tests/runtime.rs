@@ -292,30 +292,3 @@ fn models_say_what_they_are() {
     assert_eq!(model.metadata_value("rally.kind").unwrap(), "lm");
     assert_eq!(model.metadata_value("rally.no").unwrap_err().code(), Code::MissingKey);
 }
-
-#[test]
-fn exits_begin_at_a_token_of_each_row() {
-    let model = language_model();
-    let mut runner = Runner::new(&model).unwrap();
-    let rows = Rows::from_iter([vec![5, 6, 7], vec![8, 9]]);
-    let wanted = Wanted {
-        depths: true,
-        ..Wanted::default()
-    };
-    let mut run = |starts: &[usize]| {
-        let options = RunOptions {
-            exit_from_each: Some(starts),
-            ..RunOptions::default()
-        };
-        runner.run(&rows, &wanted, options)
-    };
-    let error = run(&[1]).unwrap_err();
-    assert_eq!(error.code(), Code::InvalidArgument);
-    assert_eq!(
-        error.to_string(),
-        "exit_from_each: expected one for each of 2 rows, found 1"
-    );
-    // The shipped model has a router, and no exits that a token could wait for.
-    assert_eq!(run(&[1, 0]).unwrap_err().code(), Code::Unsupported);
-    assert_eq!(run(&[0, 0]).unwrap().depths.len(), 5);
-}
