@@ -211,18 +211,14 @@ class Engine(Closing):
             OUT_OF_MEMORY: nothing is lost, the next step starts the requests again from their tokens.
         """
         self._step()
-        events = []
-        while self._events:
-            events.append(self._events.popleft())
-        return events
+        return list(self._taken())
 
     def __iter__(self) -> Iterator[Event]:
         """Steps, and gives out the events, until no request is left. Others may submit and cancel meanwhile."""
         while self.busy:
             if not self._events:
                 self._step()
-            while self._events:
-                yield self._events.popleft()
+            yield from self._taken()
 
     def run(self) -> list[Event]:
         """All events until no request is left."""
@@ -325,6 +321,15 @@ class Engine(Closing):
         # A step is short, so Ctrl-C waits for its end; no event is lost.
         _handles.call(self._advance, lambda: None, self._turn)
 
+    def _taken(self) -> Iterator[Event]:
+        """The events that were not given out; of threads that ask at the same time each gets others."""
+        while True:
+            try:
+                event = self._events.popleft()
+            except IndexError:
+                return
+            yield event
+
     def _advance(self) -> None:
         """One step, and its events into `_events`. Called in turn."""
         try:
@@ -341,9 +346,9 @@ class Engine(Closing):
             return
         event = parsed(copy, entry.template.stop_strings, self._model.info.has_tokenizer)
         event.user = entry.user
+        if event.finish_reason is not None and entry.template.rule is not None:
+            event.error = entry.template.rule.errors.pop(event.request, None)
+        self._events.append(event)  # before its request goes: at any time one of the two makes it `busy`
         if event.finish_reason is not None:
-            rule = entry.template.rule
-            event.error = None if rule is None else rule.errors.pop(event.request, None)
-            del self._unfinished[event.request]
+            self._unfinished.pop(event.request, None)
             self._let_go(entry)
-        self._events.append(event)

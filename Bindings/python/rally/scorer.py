@@ -16,6 +16,16 @@ from .model import Model
 from .rows import Row, Rows
 from .tokenizer import ANYBODYS_SPECIAL
 
+_beginning = threading.Lock()  # of several threads that use a scorer first in a process one begins
+
+
+def _after_fork() -> None:
+    global _beginning
+    _beginning = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
 
 class Scorer:
     """A rater as a value: it can be pickled, survives a fork, and opens the model where it is first used.
@@ -75,8 +85,9 @@ class Scorer:
     @property
     def model(self) -> Model:
         """The rater, opened in this process."""
-        if self._process != os.getpid():  # the first use here: a lock or model from before a fork is of no use
-            self._process, self._opening, self._model = os.getpid(), threading.Lock(), None
+        with _beginning:
+            if self._process != os.getpid():  # a lock or model from before a fork is of no use
+                self._process, self._opening, self._model = os.getpid(), threading.Lock(), None
         with self._opening:
             if self._model is None:
                 model = Model(self._path, **self._options)

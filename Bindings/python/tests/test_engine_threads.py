@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import Callable
 
 import pytest
 
@@ -53,6 +54,51 @@ def test_submissions_and_cancellations_from_many_threads(lm: rally.Model) -> Non
         assert tokens == wanted[: len(tokens)]
         if request not in cancelled:
             assert tokens == wanted
+
+
+def test_many_threads_step_one_engine(lm: rally.Model) -> None:
+    wanted = lm.generate("the sea", 8).tokens
+    with rally.Engine(lm, threads=1) as engine:
+        found: list[rally.Event] = []
+
+        def work() -> None:
+            for _ in range(TEXTS):
+                engine.submit("the sea", 8)
+                found.extend(engine.step())
+            found.extend(engine)
+
+        workers = [threading.Thread(target=work) for _ in range(THREADS)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    texts: dict[int, dict[int, int]] = defaultdict(dict)
+    for event in found:
+        texts[event.request][event.index] = event.token
+    assert len(found) == 8 * THREADS * TEXTS
+    assert sorted(texts) == list(range(THREADS * TEXTS))
+    assert all([text[index] for index in range(8)] == wanted for text in texts.values())
+
+
+class Contended(deque[rally.Event]):
+    """Another thread is always quicker to take the last one."""
+
+    def popleft(self) -> rally.Event:
+        event = super().popleft()
+        if not self:
+            raise IndexError("pop from an empty deque")
+        return event
+
+
+@pytest.mark.parametrize("all_of", [rally.Engine.run, rally.Engine.step])
+def test_an_event_that_another_thread_takes_first(
+    lm: rally.Model, monkeypatch: pytest.MonkeyPatch, all_of: Callable[[rally.Engine], list[rally.Event]]
+) -> None:
+    with rally.Engine(lm, threads=1) as engine:
+        monkeypatch.setattr(engine, "_events", Contended())
+        for _ in range(2):
+            engine.submit([1, 2, 3], 1)
+        assert len(all_of(engine)) < 2
 
 
 def test_two_engines_of_one_model(lm: rally.Model) -> None:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,25 @@ def test_rates_like_the_model(rater_path: Path, expected: np.ndarray) -> None:
     scorer.close()
     assert same_bits(scorer.rate(ROWS), expected)
     scorer.close()
+    scorer.close()
+
+
+def test_opens_once_for_threads_that_begin_together(rater_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = Scorer(rater_path, threads=1)
+    found: list[rally.Model] = []
+    other = threading.Thread(target=lambda: found.append(scorer.model))
+    own_number = os.getpid
+
+    def another_comes_first() -> int:
+        monkeypatch.setattr(os, "getpid", own_number)
+        other.start()
+        other.join(0.5)  # in vain, where it waits for this thread
+        return own_number()
+
+    monkeypatch.setattr(os, "getpid", another_comes_first)
+    model = scorer.model
+    other.join()
+    assert found == [model] == [scorer.model]
     scorer.close()
 
 
