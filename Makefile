@@ -193,12 +193,13 @@ check: build lint
 test: build
 	@Tests/run $(SUITES)
 
-## acceptance  what takes two hours: every suite, 50 000 mutants, coverage, 200 kills, a bare root, soak and sanitizers; before a release
+## acceptance  what takes two hours: every suite, 50 000 mutants, coverage, 200 kills, a bare root, other Pythons, soak and sanitizers; before a release
 acceptance: test
 	@Tests/Fuzz/run --count 50000 --seed 2
 	@Tests/Fuzz/guided 20
 	@.venv/bin/python Bindings/python/tests/score_kills.py --kills 200
 	@Tests/Install/clean_root
+	@Tests/Install/other_pythons
 	@Tests/Install/swift_version
 	@$(MAKE) -s soak
 	@$(MAKE) -s sanitize
