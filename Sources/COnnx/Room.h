@@ -8,7 +8,8 @@
 
 namespace rox {
 
-// Throws std::bad_alloc where the process cannot get so many bytes more; takes none.
+// Throws std::bad_alloc where the process cannot get so many bytes more; takes none. As CHost's rh_has_headroom, which is not in here: the
+// reader is a library of its own, and of C++ alone.
 inline void require_room(size_t byte_count) {
   constexpr size_t kAllocatorStep = size_t{1} << 20;
   const size_t size = byte_count + kAllocatorStep;
