@@ -73,20 +73,23 @@ public struct Charsmap: Sendable, Equatable {
     }
   }
 
-  /// What the longest entry that begins at `start` becomes, and where the text goes on; nil without one.
-  private func longest(from start: Int, in text: Span<UInt8>) -> (replacement: ArraySlice<UInt8>, end: Int)? {
-    var found: (ArraySlice<UInt8>, Int)?
+  private enum Choice { case first, longest }
+
+  /// What an entry on the way through `text[range]` becomes, though bytes may remain, and where the text goes on; nil without one.
+  private func entry(_ choice: Choice, on range: Range<Int>, of text: Span<UInt8>) -> (replacement: ArraySlice<UInt8>, end: Int)? {
+    var found: (leaf: Int, end: Int)?
     var node = Self.offset(units[0])
-    for index in start..<text.count {
+    for index in range {
       let byte = text[index]
       node ^= Int(byte)
       guard byte != 0, node < units.count, Self.label(units[node]) == UInt32(byte) else { break }
       let unit = units[node]
       node ^= Self.offset(unit)
       guard Self.hasLeaf(unit), node < units.count else { continue }
-      found = (replacement(at: Self.value(units[node])), index + 1)
+      found = (node, index + 1)
+      if choice == .first { break }
     }
-    return found
+    return found.map { (replacement(at: Self.value(units[$0.leaf])), $0.end) }
   }
 
   private func replacement(at place: Int) -> ArraySlice<UInt8> {
@@ -94,20 +97,8 @@ public struct Charsmap: Sendable, Equatable {
     return replacements[start..<(replacements[start...].firstIndex(of: 0) ?? replacements.count)]
   }
 
-  /// What the first entry on the way through `text[range]` becomes, though bytes may remain; nil without one.
   func replacement(for range: Range<Int>, in text: Span<UInt8>) -> ArraySlice<UInt8>? {
-    var node = Self.offset(units[0])
-    for index in range {
-      let byte = text[index]
-      node ^= Int(byte)
-      guard byte != 0, node < units.count, Self.label(units[node]) == UInt32(byte) else { return nil }
-      let unit = units[node]
-      node ^= Self.offset(unit)
-      guard Self.hasLeaf(unit) else { continue }
-      guard node < units.count else { return nil }
-      return replacement(at: Self.value(units[node]))
-    }
-    return nil
+    entry(.first, on: range, of: text)?.replacement
   }
 
   /// The text with what the map replaces: a grapheme cluster of fewer than six bytes as a whole, else each character.
@@ -132,7 +123,7 @@ public struct Charsmap: Sendable, Equatable {
     output.reserveCapacity(text.count + 8)
     var position = 0
     while position < span.count {
-      if let found = longest(from: position, in: span) {
+      if let found = entry(.longest, on: position..<span.count, of: span) {
         output += found.replacement
         position = found.end
         continue
