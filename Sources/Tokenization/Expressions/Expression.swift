@@ -29,8 +29,7 @@ struct Expression: Sendable {
   enum Instruction: Sendable, Equatable {
     /// One scalar of these kinds.
     case one(KindMask)
-    /// Scalars of these kinds, as many as there are or as few as lead to a match; at most `maximum`.
-    case run(KindMask, minimum: Int, maximum: Int, ExpressionNode.Greed, slot: Int)
+    case run(Run)
     /// First `next + 1`, then `other`; or the other way round.
     case split(other: Int, prefersOther: Bool, slot: Int)
     case jump(Int)
@@ -43,6 +42,15 @@ struct Expression: Sendable {
     case lookbehind(KindMask, isNegative: Bool)
     case anchor(ExpressionNode.Anchor)
     case accept
+  }
+
+  /// Scalars of these kinds, as many as there are or as few as lead to a match.
+  struct Run: Sendable, Equatable {
+    var mask: KindMask
+    var minimum: Int
+    var maximum: Int
+    var greed: ExpressionNode.Greed
+    var slot: Int
   }
 
   struct Branch: Sendable, Equatable {

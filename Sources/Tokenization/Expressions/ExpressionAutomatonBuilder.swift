@@ -87,8 +87,7 @@ struct ExpressionAutomatonBuilder {
     case .one(let mask):
       if step.isMember(of: mask) { step.take(next) }
       return true
-    case .run(let mask, let minimum, let maximum, let greed, _):
-      return follow(Run(mask: mask, minimum: minimum, maximum: maximum, greed: greed), place, &step)
+    case .run(let run): return follow(run, place, &step)
     case .split(let other, let prefersOther, _):
       let other = Place(instruction: other)
       return follow(prefersOther ? other : next, &step) && follow(prefersOther ? next : other, &step)
@@ -106,16 +105,7 @@ struct ExpressionAutomatonBuilder {
     }
   }
 
-  private struct Run {
-    var mask: Expression.KindMask
-    var minimum: Int
-    var maximum: Int
-    var greed: ExpressionNode.Greed
-    /// Beyond this many, one more changes nothing.
-    var greatestCount: Int { maximum == .max ? minimum : maximum }
-  }
-
-  private func follow(_ run: Run, _ place: Place, _ step: inout Step) -> Bool {
+  private func follow(_ run: Expression.Run, _ place: Place, _ step: inout Step) -> Bool {
     guard run.greatestCount <= Self.countLimit else { return false }
     let next = Place(instruction: place.instruction + 1)
     let goesOn = place.count < run.maximum && step.isMember(of: run.mask)
@@ -127,7 +117,12 @@ struct ExpressionAutomatonBuilder {
     return true
   }
 
-  private func take(_ run: Run, _ place: Place, _ step: inout Step) {
+  private func take(_ run: Expression.Run, _ place: Place, _ step: inout Step) {
     step.take(Place(instruction: place.instruction, count: min(place.count + 1, run.greatestCount)))
   }
+}
+
+extension Expression.Run {
+  /// Beyond this many, one more changes nothing.
+  fileprivate var greatestCount: Int { maximum == .max ? minimum : maximum }
 }

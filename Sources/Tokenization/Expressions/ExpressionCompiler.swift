@@ -153,7 +153,7 @@ extension ExpressionCompiler {
   ) throws(RallyError) {
     if case .set(let set) = node {
       let slot = slot()
-      return try add(.run(mask(set), minimum: minimum, maximum: maximum ?? .max, greed, slot: slot))
+      return try add(.run(Expression.Run(mask: mask(set), minimum: minimum, maximum: maximum ?? .max, greed: greed, slot: slot)))
     }
     for _ in 0..<minimum { try append(node) }
     guard let maximum else { return try appendLoop(node, greed) }

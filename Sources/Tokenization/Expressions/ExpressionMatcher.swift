@@ -108,8 +108,7 @@ extension ExpressionMatcher {
         } else {
           entry = .failed
         }
-      case .run(let mask, let minimum, let maximum, let greed, let slot):
-        let run = Run(mask: mask, minimum: minimum, maximum: maximum, greed: greed, slot: slot)
+      case .run(let run):
         entry = enter(run, expression, text, instruction, &position, looks)
         instruction += 1
       case .split(let other, let prefersOther, let slot):
@@ -244,17 +243,9 @@ extension ExpressionMatcher {
     return false
   }
 
-  private struct Run {
-    var mask: Expression.KindMask
-    var minimum: Int
-    var maximum: Int
-    var greed: ExpressionNode.Greed
-    var slot: Int
-  }
-
   /// Walks along a run and goes to its end, or to its first place.
   private mutating func enter(
-    _ run: Run, _ expression: Expression, _ text: Span<UInt8>, _ instruction: Int, _ position: inout Int, _ looks: Bool
+    _ run: Expression.Run, _ expression: Expression, _ text: Span<UInt8>, _ instruction: Int, _ position: inout Int, _ looks: Bool
   ) -> Entry {
     var count = 0
     var end = position
@@ -327,8 +318,8 @@ extension ExpressionMatcher {
 extension Expression {
   /// The slot of a run without a maximum: where it may end does not depend on where it began.
   fileprivate func endlessSlot(of instruction: Int) -> Int? {
-    guard case .run(_, _, let maximum, _, let slot) = program[instruction], maximum == .max else { return nil }
-    return slot
+    guard case .run(let run) = program[instruction], run.maximum == .max else { return nil }
+    return run.slot
   }
 
   /// The places between symbols, both ends included.
