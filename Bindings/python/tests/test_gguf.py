@@ -192,6 +192,15 @@ def test_what_is_not_supported_is_named(name: str, tmp_path: Path) -> None:
         convert(write(tmp_path / "one.gguf", **changes), tmp_path / "one.onnx", quiet=True)
 
 
+@pytest.mark.parametrize("dims", [(0,), (0, 4), (4, 0), (0, 1 << 61), (1 << 61, 0)])
+def test_no_dimension_is_zero(dims: tuple[int, ...], tmp_path: Path) -> None:
+    path = tmp_path / "empty.gguf"
+    header = struct.pack("<4sIQQ", b"GGUF", 3, 1, 0) + struct.pack("<Q1sI", 1, b"a", len(dims))
+    path.write_bytes(header + struct.pack(f"<{len(dims)}QIQ", *dims, Kind.F32, 0) + bytes(64))
+    with pytest.raises(ModelFileError, match=r"empty\.gguf: a has the dimensions .*; expected none of 0"):
+        GgufFile(path)
+
+
 def test_broken_files(tmp_path: Path) -> None:
     whole = write(tmp_path / "one.gguf").read_bytes()
     broken = tmp_path / "broken.gguf"

@@ -139,8 +139,10 @@ class GgufFile:
         name, rank = self._text(_LONGEST_NAME), self._scalar("I")
         if not 0 < rank <= _MOST_DIMS:
             raise ModelFileError(f"{self.path.name}: {name} has {rank} dimensions")
-        dims = tuple(self._scalar("Q") for _ in range(rank))
-        return name, dims[::-1], self._scalar("I"), self._scalar("Q")
+        dims = tuple(self._scalar("Q") for _ in range(rank))[::-1]
+        if 0 in dims:  # no bytes of the file would bound the others
+            raise ModelFileError(f"{self.path.name}: {name} has the dimensions {dims}; expected none of 0")
+        return name, dims, self._scalar("I"), self._scalar("Q")
 
     def _tensor(self, name: str, dims: tuple[int, ...], number: int, offset: int) -> GgufTensor:
         gguf = _package()
