@@ -22,16 +22,19 @@ HWY_BEFORE_NAMESPACE();
 namespace rally {
 namespace HWY_NAMESPACE {
 
-// 1 / (1 + exp(−x)).
+// 1 / (1 + exp(−x)), times `factor`: with exp of what is negative, the larger of both sides is 1.
+HWY_INLINE V TimesSigmoid(F d, V factor, V x) {
+  const V one = hn::Set(d, 1.0f);
+  const V decay = ExpOfNegative(d, hn::Neg(hn::Abs(x)));
+  return hn::Div(hn::Mul(factor, hn::IfThenElse(hn::Lt(x, hn::Zero(d)), decay, one)), hn::Add(one, decay));
+}
+
 struct Sigmoid {
-  HWY_INLINE V operator()(F d, V x) const {
-    const V one = hn::Set(d, 1.0f);
-    return hn::Div(one, hn::Add(one, ExpOf(d, hn::Neg(x))));
-  }
+  HWY_INLINE V operator()(F d, V x) const { return TimesSigmoid(d, hn::Set(d, 1.0f), x); }
 };
 
 struct Silu {
-  HWY_INLINE V operator()(F d, V x) const { return hn::Div(x, hn::Add(hn::Set(d, 1.0f), ExpOf(d, hn::Neg(x)))); }
+  HWY_INLINE V operator()(F d, V x) const { return TimesSigmoid(d, x, x); }
 };
 
 struct Tanh {

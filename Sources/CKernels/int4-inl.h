@@ -48,9 +48,9 @@ struct Int4Pairs : Int8Pairs {
     a = hn::And(both, hn::Set(Halves(), 0x0F));
     b = hn::ShiftRight<4>(both);
   }
-  static HWY_INLINE void Finish(Sum a, Sum b, int32_t offset, hn::Vec<Floats> *out) {
+  static HWY_INLINE void Finish(Sum a, Sum b, int32_t start, hn::Vec<Floats> *out) {
     hn::Vec<Int8Pairs::Floats> both[1];
-    Int8Pairs::Finish(a, b, offset, both);
+    Int8Pairs::Finish(a, b, start, both);
     out[0] = hn::LowerHalf(Floats(), both[0]);
     out[1] = hn::UpperHalf(Floats(), both[0]);
   }

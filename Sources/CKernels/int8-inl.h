@@ -1,8 +1,8 @@
 // How int8 weights meet int8 rows, compiled once per instruction set: the formats of matmul-inl.h whose sums are integers.
 //
-// Weights are stored with 128 added, so a sum has 128 times the sum of its row's integers too much: the *offset*. `Start`
-// takes it away at the beginning or `Finish` at the end, which also puts the sums of a unit's outputs in order. Sums are
-// exact, so every format gives the same bits.
+// Weights are stored with 128 added, so a sum has 128 times the sum of its row's integers too much: it *starts* at that much
+// below zero, as rows say, read from memory, which costs no multiplier its turn. `Start` begins there or `Finish` adds it at the
+// end, which also puts the sums of a unit's outputs in order. Sums are exact, so every format gives the same bits.
 #if defined(RALLY_INT8_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef RALLY_INT8_INL_H_
 #undef RALLY_INT8_INL_H_
@@ -41,7 +41,7 @@ struct Int8Dot {
   // Vectors of floats that the two sums of a unit make.
   static constexpr size_t kVectors = 2;
 
-  static HWY_INLINE Sum Start(int32_t offset) { return _mm512_set1_epi32(-offset); }
+  static HWY_INLINE Sum Start(int32_t start) { return _mm512_set1_epi32(start); }
   static HWY_INLINE void Load(const uint8_t *weights, Weight &a, Weight &b) {
     hwy::Prefetch(weights + kAhead * kStepBytes);
     hwy::Prefetch(weights + kAhead * kStepBytes + 64);
@@ -95,10 +95,10 @@ struct Int8Pairs {
     Sum unused = hn::Zero(Integers());
     return hn::ReorderWidenMulAccumulate(Integers(), x, w, sum, unused);
   }
-  static HWY_INLINE void Finish(Sum a, Sum b, int32_t offset, hn::Vec<Floats> *out) {
+  static HWY_INLINE void Finish(Sum a, Sum b, int32_t start, hn::Vec<Floats> *out) {
     const Integers d;
     const Sum sum = hn::Add(hn::ConcatEven(d, b, a), hn::ConcatOdd(d, b, a));
-    out[0] = hn::ConvertTo(Floats(), hn::Sub(sum, hn::Set(d, offset)));
+    out[0] = hn::ConvertTo(Floats(), hn::Add(sum, hn::Set(d, start)));
   }
 };
 
@@ -127,9 +127,9 @@ struct Int8Pairs {
     }
     return sum;
   }
-  static HWY_INLINE void Finish(Sum a, Sum b, int32_t offset, hn::Vec<Floats> *out) {
-    out[0] = hn::Set(Floats(), static_cast<float>(a - offset));
-    out[1] = hn::Set(Floats(), static_cast<float>(b - offset));
+  static HWY_INLINE void Finish(Sum a, Sum b, int32_t start, hn::Vec<Floats> *out) {
+    out[0] = hn::Set(Floats(), static_cast<float>(a + start));
+    out[1] = hn::Set(Floats(), static_cast<float>(b + start));
   }
 };
 

@@ -46,14 +46,15 @@ constexpr size_t kAhead = 64;
 constexpr size_t kFarAhead = 256;
 
 // Outputs first ..< first + Lanes(d) of a row, as far as there are so many.
-template <class D, class Vector>
-HWY_INLINE void StoreOutputs(D d, Vector v, float *y, size_t first, size_t n) {
-  if (first + hn::Lanes(d) <= n) {
-    hn::StoreU(v, d, y + first);
-  } else if (first < n) {
+template <class D, class Vector, class Input>
+HWY_INLINE void StoreOutputs(D d, Vector v, const Product<Input> &p, size_t row, size_t first) {
+  float *y = p.y + row * p.y_stride + first;
+  if (first + hn::Lanes(d) <= p.n) {
+    hn::StoreU(p.bias == nullptr ? v : hn::Add(v, hn::LoadU(d, p.bias + first)), d, y);
+  } else if (first < p.n) {
     HWY_ALIGN float lanes[HWY_MAX_BYTES / sizeof(float)];
     hn::Store(v, d, lanes);
-    memcpy(y + first, lanes, (n - first) * sizeof(float));
+    for (size_t i = 0; i < p.n - first; ++i) y[i] = p.bias == nullptr ? lanes[i] : lanes[i] + p.bias[first + i];
   }
 }
 

@@ -30,10 +30,9 @@ struct FloatFormat {
   static HWY_INLINE Weight Broadcast(const float *x, size_t step) { return hn::Set(Floats(), x[step]); }
   static HWY_INLINE Sum MulAdd(Weight x, Weight w, Sum sum) { return hn::MulAdd(x, w, sum); }
   static HWY_INLINE void Store(const Product<float> &p, size_t row, size_t unit, Sum a, Sum b) {
-    float *y = p.y + row * p.y_stride;
     const size_t first = unit / kUnits * kColumns + unit % kUnits * kFloats;
-    StoreOutputs(Floats(), a, y, first, p.n);
-    StoreOutputs(Floats(), b, y, first + kColumns / 2, p.n);
+    StoreOutputs(Floats(), a, p, row, first);
+    StoreOutputs(Floats(), b, p, row, first + kColumns / 2);
   }
 };
 
@@ -101,9 +100,8 @@ struct Bf16Pairs {
   }
   static HWY_INLINE void Store(const Product<uint16_t> &p, size_t row, size_t unit, Sum a, Sum b) {
     const hn::FixedTag<float, 16> d;
-    float *y = p.y + row * p.y_stride;
-    StoreOutputs(d, hn::Vec<decltype(d)>{a}, y, unit * kColumns, p.n);
-    StoreOutputs(d, hn::Vec<decltype(d)>{b}, y, unit * kColumns + 16, p.n);
+    StoreOutputs(d, hn::Vec<decltype(d)>{a}, p, row, unit * kColumns);
+    StoreOutputs(d, hn::Vec<decltype(d)>{b}, p, row, unit * kColumns + 16);
   }
 };
 
@@ -169,28 +167,28 @@ extern "C" bool rk_multiplies_bf16(void) {
 #endif
 }
 
-extern "C" void rk_matmul_bf16_pairs(const uint16_t *x, size_t x_stride, const uint32_t *packed, float *y, size_t y_stride,
-                                     size_t M, size_t n, size_t K) {
+extern "C" void rk_matmul_bf16_pairs(const uint16_t *x, size_t x_stride, const uint32_t *packed, const float *bias, float *y,
+                                     size_t y_stride, size_t M, size_t n, size_t K) {
   if (M == 0) return;
 #if HWY_ARCH_X86
   const auto *bytes = reinterpret_cast<const uint8_t *>(packed);
-  N_AVX3::MatMulBf16Pairs({x, x_stride, bytes, (K + 1) / 2, y, y_stride, M, n});
+  N_AVX3::MatMulBf16Pairs({x, x_stride, bytes, (K + 1) / 2, y, y_stride, M, n, bias});
 #else
-  (void)x, (void)x_stride, (void)packed, (void)y, (void)y_stride, (void)n, (void)K;
+  (void)x, (void)x_stride, (void)packed, (void)bias, (void)y, (void)y_stride, (void)n, (void)K;
 #endif
 }
 
-extern "C" void rk_matmul_f32(const float *x, size_t x_stride, const float *packed, float *y, size_t y_stride, size_t M,
-                              size_t n, size_t K) {
+extern "C" void rk_matmul_f32(const float *x, size_t x_stride, const float *packed, const float *bias, float *y,
+                              size_t y_stride, size_t M, size_t n, size_t K) {
   if (M == 0) return;
   const auto *bytes = reinterpret_cast<const uint8_t *>(packed);
-  HWY_DYNAMIC_DISPATCH(MatMulF32)({x, x_stride, bytes, K, y, y_stride, M, n});
+  HWY_DYNAMIC_DISPATCH(MatMulF32)({x, x_stride, bytes, K, y, y_stride, M, n, bias});
 }
 
-extern "C" void rk_matmul_bf16(const float *x, size_t x_stride, const uint32_t *packed, float *y, size_t y_stride, size_t M,
-                               size_t n, size_t K) {
+extern "C" void rk_matmul_bf16(const float *x, size_t x_stride, const uint32_t *packed, const float *bias, float *y,
+                               size_t y_stride, size_t M, size_t n, size_t K) {
   if (M == 0) return;
   const auto *bytes = reinterpret_cast<const uint8_t *>(packed);
-  HWY_DYNAMIC_DISPATCH(MatMulBf16)({x, x_stride, bytes, K, y, y_stride, M, n});
+  HWY_DYNAMIC_DISPATCH(MatMulBf16)({x, x_stride, bytes, K, y, y_stride, M, n, bias});
 }
 #endif

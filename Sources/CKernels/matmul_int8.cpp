@@ -46,7 +46,7 @@ extern "C" void rk_matmul_pack_int8(const int8_t *weight, size_t n, size_t K, ui
       for (size_t j = 0; j < rk_matmul_columns; ++j, out += 4) {
         uint32_t four = 0;
         if (first + j < n) memcpy(&four, weight + (first + j) * K + k, inputs);
-        four ^= 0x80808080u;
+        four ^= rk_int8_zero * 0x01010101u;
         memcpy(out, &four, sizeof four);
       }
     }
@@ -63,13 +63,13 @@ extern "C" void rk_matmul_pack_scales(const float *scales, size_t n, size_t grou
   }
 }
 
-extern "C" void rk_matmul_int8(const int8_t *x, size_t x_stride, const float *x_scales, const int32_t *x_sums, size_t group,
-                               const uint8_t *packed, const float *scales, float *y, size_t y_stride, size_t M, size_t n,
-                               size_t K) {
+extern "C" void rk_matmul_int8(const int8_t *x, size_t x_stride, const float *x_scales, const int32_t *starts, size_t group,
+                               const uint8_t *packed, const float *scales, const float *bias, float *y, size_t y_stride,
+                               size_t M, size_t n, size_t K) {
   if (M == 0) return;
   const size_t steps = (K + 3) / 4, group_steps = group == 0 ? steps : group / 4;
   HWY_DYNAMIC_DISPATCH(MatMulInt8)
-  ({x, x_stride, packed, steps, y, y_stride, M, n, x_scales, x_sums, scales, (steps + group_steps - 1) / group_steps,
+  ({x, x_stride, packed, steps, y, y_stride, M, n, bias, x_scales, starts, scales, (steps + group_steps - 1) / group_steps,
     group_steps},
    rk_has_dot());
 }

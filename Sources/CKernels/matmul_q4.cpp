@@ -65,10 +65,11 @@ extern "C" void rk_matmul_pack_q4(const uint8_t *rows, const float *scales, size
   }
 }
 
-extern "C" void rk_matmul_q4(const int8_t *x, size_t x_stride, const float *x_scales, const int32_t *x_sums,
-                             const uint8_t *packed, float *y, size_t y_stride, size_t M, size_t n, size_t K) {
+extern "C" void rk_matmul_q4(const int8_t *x, size_t x_stride, const float *x_scales, const int32_t *starts,
+                             const uint8_t *packed, const float *bias, float *y, size_t y_stride, size_t M, size_t n,
+                             size_t K) {
   if (M == 0) return;
   HWY_DYNAMIC_DISPATCH(MatMulQ4)
-  ({x, x_stride, packed, K / 4, y, y_stride, M, n, x_scales, x_sums, nullptr, K / kGroup, kGroup / 4}, rk_has_dot());
+  ({x, x_stride, packed, K / 4, y, y_stride, M, n, bias, x_scales, starts, nullptr, K / kGroup, kGroup / 4}, rk_has_dot());
 }
 #endif

@@ -56,8 +56,8 @@ float Round(const float *x, size_t n, uint16_t *out) {
 }
 float Round(const float *x, size_t n, int8_t *out) {
   float scale;
-  int32_t sum;
-  rk_quantize_rows(x, n, NULL, 0, out, kScaled, &scale, &sum, 1, n);
+  int32_t start;
+  rk_quantize_rows(x, n, NULL, 0, 0, out, kScaled, &scale, &start, 1, n);
   return scale;
 }
 

@@ -25,8 +25,8 @@ HWY_INLINE V LoadScaled(F d, const float *HWY_RESTRICT x, const float *HWY_RESTR
 }
 
 // out[0 ..< n] = x · factors / scale, to nearest, ties to even, zeros up to a multiple of four. `factors` may be null.
-HWY_INLINE void QuantizeGroup(const float *HWY_RESTRICT x, const float *HWY_RESTRICT factors, size_t n,
-                              int8_t *HWY_RESTRICT out, float *scale, int32_t *sum) {
+HWY_INLINE void QuantizeGroup(const float *HWY_RESTRICT x, const float *HWY_RESTRICT factors, size_t n, int32_t zero,
+                              int8_t *HWY_RESTRICT out, float *scale, int32_t *start) {
   const F d;
   const hn::RebindToSigned<F> integers;
   const hn::Rebind<int8_t, F> narrow;
@@ -50,7 +50,7 @@ HWY_INLINE void QuantizeGroup(const float *HWY_RESTRICT x, const float *HWY_REST
   // Below 2^-100 the factor would overflow; what is so small counts as zero.
   const bool is_zero = !is_finite || most < 0x1p-100f;
   *scale = is_finite ? (is_zero ? 0.0f : most / 127.0f) : NAN;
-  *sum = 0;
+  *start = 0;
   if (n % 4 != 0) memset(out + n / 4 * 4, 0, 4);
   if (is_zero) {
     memset(out, 0, n);
@@ -69,7 +69,7 @@ HWY_INLINE void QuantizeGroup(const float *HWY_RESTRICT x, const float *HWY_REST
     hn::Store(quantize(load_tail(i)), narrow, lanes);
     memcpy(out + i, lanes, n - i);
   }
-  *sum = hn::GetLane(hn::SumOfLanes(integers, sums));
+  *start = -zero * hn::GetLane(hn::SumOfLanes(integers, sums));
 }
 
 // Groups of `kWhole` that are quantised together, so that their scales are divided at once.
@@ -104,22 +104,22 @@ HWY_INLINE int32_t RoundGroup(const float *HWY_RESTRICT x, const float *HWY_REST
 }
 
 // `QuantizeGroup` of `count` ≤ kTogether whole groups.
-void QuantizeWhole(const float *HWY_RESTRICT x, const float *HWY_RESTRICT factors, size_t count, int8_t *HWY_RESTRICT out,
-                   float *HWY_RESTRICT scales, int32_t *HWY_RESTRICT sums) {
+void QuantizeWhole(const float *HWY_RESTRICT x, const float *HWY_RESTRICT factors, size_t count, int32_t zero,
+                   int8_t *HWY_RESTRICT out, float *HWY_RESTRICT scales, int32_t *HWY_RESTRICT starts) {
   const F d;
   HWY_ALIGN float most[kTogether], inverses[kTogether];
   for (float &m : most) m = 1;
   bool is_plain = true;
   for (size_t group = 0; group < count; ++group) {
-    const size_t start = group * kWhole;
-    const int32_t bits = LargestOfGroup(x + start, From(factors, start));
+    const size_t first = group * kWhole;
+    const int32_t bits = LargestOfGroup(x + first, From(factors, first));
     memcpy(most + group, &bits, sizeof bits);
     is_plain &= bits < 0x7F800000 && most[group] >= 0x1p-100f;
   }
   if (!is_plain) {
     for (size_t group = 0; group < count; ++group) {
-      const size_t start = group * kWhole;
-      QuantizeGroup(x + start, From(factors, start), kWhole, out + start, scales + group, sums + group);
+      const size_t first = group * kWhole;
+      QuantizeGroup(x + first, From(factors, first), kWhole, zero, out + first, scales + group, starts + group);
     }
     return;
   }
@@ -131,21 +131,21 @@ void QuantizeWhole(const float *HWY_RESTRICT x, const float *HWY_RESTRICT factor
   }
   memcpy(scales, most, count * sizeof(float));
   for (size_t group = 0; group < count; ++group) {
-    const size_t start = group * kWhole;
-    sums[group] = RoundGroup(x + start, From(factors, start), inverses[group], out + start);
+    const size_t first = group * kWhole;
+    starts[group] = -zero * RoundGroup(x + first, From(factors, first), inverses[group], out + first);
   }
 }
 
-void QuantizeRow(const float *HWY_RESTRICT x, const float *factors, size_t K, size_t group, int8_t *HWY_RESTRICT out,
-                 float *scales, int32_t *sums) {
+void QuantizeRow(const float *HWY_RESTRICT x, const float *factors, size_t K, size_t group, int32_t zero,
+                 int8_t *HWY_RESTRICT out, float *scales, int32_t *starts) {
   if (group == kWhole && K % kWhole == 0) {
-    for (size_t start = 0; start < K; start += kTogether * kWhole, scales += kTogether, sums += kTogether) {
-      QuantizeWhole(x + start, From(factors, start), HWY_MIN(kTogether, (K - start) / kWhole), out + start, scales, sums);
+    for (size_t k = 0; k < K; k += kTogether * kWhole, scales += kTogether, starts += kTogether) {
+      QuantizeWhole(x + k, From(factors, k), HWY_MIN(kTogether, (K - k) / kWhole), zero, out + k, scales, starts);
     }
     return;
   }
-  for (size_t start = 0; start < K; start += group, ++scales, ++sums) {
-    QuantizeGroup(x + start, From(factors, start), HWY_MIN(group, K - start), out + start, scales, sums);
+  for (size_t k = 0; k < K; k += group, ++scales, ++starts) {
+    QuantizeGroup(x + k, From(factors, k), HWY_MIN(group, K - k), zero, out + k, scales, starts);
   }
 }
 
@@ -160,12 +160,12 @@ HWY_EXPORT(QuantizeRow);
 
 using namespace rally;
 
-extern "C" void rk_quantize_rows(const float *x, size_t x_stride, const float *factors, size_t group, int8_t *out,
-                                 size_t out_stride, float *scales, int32_t *sums, size_t N, size_t K) {
+extern "C" void rk_quantize_rows(const float *x, size_t x_stride, const float *factors, size_t group, int32_t zero, int8_t *out,
+                                 size_t out_stride, float *scales, int32_t *starts, size_t N, size_t K) {
   const auto quantize = HWY_DYNAMIC_DISPATCH(QuantizeRow);
   const size_t width = group == 0 ? K : group, groups = (K + width - 1) / width;
   for (size_t row = 0; row < N; ++row) {
-    quantize(x + row * x_stride, factors, K, width, out + row * out_stride, scales + row * groups, sums + row * groups);
+    quantize(x + row * x_stride, factors, K, width, zero, out + row * out_stride, scales + row * groups, starts + row * groups);
   }
 }
 #endif

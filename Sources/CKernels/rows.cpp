@@ -102,11 +102,6 @@ extern "C" void rk_add(float *x, const float *y, size_t n) { HWY_DYNAMIC_DISPATC
 
 extern "C" void rk_scale(float *x, float factor, size_t n) { HWY_DYNAMIC_DISPATCH(Scale)(x, factor, n); }
 
-extern "C" void rk_add_bias(float *x, size_t x_stride, const float *bias, size_t N, size_t D) {
-  const auto add = HWY_DYNAMIC_DISPATCH(AddTo);
-  for (size_t row = 0; row < N; ++row) add(x + row * x_stride, bias, D);
-}
-
 extern "C" void rk_scatter_add_rows(float *h, size_t h_stride, const int32_t *index, const float *gain, const float *y,
                                     size_t y_stride, size_t N, size_t D) {
   const auto add = HWY_DYNAMIC_DISPATCH(AddTo);

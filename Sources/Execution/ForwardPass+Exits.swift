@@ -127,8 +127,9 @@ extension ForwardPass {
   private func storeKeys(of stream: FloatRows, _ layer: LayerWeights, _ index: Int) throws(RallyError) {
     let qkv = workspace.qkv(stream.rowCount)
     let parts = layer.attentionInput.matrix.sources
+    let (input, operation) = normalized(stream, layer.inputNorm)
     try project(
-      normalized(stream, layer.inputNorm), layer.attentionInput, outputs: parts[1].lowerBound..<parts[2].upperBound,
+      input, after: operation, layer.attentionInput, outputs: parts[1].lowerBound..<parts[2].upperBound,
       into: qkv.columns(parts[1].lowerBound..<parts[2].upperBound))
     turn(qkv, layer, firstRow: 0, keys: true)
     storeKeys(of: qkv, .block, index)

@@ -21,78 +21,47 @@ extension ForwardPass {
 
   // MARK: Products
 
-  /// out = W x + b of each row; of `outputs` only, a run of the stacked parts.
+  /// out = W x + b of each row, after an operation on it; of `outputs` only, a run of the stacked parts.
   func project(
-    _ input: FloatRows, _ projection: Projection, outputs: Range<Int>? = nil, into output: FloatRows,
-    countedAs part: Profile.Part = .products
+    _ input: FloatRows, after operation: RowOperation? = nil, _ projection: Projection, outputs: Range<Int>? = nil,
+    into output: FloatRows, countedAs part: Profile.Part = .products
   ) throws(RallyError) {
-    try observer?(projection, input)
+    let bias = unsafe projection.bias.map { unsafe UnsafePointer($0.base) }
+    guard let operation, projection.matrix.convertsRows, observer == nil else {
+      if let operation { apply(operation, to: input) }
+      try observer?(projection, input)
+      let start = profile.start()
+      unsafe try matMul.multiply(
+        input.base, stride: input.stride, rows: input.rowCount, by: projection.matrix, outputs: outputs, bias: bias,
+        into: output.base, stride: output.stride)
+      return profile.add(part, since: start)
+    }
     let start = profile.start()
-    unsafe try matMul.multiply(
-      input.base, stride: input.stride, rows: input.rowCount, by: projection.matrix, outputs: outputs,
-      bias: projection.bias.map { unsafe UnsafePointer($0.base) }, into: output.base, stride: output.stride)
+    unsafe try matMul.multiply(input, after: operation, by: projection.matrix, outputs: outputs, bias: bias, into: output)
     profile.add(part, since: start)
   }
 
   // MARK: Norm, activation, sums
 
-  /// stream = norm(stream + sublayer), both dense.
-  func add(_ sublayer: FloatRows, to stream: FloatRows, thenNormalize norm: NormWeights?) {
-    guard let norm else { return add(sublayer, to: stream) }
+  /// Each row by itself.
+  func apply(_ operation: RowOperation, to rows: FloatRows) {
     let start = profile.start()
-    defer { profile.add(.elementwise, since: start) }
-    workers.parallelFor(Self.taskCount(stream.rowCount), with: (sublayer, stream, norm)) { job, task, _ in
-      let (sublayer, stream, norm) = job
-      let rows = Self.rows(of: task, count: stream.rowCount)
-      unsafe Rows.add(
-        sublayer.pointer(row: rows.lowerBound), to: stream.pointer(row: rows.lowerBound), count: rows.count * stream.width)
-      Self.normalize(stream.rows(rows), norm, into: stream.rows(rows))
+    workers.parallelFor(Self.taskCount(rows.rowCount), with: (operation, rows)) { job, task, _ in
+      let (operation, rows) = job
+      operation.apply(to: rows, rows: Self.rows(of: task, count: rows.rowCount))
     }
+    profile.add(.elementwise, since: start)
   }
 
-  /// `output` may be `input`.
-  func normalize(_ input: FloatRows, _ norm: NormWeights, into output: FloatRows) {
-    let start = profile.start()
-    defer { profile.add(.elementwise, since: start) }
-    workers.parallelFor(Self.taskCount(input.rowCount), with: (input, norm, output)) { job, task, _ in
-      let (input, norm, output) = job
-      let rows = Self.rows(of: task, count: input.rowCount)
-      Self.normalize(input.rows(rows), norm, into: output.rows(rows))
-    }
+  /// In place; nothing without a norm.
+  func normalize(_ stream: FloatRows, _ norm: NormWeights?) {
+    if let norm { apply(.normalize(norm.parameters, source: stream), to: stream) }
   }
 
-  private static func normalize(_ input: FloatRows, _ norm: NormWeights, into output: FloatRows) {
-    switch norm.kind {
-    case .rms:
-      unsafe Norm.rms(
-        input.base, stride: input.stride, weight: norm.gain.base, epsilon: norm.epsilon, into: output.base,
-        stride: output.stride, rows: input.rowCount, width: input.width)
-    case .layer:
-      unsafe Norm.layer(
-        input.base, stride: input.stride, weight: norm.gain.base, bias: norm.bias?.base, epsilon: norm.epsilon,
-        into: output.base, stride: output.stride, rows: input.rowCount, width: input.width)
-    }
-  }
-
-  /// act(gate) · up, or act(up), in place; [n, F], with the stride of `inner`.
-  func activate(_ inner: FloatRows) -> FloatRows {
-    let start = profile.start()
-    defer { profile.add(.elementwise, since: start) }
-    let result = inner.columns(0..<description.feedForwardSize)
-    let activation = description.feedForward.activation
-    let isGated = description.feedForward.isGated
-    workers.parallelFor(Self.taskCount(inner.rowCount), with: (result, activation, isGated)) { job, task, _ in
-      let (inner, activation, isGated) = job
-      let rows = Self.rows(of: task, count: inner.rowCount)
-      let x = unsafe inner.pointer(row: rows.lowerBound)
-      if isGated {
-        unsafe activation.applyGated(
-          x, stride: inner.stride, into: x, stride: inner.stride, rows: rows.count, width: inner.width)
-      } else {
-        unsafe activation.apply(x, stride: inner.stride, rows: rows.count, width: inner.width)
-      }
-    }
-    return result
+  /// The middle of a feed-forward part: act(gate) · up, or act(up), in place; [n, F], with the stride of `inner`.
+  var activation: RowOperation {
+    let feedForward = description.feedForward
+    return feedForward.isGated ? .gate(feedForward.activation) : .activate(feedForward.activation)
   }
 
   /// stream += sublayer; both dense.
@@ -102,9 +71,7 @@ extension ForwardPass {
     workers.parallelFor(Self.taskCount(stream.rowCount), with: (sublayer, stream)) { job, task, _ in
       let (sublayer, stream) = job
       let rows = Self.rows(of: task, count: stream.rowCount)
-      unsafe Rows.add(
-        sublayer.pointer(row: rows.lowerBound), to: stream.pointer(row: rows.lowerBound),
-        count: rows.count * stream.width)
+      Rows.add(sublayer.rows(rows), to: stream.rows(rows))
     }
   }
 
@@ -167,7 +134,7 @@ extension ForwardPass {
       look(up: workspace.rows.positions, in: positions, into: offsets)
       add(offsets, to: hidden)
     }
-    if let norm = weights.embeddingNorm { normalize(hidden, norm, into: hidden) }
+    normalize(hidden, weights.embeddingNorm)
   }
 
   /// output[i] = table[indices[i]].

@@ -34,8 +34,8 @@ package final class ForwardPass {
   private(set) var distances: DistanceAttention?
   /// Of the rows so far reserved; nil where attention reads the cache.
   private(set) var rowAttention: RowAttention?
-  /// Whether keys and values never reach the cache.
-  package let attendsInRows: Bool
+  /// How rows attend whose keys and values never reach the cache; nil where attention reads it.
+  package let rowMethod: SelfAttention?
   private var leaverCount = 0
 
   /// What one item brought out of the model.
@@ -65,7 +65,7 @@ package final class ForwardPass {
     matMul = try MatMul(pool: workers)
     rowRoom = MatMul.RowRoom(forAnyOf: weights.matrices)
     attentionShape = AttentionShape(weights.description, cacheType: cacheType)
-    attendsInRows = RowAttention.serves(weights, layout)
+    rowMethod = RowAttention.method(for: weights, layout)
     attentionScratch = try WorkerScratch(
       floatCount: attentionShape.scratchCount(rows: RowSet.rowsPerTile), workerCount: workers.threadCount)
   }
@@ -85,10 +85,10 @@ package final class ForwardPass {
       distances = try DistanceAttention(
         buckets, headWidth: description.headWidth, tokenCount: positionCount, workerCount: workers.threadCount)
     }
-    if attendsInRows, positionCount > rowAttention?.tokenCount ?? 0 {
+    if let rowMethod, positionCount > rowAttention?.tokenCount ?? 0 {
       rowAttention = nil
       rowAttention = try RowAttention(
-        headWidth: description.headWidth, tokenCount: positionCount, workerCount: workers.threadCount)
+        rowMethod, headWidth: description.headWidth, tokenCount: positionCount, workerCount: workers.threadCount)
     }
     guard case .rope(let tables) = description.positions, positionCount > ropeTables.first?.positionCount ?? 0
     else { return }

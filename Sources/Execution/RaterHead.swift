@@ -38,9 +38,9 @@ package final class RaterHead {
   ///   - tokens: its ids, [T].
   package func pool(_ stream: FloatRows, tokens: ArraySlice<Int32>) -> FloatRows {
     let norm = forward.weights.finalNorm
-    if let norm, rater.finalNorm == .tokens { forward.normalize(stream, norm, into: stream) }
+    if rater.finalNorm == .tokens { forward.normalize(stream, norm) }
     let vector = reduce(stream, tokens)
-    if let norm, rater.finalNorm == .pooled { forward.normalize(vector, norm, into: vector) }
+    if rater.finalNorm == .pooled { forward.normalize(vector, norm) }
     return vector
   }
 
@@ -62,7 +62,7 @@ package final class RaterHead {
     let inner = hidden.rows(1, width: hidden.count)
     try forward.project(pooled, projection, into: inner)
     unsafe activation.apply(inner.base, stride: inner.stride, rows: 1, width: inner.width)
-    if let norm = weights.norm { forward.normalize(inner, norm, into: inner) }
+    forward.normalize(inner, weights.norm)
     return inner
   }
 

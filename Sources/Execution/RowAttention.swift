@@ -1,36 +1,31 @@
 import Files
 import Kernels
-package import Models
-package import Scheduling
+import Models
+import Scheduling
 import Tensors
 
-/// Attention in bf16 of raters' rows, which keep no keys and values: straight from the products, for rows of at most
-/// `tokenCount` tokens.
-package final class RowAttention {
-  package let tokenCount: Int
+/// Attention of raters' rows, which keep no keys and values: straight from the products, for rows of at most `tokenCount` tokens.
+final class RowAttention {
+  let method: SelfAttention
+  let tokenCount: Int
   let scratch: WorkerScratch
 
-  /// Whether a model's rows are computed so on this processor: whole rows whose every token has keys of its own in every
-  /// layer, and weights that are rounded anyway.
-  package static func serves(_ weights: ModelWeights, _ layout: CacheLayout) -> Bool {
+  /// How a model's rows are computed so on this processor: whole rows whose every token has keys of its own in every layer. nil for
+  /// others, which read the cache.
+  static func method(for weights: ModelWeights, _ layout: CacheLayout) -> SelfAttention? {
     let description = weights.description
-    guard description.kind == .rater, weights.dataType != .f32, BF16Method.best == .native, description.loop == nil,
-      case .none = description.routing, layout.recursionCount == 1
-    else { return false }
-    if case .disentangled = description.positions { return false }
-    return true
+    guard description.kind == .rater, description.loop == nil, case .none = description.routing, layout.recursionCount == 1
+    else { return nil }
+    if case .disentangled = description.positions { return nil }
+    return SelfAttention.best(for: weights.dataType)
   }
 
   /// - Throws: `outOfMemory`.
-  init(headWidth: Int, tokenCount: Int, workerCount: Int) throws(RallyError) {
+  init(_ method: SelfAttention, headWidth: Int, tokenCount: Int, workerCount: Int) throws(RallyError) {
+    self.method = method
     self.tokenCount = tokenCount
     scratch = try WorkerScratch(
-      floatCount: Self.floatCount(headWidth: headWidth, tokenCount: tokenCount), workerCount: workerCount)
-  }
-
-  /// Floats that one worker takes for rows of so many tokens.
-  package static func floatCount(headWidth: Int, tokenCount: Int) -> Int {
-    BF16Attention.scratchCount(entries: tokenCount, headWidth: headWidth)
+      floatCount: method.scratchCount(entries: tokenCount, headWidth: headWidth), workerCount: workerCount)
   }
 }
 
@@ -63,7 +58,7 @@ private struct RowAttentionJob {
     let first = unsafe qkv.pointer(row: stretch.start - Int(rows.positions[stretch.start]))
     let keys = unsafe first + (shape.headCount + group) * shape.headWidth
     unsafe rows.withEntries(from: stretch.start, isWindowed: isWindowed) { firsts, lengths in
-      unsafe BF16Attention.attend(
+      unsafe attention.method.attend(
         qkv.pointer(row: stretch.start) + column, stride: qkv.stride, keys: keys, values: keys + shape.entryWidth,
         stride: qkv.stride, rows: stretch.count, firsts: firsts, lengths: lengths, heads: heads, headWidth: shape.headWidth,
         scale: shape.scale, scratch: attention.scratch.base(of: worker), into: output.pointer(row: stretch.start) + column,

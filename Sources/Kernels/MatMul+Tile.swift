@@ -8,7 +8,11 @@ extension MatMul {
   func convert(_ call: Call) {
     let taskCount = (call.rows + Self.rowsPerTask - 1) / Self.rowsPerTask
     pool.parallelFor(taskCount, with: call) { call, task, _ in
-      for row in task * Self.rowsPerTask..<min(call.rows, (task + 1) * Self.rowsPerTask) {
+      let rows = task * Self.rowsPerTask..<min(call.rows, (task + 1) * Self.rowsPerTask)
+      if let (operation, x) = call.first {
+        operation.apply(to: x, rows: call.start + rows.lowerBound..<call.start + rows.upperBound)
+      }
+      for row in rows {
         unsafe call.matmul.convert(row: row, call.x + row * call.xStride, call.matrix)
       }
     }
@@ -19,8 +23,9 @@ extension MatMul {
     if matrix.dataType.hasScales {
       let factors = unsafe matrix.factors.count > 0 ? matrix.factors.base : nil
       unsafe rk_quantize_rows(
-        x, matrix.inputs, factors, matrix.group, destination.assumingMemoryBound(to: Int8.self),
-        matrix.convertedRowByteCount, rowScales.base + row * matrix.groupCount, rowSums.base + row * matrix.groupCount, 1,
+        x, matrix.inputs, factors, matrix.group, Int32(matrix.dataType == .q4 ? rk_q4_zero : rk_int8_zero),
+        destination.assumingMemoryBound(to: Int8.self),
+        matrix.convertedRowByteCount, rowScales.base + row * matrix.groupCount, rowStarts.base + row * matrix.groupCount, 1,
         matrix.inputs)
     } else {
       let halves = unsafe destination.assumingMemoryBound(to: UInt16.self)
@@ -57,36 +62,31 @@ extension MatMul {
     let x = unsafe call.x + first * call.xStride
     let y = unsafe call.y + first * call.yStride + (outputs.lowerBound - firstOutput)
     let weights = unsafe panel.data + strips.lowerBound * matrix.stripByteCount
-    // While what was just written is in the cache.
-    defer {
-      if let bias = unsafe call.bias {
-        unsafe Rows.addBias(bias + outputs.lowerBound, to: y, stride: call.yStride, rows: rows, width: outputs.count)
-      }
-    }
+    let bias = unsafe call.bias.map { unsafe $0 + outputs.lowerBound }
     switch matrix.dataType {
     case .int8:
       unsafe rk_matmul_int8(
         convertedRow(first, matrix).assumingMemoryBound(to: Int8.self), matrix.convertedRowByteCount,
-        rowScales.base + first * matrix.groupCount, rowSums.base + first * matrix.groupCount, matrix.group,
+        rowScales.base + first * matrix.groupCount, rowStarts.base + first * matrix.groupCount, matrix.group,
         weights.assumingMemoryBound(to: UInt8.self),
-        matrix.scales.base + (panel.firstStrip + strips.lowerBound) * rk_matmul_columns * matrix.groupCount, y,
-        call.yStride, rows, outputs.count, matrix.inputs)
+        matrix.scales.base + (panel.firstStrip + strips.lowerBound) * rk_matmul_columns * matrix.groupCount, bias,
+        y, call.yStride, rows, outputs.count, matrix.inputs)
     case .q4:
       unsafe rk_matmul_q4(
         convertedRow(first, matrix).assumingMemoryBound(to: Int8.self), matrix.convertedRowByteCount,
-        rowScales.base + first * matrix.groupCount, rowSums.base + first * matrix.groupCount,
-        weights.assumingMemoryBound(to: UInt8.self), y, call.yStride, rows, outputs.count, matrix.inputs)
+        rowScales.base + first * matrix.groupCount, rowStarts.base + first * matrix.groupCount,
+        weights.assumingMemoryBound(to: UInt8.self), bias, y, call.yStride, rows, outputs.count, matrix.inputs)
     case .bf16 where matrix.isPaired:
       unsafe rk_matmul_bf16_pairs(
         convertedRow(first, matrix).assumingMemoryBound(to: UInt16.self), matrix.convertedRowByteCount / 2,
-        weights.assumingMemoryBound(to: UInt32.self), y, call.yStride, rows, outputs.count, matrix.inputs)
+        weights.assumingMemoryBound(to: UInt32.self), bias, y, call.yStride, rows, outputs.count, matrix.inputs)
     case .bf16:
       unsafe rk_matmul_bf16(
-        x, call.xStride, weights.assumingMemoryBound(to: UInt32.self), y, call.yStride, rows, outputs.count,
+        x, call.xStride, weights.assumingMemoryBound(to: UInt32.self), bias, y, call.yStride, rows, outputs.count,
         matrix.inputs)
     default:
       unsafe rk_matmul_f32(
-        x, call.xStride, weights.assumingMemoryBound(to: Float.self), y, call.yStride, rows, outputs.count,
+        x, call.xStride, weights.assumingMemoryBound(to: Float.self), bias, y, call.yStride, rows, outputs.count,
         matrix.inputs)
     }
   }

@@ -1,6 +1,6 @@
 import CKernels
 public import Files
-import Tensors
+package import Tensors
 
 /// Matrix products y = x · Wᵀ on the workers of one pool.
 ///
@@ -20,16 +20,31 @@ public final class MatMul {
   let pool: WorkerPool
   /// Rows of x in the type that weights are multiplied in, [tiles · tileRows, inputs]; grows to the largest.
   var rowStorage: AlignedStorage<UInt8>
-  /// Scales and sums of int8 rows, [blockRows, groups]; they grow to the most groups.
+  /// Scales of int8 rows, and where their sums start, [blockRows, groups]; they grow to the most groups.
   var rowScales: AlignedStorage<Float>
-  var rowSums: AlignedStorage<Int32>
+  var rowStarts: AlignedStorage<Int32>
 
   /// - Throws: `outOfMemory`.
   public init(pool: WorkerPool) throws(RallyError) {
     self.pool = pool
     rowStorage = try AlignedStorage(count: 0)
     rowScales = try AlignedStorage(count: Self.blockRows)
-    rowSums = try AlignedStorage(count: Self.blockRows)
+    rowStarts = try AlignedStorage(count: Self.blockRows)
+  }
+
+  /// y = x · W[outputs]ᵀ + bias, for a matrix whose products convert rows, after an operation on x.
+  ///
+  /// - Parameters:
+  ///   - x: [rows, inputs].
+  ///   - operation: on each row of x, before it is converted. The others as below.
+  package func multiply(
+    _ x: FloatRows, after operation: RowOperation, by matrix: PackedMatrix, outputs: Range<Int>?, bias: UnsafePointer<Float>?,
+    into y: FloatRows
+  ) throws(RallyError) {
+    precondition(matrix.convertsRows && x.width == matrix.inputs)
+    unsafe try multiply(
+      x.base, stride: x.stride, rows: x.rowCount, by: matrix, outputs: outputs, bias: bias, after: (operation, x), into: y.base,
+      stride: y.stride)
   }
 
   /// y = x · W[outputs]ᵀ + bias.
@@ -48,15 +63,24 @@ public final class MatMul {
     _ x: UnsafePointer<Float>, stride xStride: Int, rows: Int, by matrix: PackedMatrix,
     outputs: Range<Int>? = nil, bias: UnsafePointer<Float>? = nil, into y: UnsafeMutablePointer<Float>, stride yStride: Int
   ) throws(RallyError) {
+    unsafe try multiply(
+      x, stride: xStride, rows: rows, by: matrix, outputs: outputs, bias: bias, after: nil, into: y, stride: yStride)
+  }
+
+  private func multiply(
+    _ x: UnsafePointer<Float>, stride xStride: Int, rows: Int, by matrix: PackedMatrix, outputs: Range<Int>?,
+    bias: UnsafePointer<Float>?, after first: (operation: RowOperation, x: FloatRows)?, into y: UnsafeMutablePointer<Float>,
+    stride yStride: Int
+  ) throws(RallyError) {
     let outputs = outputs ?? 0..<matrix.outputs
     guard rows > 0, !outputs.isEmpty else { return }
     precondition(xStride >= matrix.inputs && yStride >= outputs.count)
     let panels = matrix.panels(for: outputs)
-    let blockRows = matrix.convertsRows ? Self.blockRows : rows
-    for first in stride(from: 0, to: rows, by: blockRows) {
+    let blockRows = Self.blockRows
+    for start in stride(from: 0, to: rows, by: blockRows) {
       let call = unsafe Call(
-        matmul: self, matrix: matrix, panels: panels, rows: min(blockRows, rows - first), x: x + first * xStride,
-        xStride: xStride, bias: bias, y: y + first * yStride, yStride: yStride)
+        matmul: self, matrix: matrix, panels: panels, rows: min(blockRows, rows - start), x: x + start * xStride,
+        xStride: xStride, bias: bias, y: y + start * yStride, yStride: yStride, first: first, start: start)
       try run(call)
     }
   }
@@ -72,6 +96,9 @@ public final class MatMul {
     let bias: UnsafePointer<Float>?
     let y: UnsafeMutablePointer<Float>
     let yStride: Int
+    /// What becomes of rows before they are converted, and the rows of all calls of a product; row 0 of this one is their row `start`.
+    let first: (operation: RowOperation, x: FloatRows)?
+    let start: Int
 
     var tileCount: Int { (rows + MatMul.tileRows - 1) / MatMul.tileRows }
 
@@ -131,7 +158,7 @@ public final class MatMul {
     let groupCount = Self.blockRows * room.groupCount
     if rowScales.count < groupCount {
       rowScales = try AlignedStorage(count: groupCount)
-      rowSums = try AlignedStorage(count: groupCount)
+      rowStarts = try AlignedStorage(count: groupCount)
     }
   }
 }

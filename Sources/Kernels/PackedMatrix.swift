@@ -42,7 +42,7 @@ public final class PackedMatrix: @unchecked Sendable {  // Nothing changes after
   /// Inputs that share a scale, as kernels want it: 0 for all of them.
   var group: Int { groupCount > 1 || dataType == .q4 ? Self.groupWidth : 0 }
   /// Whether products convert rows to another type before they multiply them.
-  var convertsRows: Bool { isPaired || dataType.hasScales }
+  package var convertsRows: Bool { isPaired || dataType.hasScales }
   /// Whole steps.
   var convertedRowByteCount: Int {
     (dataType.hasScales ? .int8 : dataType).byteCount(of: Self.wholeSteps(inputs, dataType, isPaired))

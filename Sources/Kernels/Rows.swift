@@ -1,4 +1,5 @@
 import CKernels
+package import Tensors
 
 /// Moves and sums of whole rows, [·, width] f32 with `stride` floats from row to row.
 /// Indices are row numbers, within the buffer they index. Buffers may not overlap.
@@ -8,16 +9,15 @@ public enum Rows {
     unsafe rk_add(x, y, count)
   }
 
+  /// x += y, both without gaps between their rows.
+  package static func add(_ y: FloatRows, to x: FloatRows) {
+    precondition(x.stride == x.width && y.stride == y.width && x.width == y.width && x.rowCount == y.rowCount)
+    unsafe add(y.base, to: x.base, count: x.rowCount * x.width)
+  }
+
   /// x *= factor, `count` elements.
   public static func scale(_ x: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
     unsafe rk_scale(x, factor, count)
-  }
-
-  /// Every row of x += bias [width].
-  public static func addBias(
-    _ bias: UnsafePointer<Float>, to x: UnsafeMutablePointer<Float>, stride: Int, rows: Int, width: Int
-  ) {
-    unsafe rk_add_bias(x, stride, bias, rows, width)
   }
 
   /// h[indices[i]] += gains[i] · y[i]: the gated sum of a recursion. `gains` nil adds y as it is.

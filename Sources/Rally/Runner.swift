@@ -35,7 +35,7 @@ public final class Runner {
   public var memory: RunnerMemory {
     RunnerMemory(
       description: model.description, layout: forward.layout, pageByteCount: forward.attentionShape.pageByteCount,
-      batchTokenCount: stepTokenCount, threadCount: forward.workers.threadCount, attendsInRows: forward.attendsInRows)
+      batchTokenCount: stepTokenCount, threadCount: forward.workers.threadCount, rowMethod: forward.rowMethod)
   }
 
   /// 2048 rows keep every product at the arithmetic's ceiling and a 360M model's workspace at 100 MB.

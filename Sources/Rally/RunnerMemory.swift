@@ -1,5 +1,6 @@
 import Execution
 public import Files
+import Kernels
 import Models
 import Scheduling
 
@@ -11,8 +12,8 @@ public struct RunnerMemory: Sendable {
   let pageByteCount: Int
   let batchTokenCount: Int
   let threadCount: Int
-  /// `ForwardPass.attendsInRows`.
-  let attendsInRows: Bool
+  /// `ForwardPass.rowMethod`.
+  let rowMethod: SelfAttention?
 
   /// Greatest number of bytes for rows of these lengths.
   ///
@@ -44,9 +45,8 @@ public struct RunnerMemory: Sendable {
     let headFloats = description.kind == .rater ? 0 : Int128(tileRows) * Int128(description.vocabularySize)
     let longest = lengths.max() ?? 0
     let attentionFloats =
-      attendsInRows
-      ? RowAttention.floatCount(headWidth: description.headWidth, tokenCount: longest)
-      : DistanceAttention.floatCount(description, tokenCount: longest)
+      rowMethod?.scratchCount(entries: longest, headWidth: description.headWidth)
+      ?? DistanceAttention.floatCount(description, tokenCount: longest)
     let rowFloats = Int128(stepCount) * Int128(Workspace.floatCount(description))
     let floats = rowFloats + headFloats + Int128(threadCount) * Int128(attentionFloats)
     guard let bytes = Int(exactly: blocks * Int128(pageByteCount) + floats * Int128(MemoryLayout<Float>.stride)) else {

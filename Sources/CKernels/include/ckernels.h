@@ -99,20 +99,26 @@ void rk_attention(rk_cache_type type, const float *q, size_t q_stride, float *ou
                   const int32_t *firsts, const int32_t *lengths, const void *const *pages, size_t H, size_t G, size_t K,
                   size_t first_group, size_t group_count, float scale, float *scratch);
 
-/// Floats of scratch that `rk_attention_bf16` needs for so many entries.
-size_t rk_attention_bf16_scratch(size_t entries, size_t K);
+/// What keys, values, queries and weights of the softmax are rounded to; sums are f32.
+typedef enum { rk_self_attention_f32, rk_self_attention_bf16 } rk_self_attention_type;
+
+/// Whether this processor has it: vectors of 512 bits; for bf16 `rk_multiplies_bf16()`.
+bool rk_has_self_attention(rk_self_attention_type type);
+
+/// Floats of scratch that `rk_self_attention` needs for so many entries.
+size_t rk_self_attention_scratch(rk_self_attention_type type, size_t entries, size_t K);
 
 /// Attention of rows of one sequence over its own keys and values, for the query heads that share one key/value head:
 /// out[h] = Σ_t softmax_t(scale · q[h]·k_t) · v_t over the entries firsts[row] ≤ t < lengths[row], scale > 0.
 ///
-/// q, out [rows, heads·K]; k, v [entries, K], both with one stride; firsts NULL for 0 everywhere. q, k and v are rounded to bf16,
-/// and so are the weights exp(scale · (score − the row's greatest)); products are added in f32 by `vdpbf16ps`, softmax is f32 and
-/// divides by the sum of the rounded weights. Entries that any of 8 adjacent rows sees are multiplied by weights of 0 for the others:
-/// they change no bit unless they are not finite. A range without entries gives zeros. scratch: `rk_attention_bf16_scratch` floats
-/// for the entries from the first that a row sees, or up to 15 before it, to the last. Only where `rk_multiplies_bf16()`.
-void rk_attention_bf16(const float *q, size_t q_stride, const float *k, const float *v, size_t stride, float *out,
-                       size_t out_stride, size_t rows, const int32_t *firsts, const int32_t *lengths, size_t heads, size_t K,
-                       float scale, float *scratch);
+/// q, out [rows, heads·K]; k, v [entries, K], both with one stride; firsts NULL for 0 everywhere. For bf16 q, k and v are rounded,
+/// and so are the weights exp(scale · (score − the row's greatest)); products are added in f32 by `vdpbf16ps`. Softmax is f32 and
+/// divides by the sum of the rounded weights. Entries that any of up to 12 adjacent rows sees are multiplied by weights of 0 for the
+/// others: they change no bit unless they are not finite. A range without entries gives zeros. scratch: `rk_self_attention_scratch`
+/// floats for the entries from the first that a row sees, or up to 15 before it, to the last.
+void rk_self_attention(rk_self_attention_type type, const float *q, size_t q_stride, const float *k, const float *v,
+                       size_t stride, float *out, size_t out_stride, size_t rows, const int32_t *firsts, const int32_t *lengths,
+                       size_t heads, size_t K, float scale, float *scratch);
 
 /// Queries that `rk_disentangled` takes together.
 enum { rk_disentangled_tile = 16 };
@@ -159,8 +165,6 @@ void rk_activate_gated(size_t f, const float *x, size_t x_stride, float *out, si
 void rk_add(float *x, const float *y, size_t n);
 /// x *= factor, n elements.
 void rk_scale(float *x, float factor, size_t n);
-/// Every row of x [N, D] += bias [D].
-void rk_add_bias(float *x, size_t x_stride, const float *bias, size_t N, size_t D);
 /// h[index[i]] += gain[i] · y[i] for i in 0 ..< N, in that order; gain NULL means 1. h [·, D], y [N, D].
 void rk_scatter_add_rows(float *h, size_t h_stride, const int32_t *index, const float *gain, const float *y, size_t y_stride,
                          size_t N, size_t D);
@@ -218,7 +222,7 @@ void rk_q4_load(const uint8_t *x, float scale, float *out);
 
 #pragma mark Matrix products
 //
-// y = x · Wᵀ, x [M, K], W [n, K], y [M, n] f32. W is packed into strips of `rk_matmul_columns` outputs;
+// y = x · Wᵀ + bias, x [M, K], W [n, K], y [M, n] f32; bias [n], or NULL for none, is added to each sum at its end. W is packed into strips of `rk_matmul_columns` outputs;
 // what a last strip lacks is filled up. Every sum runs over k = 0, 1, … K−1 in one register, so an
 // element of y is the same bits for every M and for every strip it is asked for with. Packed weights
 // are read a few KiB ahead, past their end, too: as a hint to the processor, without effect there.
@@ -227,23 +231,23 @@ enum { rk_matmul_columns = 32 };
 
 /// f32: weight [n, K] → out [ceil(n/32), K, 32].
 void rk_matmul_pack_f32(const float *weight, size_t n, size_t K, float *out);
-void rk_matmul_f32(const float *x, size_t x_stride, const float *packed, float *y, size_t y_stride, size_t M, size_t n,
-                   size_t K);
+void rk_matmul_f32(const float *x, size_t x_stride, const float *packed, const float *bias, float *y, size_t y_stride, size_t M,
+                   size_t n, size_t K);
 
 /// bfloat16 bits: weight [n, K] → out [ceil(n/32), K, 16] words, output i of a strip in the low half of
 /// word i, output i + 16 in its high half: one load, a shift and a mask make two vectors of f32.
 void rk_matmul_pack_bf16(const uint16_t *weight, size_t n, size_t K, uint32_t *out);
 /// x and sums are f32; each weight is widened where it is used.
-void rk_matmul_bf16(const float *x, size_t x_stride, const uint32_t *packed, float *y, size_t y_stride, size_t M, size_t n,
-                    size_t K);
+void rk_matmul_bf16(const float *x, size_t x_stride, const uint32_t *packed, const float *bias, float *y, size_t y_stride,
+                    size_t M, size_t n, size_t K);
 
 /// bfloat16 bits: weight [n, K] → out [ceil(n/32), ceil(K/2), 32] words of two inputs each, the first in the low half;
 /// a missing input counts as 0.
 void rk_matmul_pack_bf16_pairs(const uint16_t *weight, size_t n, size_t K, uint32_t *out);
 /// x [M, K] is bfloat16, too, rows with an even stride and with a 0 after an odd K; sums are f32. Each step adds two products
 /// by `vdpbf16ps`, which rounds to nearest and takes subnormal numbers as zeros. Only where `rk_multiplies_bf16()`.
-void rk_matmul_bf16_pairs(const uint16_t *x, size_t x_stride, const uint32_t *packed, float *y, size_t y_stride, size_t M,
-                          size_t n, size_t K);
+void rk_matmul_bf16_pairs(const uint16_t *x, size_t x_stride, const uint32_t *packed, const float *bias, float *y,
+                          size_t y_stride, size_t M, size_t n, size_t K);
 
 /// int8: weight [n, K] → out [ceil(n/32), ceil(K/4), 32, 4] with 128 added; missing inputs count as 0.
 void rk_matmul_pack_int8(const int8_t *weight, size_t n, size_t K, uint8_t *out);
@@ -251,19 +255,23 @@ void rk_matmul_pack_int8(const int8_t *weight, size_t n, size_t K, uint8_t *out)
 enum { rk_matmul_int8_inputs = 66311 };
 /// Inputs that share a scale.
 enum { rk_matmul_group = 32 };
+/// What is added to packed weights of a type, which are stored without a sign.
+enum { rk_int8_zero = 128, rk_q4_zero = 8 };
 /// Scales [n, groups] → out [ceil(n/32), groups, 32]; 0 for the outputs that are missing.
 void rk_matmul_pack_scales(const float *scales, size_t n, size_t groups, float *out);
 /// Rows of x [N, K], times `factors` [K] unless NULL, to int8. Every `group` inputs, a multiple of 4, or the whole row where
-/// it is 0: scale = max|x| / 127, out = x · (127 / max|x|) to nearest, ties to even, and the sum of the integers; scales,
-/// sums [N, groups]. Zeros follow up to a multiple of 4, `out_stride` at least. What is below 2^-100 throughout becomes
-/// zeros with scale 0; what holds a NaN or an infinity, zeros with scale NaN.
-void rk_quantize_rows(const float *x, size_t x_stride, const float *factors, size_t group, int8_t *out, size_t out_stride,
-                      float *scales, int32_t *sums, size_t N, size_t K);
+/// it is 0: scale = max|x| / 127, out = x · (127 / max|x|) to nearest, ties to even, and where sums of products with weights start
+/// that have `zero` added: at −zero times the sum of the integers; scales, starts [N, groups]. Zeros follow up to a multiple of 4,
+/// `out_stride` at least. What is below 2^-100 throughout becomes zeros with scale 0; what holds a NaN or an infinity, zeros with
+/// scale NaN.
+void rk_quantize_rows(const float *x, size_t x_stride, const float *factors, size_t group, int32_t zero, int8_t *out,
+                      size_t out_stride, float *scales, int32_t *starts, size_t N, size_t K);
 /// y = Σ over the groups, in order, of ((Σ x·w) · x_scale) · scale, with exact integer sums and one fused multiply-add a
-/// group: the same bits on every processor. x, x_scales, x_sums as `rk_quantize_rows` made them; scales as
+/// group: the same bits on every processor. x, x_scales, starts as `rk_quantize_rows` made them for `rk_int8_zero`; scales as
 /// `rk_matmul_pack_scales` left them.
-void rk_matmul_int8(const int8_t *x, size_t x_stride, const float *x_scales, const int32_t *x_sums, size_t group,
-                    const uint8_t *packed, const float *scales, float *y, size_t y_stride, size_t M, size_t n, size_t K);
+void rk_matmul_int8(const int8_t *x, size_t x_stride, const float *x_scales, const int32_t *starts, size_t group,
+                    const uint8_t *packed, const float *scales, const float *bias, float *y, size_t y_stride, size_t M,
+                    size_t n, size_t K);
 
 /// Whether the processor adds four products of bytes in one instruction (AVX512_VNNI).
 bool rk_has_dot(void);
@@ -272,9 +280,9 @@ bool rk_has_dot(void);
 /// of f16 → out [ceil(n/32), K / 32, 576]: of each group of a strip eight steps of [16, 4] bytes, output i of the strip in the
 /// low half and output i + 16 in the high half, then the 32 scales in f16. Missing outputs are zeros.
 void rk_matmul_pack_q4(const uint8_t *rows, const float *scales, size_t n, size_t K, uint8_t *out);
-/// As `rk_matmul_int8` with group `rk_matmul_group`.
-void rk_matmul_q4(const int8_t *x, size_t x_stride, const float *x_scales, const int32_t *x_sums, const uint8_t *packed,
-                  float *y, size_t y_stride, size_t M, size_t n, size_t K);
+/// As `rk_matmul_int8` with group `rk_matmul_group`, and starts for `rk_q4_zero`.
+void rk_matmul_q4(const int8_t *x, size_t x_stride, const float *x_scales, const int32_t *starts, const uint8_t *packed,
+                  const float *bias, float *y, size_t y_stride, size_t M, size_t n, size_t K);
 
 #pragma mark Cross products
 

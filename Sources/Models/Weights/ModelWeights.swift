@@ -49,6 +49,14 @@ package struct NormWeights: Sendable {
   package let epsilon: Float
   package let gain: FloatStorage
   package let bias: FloatStorage?
+
+  /// As kernels want it; valid while the weights are.
+  package var parameters: Norm.Parameters {
+    switch kind {
+    case .rms: unsafe .rms(weight: gain.base, epsilon: epsilon)
+    case .layer: unsafe .layer(weight: gain.base, bias: bias.map { unsafe UnsafePointer($0.base) }, epsilon: epsilon)
+    }
+  }
 }
 
 /// One or several linear maps of the same input, computed as one product.

@@ -56,7 +56,7 @@ struct Operands {
   Buffer<float> x, y;
   Buffer<int8_t> x8;
   Buffer<float> scales, row_scales;  // [groups of a row, outputs], [rows, groups]
-  Buffer<int32_t> row_sums;
+  Buffer<int32_t> row_starts;
 
   Operands(Shape shape, size_t rows)
       : shape(shape),
@@ -66,7 +66,7 @@ struct Operands {
         x8(rows * shape.inputs),
         scales(shape.inputs / rk_matmul_group * shape.outputs),
         row_scales(rows * shape.inputs / rk_matmul_group),
-        row_sums(rows * shape.inputs / rk_matmul_group) {}
+        row_starts(rows * shape.inputs / rk_matmul_group) {}
 };
 
 void multiply(const Operands &o, const Format &format, const uint8_t *weights, size_t first_row, size_t first_output) {
@@ -75,12 +75,12 @@ void multiply(const Operands &o, const Format &format, const uint8_t *weights, s
   const uint8_t *own = weights + first_output * K * format.bytes;
   const float *x = o.x.data + first_row * K;
   float *y = o.y.data + first_row * N + first_output;
-  if (format.bytes == 4) rk_matmul_f32(x, K, reinterpret_cast<const float *>(own), y, N, rows, outputs, K);
-  if (format.bytes == 2) rk_matmul_bf16(x, K, reinterpret_cast<const uint32_t *>(own), y, N, rows, outputs, K);
+  if (format.bytes == 4) rk_matmul_f32(x, K, reinterpret_cast<const float *>(own), nullptr, y, N, rows, outputs, K);
+  if (format.bytes == 2) rk_matmul_bf16(x, K, reinterpret_cast<const uint32_t *>(own), nullptr, y, N, rows, outputs, K);
   if (format.bytes == 1) {
     const size_t groups = K / rk_matmul_group;
-    rk_matmul_int8(o.x8.data + first_row * K, K, o.row_scales.data + first_row * groups, o.row_sums.data + first_row * groups,
-                   rk_matmul_group, own, o.scales.data + first_output * groups, y, N, rows, outputs, K);
+    rk_matmul_int8(o.x8.data + first_row * K, K, o.row_scales.data + first_row * groups, o.row_starts.data + first_row * groups,
+                   rk_matmul_group, own, o.scales.data + first_output * groups, nullptr, y, N, rows, outputs, K);
   }
 }
 
@@ -97,8 +97,8 @@ double seconds(const Operands &o, const Format &format, const uint8_t *weights, 
       for (long row = 0; row < static_cast<long>(o.rows); row += 8) {
         const size_t count = std::min<size_t>(8, o.rows - row);
         const size_t groups = K / rk_matmul_group;
-        rk_quantize_rows(o.x.data + row * K, K, nullptr, rk_matmul_group, o.x8.data + row * K, K,
-                         o.row_scales.data + row * groups, o.row_sums.data + row * groups, count, K);
+        rk_quantize_rows(o.x.data + row * K, K, nullptr, rk_matmul_group, rk_int8_zero, o.x8.data + row * K, K,
+                         o.row_scales.data + row * groups, o.row_starts.data + row * groups, count, K);
       }
     }
 #pragma omp for schedule(dynamic)

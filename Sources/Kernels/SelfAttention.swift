@@ -1,21 +1,36 @@
 import CKernels
+public import Tensors
 
-/// Softmax attention of rows over their own keys and values in bf16, where the processor multiplies bf16 itself.
+/// Softmax attention of rows over their own keys and values, on processors with vectors of 512 bits.
 ///
 /// Keys and values are rounded and put in order by each call, so a call should have many rows.
-public enum BF16Attention {
-  /// Whether this processor has it at all; `BF16Method.best` says whether it is faster.
-  public static var isAvailable: Bool { BF16Method.native.isAvailable }
+public enum SelfAttention: Sendable, CaseIterable {
+  case f32
+  /// Where the processor multiplies bf16 itself.
+  case bf16
+
+  /// The best for a model whose products are in `dataType`: bf16 where weights are rounded anyway and it is faster. nil where this
+  /// processor has none.
+  public static func best(for dataType: DataType) -> SelfAttention? {
+    let best: SelfAttention = dataType != .f32 && BF16Method.best == .native ? .bf16 : .f32
+    return best.isAvailable ? best : nil
+  }
+
+  /// Whether this processor has it at all.
+  public var isAvailable: Bool {
+    _ = InstructionSet.limit
+    return rk_has_self_attention(code)
+  }
+
+  private var code: rk_self_attention_type { self == .bf16 ? rk_self_attention_bf16 : rk_self_attention_f32 }
 
   /// Floats of scratch for a call whose rows see at most `entries` entries together.
-  public static func scratchCount(entries: Int, headWidth: Int) -> Int {
-    isAvailable ? rk_attention_bf16_scratch(entries, headWidth) : 0
-  }
+  public func scratchCount(entries: Int, headWidth: Int) -> Int { rk_self_attention_scratch(code, entries, headWidth) }
 
   /// out[h] = Σ_t softmax_t(scale · q[h]·k_t) · v_t over the entries firsts[row] ≤ t < lengths[row], for the query heads of one
   /// key/value head.
   ///
-  /// q, k, v and the weights of the softmax are rounded to bf16, sums are f32. A row's result is the same bits whatever the other
+  /// In bf16 q, k, v and the weights of the softmax are rounded; sums are f32. A row's result is the same bits whatever the other
   /// rows of the call, as long as all entries are finite; a NaN among what a row sees makes its result NaN.
   ///
   /// - Parameters:
@@ -28,13 +43,13 @@ public enum BF16Attention {
   ///   - scratch: `scratchCount` floats, one stretch per worker.
   ///   - out: [rows, heads·K]; may not overlap the others.
   /// - Complexity: 4 · Σ (lengths − firsts) · heads · K operations; allocates nothing.
-  public static func attend(
+  public func attend(
     _ q: UnsafePointer<Float>, stride qStride: Int, keys k: UnsafePointer<Float>, values v: UnsafePointer<Float>, stride: Int,
     rows: Int, firsts: UnsafePointer<Int32>? = nil, lengths: UnsafePointer<Int32>, heads: Int, headWidth: Int, scale: Float,
     scratch: UnsafeMutablePointer<Float>, into out: UnsafeMutablePointer<Float>, stride outStride: Int
   ) {
     precondition(isAvailable)
-    unsafe rk_attention_bf16(
-      q, qStride, k, v, stride, out, outStride, rows, firsts, lengths, heads, headWidth, scale, scratch)
+    unsafe rk_self_attention(
+      code, q, qStride, k, v, stride, out, outStride, rows, firsts, lengths, heads, headWidth, scale, scratch)
   }
 }
