@@ -3,7 +3,7 @@ import Glibc
 /// Seconds by part of the work, on the driver's clock.
 package final class Profile {
   package enum Part: Int, CaseIterable, Sendable {
-    /// Matrix products.
+    /// Matrix products, with what becomes of rows on the way there where products convert them.
     case products
     case attention
     /// Norms, rotations, activations, sums, moves.
