@@ -11,11 +11,13 @@ import onnx
 from gguf.quants import quantize
 from onnx import numpy_helper
 
-#: Names of GGUF's formats; norms stay in f32 in all of them, as llama.cpp's converter leaves them.
+#: Names of GGUF's formats; norms stay in f32 in all of them, as llama.cpp's converter leaves them, and the embedding of four
+#: bits, which is the head, too, in eight, as Rally's is.
 FORMATS = {
     "F32": (gguf.GGMLQuantizationType.F32, gguf.LlamaFileType.ALL_F32),
     "BF16": (gguf.GGMLQuantizationType.BF16, gguf.LlamaFileType.MOSTLY_BF16),
     "Q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0),
+    "Q4_0": (gguf.GGMLQuantizationType.Q4_0, gguf.LlamaFileType.MOSTLY_Q4_0),
 }
 
 _LAYER = {
@@ -59,6 +61,8 @@ def write_gguf(source: Path, out: Path, format_name: str) -> None:
             if kind in name:
                 values = _interleaved(values, int(settings[heads]))
         kept = element if values.ndim == 2 else gguf.GGMLQuantizationType.F32
+        if kept == gguf.GGMLQuantizationType.Q4_0 and name == "token_embd.weight":
+            kept = gguf.GGMLQuantizationType.Q8_0
         writer.add_tensor(name, quantize(values, kept), raw_dtype=kept)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

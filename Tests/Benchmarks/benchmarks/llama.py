@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.processes import PACKAGES, THREADS, run_program
 
 #: Rally's formats and their nearest in llama.cpp.
-FORMATS = {"f32": "F32", "bf16": "BF16", "int8": "Q8_0"}
+FORMATS = {"f32": "F32", "bf16": "BF16", "int8": "Q8_0", "q4": "Q4_0"}
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,12 @@ def _vanilla() -> Iterator[Target]:
         what, figure = f"prompt 512, vanilla 360M, {dtype}", "Rally / OpenVINO"
         yield Target(what, figure, prompt, _ratio(_prompt_keys(dtype, "OpenVINO")))
         yield Target(f"decode, batch 32, {dtype}", figure, decode, _ratio(_decode_keys(dtype, 32, "OpenVINO")))
+    four = vanilla.FOUR_BITS
+    yield Target(f"prompt 512, vanilla 360M, {four}", against, 3.0, _ratio(_prompt_keys(four)))
+    for batch, bound in ((1, 1.1), (8, 2.5)):
+        yield Target(f"decode, batch {batch}, {four}", against, bound, _ratio(_decode_keys(four, batch)))
+    keys = (vanilla.decode_key("Rally", four, 1), vanilla.decode_key("Rally", "int8", 1))
+    yield Target(f"decode, batch 1, {four}", f"Rally {four} / Rally int8", 1.4, _ratio(keys))
     yield Target("prompt 512, vanilla 360M, bf16", "FLOPs / measured product ceiling", 0.8, ceiling_share)
 
 

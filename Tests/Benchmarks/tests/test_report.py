@@ -15,10 +15,11 @@ from benchmarks.shapes import HEAD, LOOPED, MOR_2, MOR_3, MOR_4, RECURSIVE, VANI
 def filled(rally: float, others: float) -> Book:
     """Return a book in which Rally always has one rate and everybody else another."""
     book = Book()
-    for dtype in ("f32", "bf16", "int8"):
+    for dtype in ("f32", "bf16", "int8", vanilla.FOUR_BITS):
         for engine, rate in (("Rally", rally), ("llama.cpp", others), ("OpenVINO", others)):
             book.add({vanilla.prompt_key(engine, dtype): rate})
             book.add({vanilla.decode_key(engine, dtype, batch): rate for batch in vanilla.BATCHES})
+    for dtype in ("f32", "bf16", "int8"):
         for engine, rate in (("Rally", rally), ("PyTorch", others)):
             book.add({pytorch.rate_key(test, engine, dtype): rate for test in ("prompt 512", "decode 1", "decode 32")})
         for engine, rate in (("Rally", rally), ("onnxruntime", others)):
@@ -63,7 +64,7 @@ COMPARISONS = ("Rally / ", "depth-wise / ", "speed-up / ", "time / ", "with exit
 def test_every_target_is_measured_and_the_faster_one_reaches_it() -> None:
     fast, slow = filled(rally=500.0, others=100.0), filled(rally=100.0, others=500.0)
     compared = [target for target in targets.targets() if target.figure.startswith(COMPARISONS)]
-    assert len(compared) == 46
+    assert len(compared) == 49
     for target in targets.targets():
         assert target.measured(fast) is not None, target.what
     for target in compared:
@@ -88,7 +89,7 @@ def test_the_report_marks_misses_and_keeps_remarks() -> None:
     book.remark("something happened")
     text = report(book, {"processor": "P"}, FULL, ["depth"])
     assert target_table(book) in text
-    assert target_table(book).count("**missed**") == 48
+    assert target_table(book).count("**missed**") == 52
     for expected in ("something happened", "plots/depth.svg", "make bench", "| processor |", "## Does depth pay"):
         assert expected in text
     assert "not measured" in target_table(Book())

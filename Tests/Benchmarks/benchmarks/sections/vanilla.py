@@ -20,6 +20,8 @@ from benchmarks.turns import Contender, take_turns
 SECTION = "vanilla"
 PROMPT = 512
 BATCHES = (1, 8, 32)
+#: Besides those of the plan: against llama.cpp alone, and int8.
+FOUR_BITS = "q4"
 PEER_FORMATS = {"OpenVINO": ("f32", "bf16", "int8"), "CTranslate2": ("f32", "int8")}
 
 
@@ -36,7 +38,7 @@ def decode_key(engine: str, dtype: str, batch: int) -> Key:
 def run(context: Context) -> None:
     """Compare what the peers compute, then take turns, format by format."""
     folder = context.files.decoder(VANILLA)
-    for dtype in context.plan.formats:
+    for dtype in (*context.plan.formats, FOUR_BITS):
         with ExitStack() as stack:
             contenders = [_rally(context, dtype), _llama(context, dtype)]
             for engine, formats in PEER_FORMATS.items():
