@@ -14,7 +14,7 @@ public final class MatMul {
   /// Rows per tile: five or more tiles of registers, which read a strip of weights from the first-level or
   /// second-level cache; and 512 rows still make 8 tiles.
   static let tileRows = 64
-  /// Rows that are converted before they are multiplied: bounds the memory, a whole number of tiles.
+  /// Rows that a product takes at a time, a whole number of tiles: bounds what is converted, and x stays in the last cache.
   static let blockRows = 8 * tileRows
 
   let pool: WorkerPool
@@ -76,10 +76,9 @@ public final class MatMul {
     guard rows > 0, !outputs.isEmpty else { return }
     precondition(xStride >= matrix.inputs && yStride >= outputs.count)
     let panels = matrix.panels(for: outputs)
-    let blockRows = Self.blockRows
-    for start in stride(from: 0, to: rows, by: blockRows) {
+    for start in stride(from: 0, to: rows, by: Self.blockRows) {
       let call = unsafe Call(
-        matmul: self, matrix: matrix, panels: panels, rows: min(blockRows, rows - start), x: x + start * xStride,
+        matmul: self, matrix: matrix, panels: panels, rows: min(Self.blockRows, rows - start), x: x + start * xStride,
         xStride: xStride, bias: bias, y: y + start * yStride, yStride: yStride, first: first, start: start)
       try run(call)
     }
