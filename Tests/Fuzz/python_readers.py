@@ -24,7 +24,7 @@ FOLDER = Path(tempfile.mkdtemp())
 with atheris.instrument_imports(include=["rally.convert", "rally.score", "rally.content"]):
     from rally.score.inputs import expand
     from rally.score.lines import line_rows
-    from rally.score.rows import Columns
+    from rally.score.rows import Columns, Row
 
     if "gguf" in sys.argv[1:2]:
         from rally.convert.gguf_file import MAGIC, GgufFile
@@ -62,8 +62,9 @@ def lines(data: bytes) -> None:
         return
     number = -1
     for row in line_rows(files[0], Columns("text", "id", "source", ("metadata.url",)), 0, 0, 0):
-        assert row.number > number or not hasattr(row, "content"), "rows are numbered upwards"
-        number = row.number
+        if isinstance(row, Row):  # what is lost has the number of the row after it
+            assert row.number > number, "rows are numbered upwards"
+            number = row.number
 
 
 def checker(data: bytes) -> None:
