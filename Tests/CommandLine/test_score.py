@@ -223,7 +223,7 @@ def test_packed_files_are_read_as_what_was_packed(rater, tmp_path):
     unread = {"a.parquet": b"PAR1....", "a.bz2": b"BZh91AY&SY", "a.xz": b"\xfd7zXZ\0...", "a.lzma": b"]\0\0\x80\0"}
     for name, content in unread.items():
         (tmp_path / name).write_bytes(content)
-        assert "python -m rally.score" in score(rater, tmp_path / name, code=3).err
+        assert "python -m rally.score" in score(rater, tmp_path / name, code=3, RALLY_PYTHON="/no/such/python").err
 
 
 def test_members_have_other_names(rater):
