@@ -17,11 +17,8 @@ extension ForwardPass {
     if description.norm.position == .post {
       try attention(layer, place, index, stream, into: projected)
       try feedForward(layer, sum(stream, projected, layer.inputNorm, into: stream), into: projected)
-      if let norm = layer.postNorm {
-        apply(.normalize(norm.parameters, source: stream, summand: projected), to: stream)
-      } else {
-        add(projected, to: stream)
-      }
+      let (rows, operation) = sum(stream, projected, layer.postNorm, into: stream)
+      if let operation { apply(operation, to: rows) }
     } else {
       try attention(layer, place, index, stream, layer.inputNorm, into: projected)
       normalize(projected, layer.inputBranchNorm)

@@ -9,9 +9,7 @@ extension MatMul {
     let taskCount = (call.rows + Self.rowsPerTask - 1) / Self.rowsPerTask
     pool.parallelFor(taskCount, with: call) { call, task, _ in
       let rows = task * Self.rowsPerTask..<min(call.rows, (task + 1) * Self.rowsPerTask)
-      if let (operation, x) = call.first {
-        operation.apply(to: x, rows: call.start + rows.lowerBound..<call.start + rows.upperBound)
-      }
+      if let (operation, x) = call.first { operation.apply(to: x, rows: rows) }
       for row in rows {
         unsafe call.matmul.convert(row: row, call.x + row * call.xStride, call.matrix)
       }

@@ -77,9 +77,10 @@ public final class MatMul {
     precondition(xStride >= matrix.inputs && yStride >= outputs.count)
     let panels = matrix.panels(for: outputs)
     for start in stride(from: 0, to: rows, by: Self.blockRows) {
+      let block = start..<min(start + Self.blockRows, rows)
       let call = unsafe Call(
-        matmul: self, matrix: matrix, panels: panels, rows: min(Self.blockRows, rows - start), x: x + start * xStride,
-        xStride: xStride, bias: bias, y: y + start * yStride, yStride: yStride, first: first, start: start)
+        matmul: self, matrix: matrix, panels: panels, rows: block.count, x: x + start * xStride, xStride: xStride, bias: bias,
+        y: y + start * yStride, yStride: yStride, first: first.map { ($0.operation.rows(block), $0.x.rows(block)) })
       try run(call)
     }
   }
@@ -95,9 +96,8 @@ public final class MatMul {
     let bias: UnsafePointer<Float>?
     let y: UnsafeMutablePointer<Float>
     let yStride: Int
-    /// What becomes of rows before they are converted, and the rows of all calls of a product; row 0 of this one is their row `start`.
+    /// What becomes of the rows before they are converted.
     let first: (operation: RowOperation, x: FloatRows)?
-    let start: Int
 
     var tileCount: Int { (rows + MatMul.tileRows - 1) / MatMul.tileRows }
 

@@ -11,16 +11,16 @@ package import Tensors
   case normalize(Norm.Parameters, source: FloatRows, summand: FloatRows? = nil)
 
   /// On rows `range` of x, [n, width], and of the operation's own.
-  package func apply(to x: FloatRows, rows range: Range<Int>) {
-    let x = x.rows(range)
+  package func apply(to x: FloatRows, rows range: Range<Int>) { rows(range).apply(to: x.rows(range)) }
+
+  private func apply(to x: FloatRows) {
     switch self {
     case .activate(let activation):
       unsafe activation.apply(x.base, stride: x.stride, rows: x.rowCount, width: x.width)
     case .gate(let activation):
       unsafe activation.applyGated(x.base, stride: x.stride, into: x.base, stride: x.stride, rows: x.rowCount, width: x.width)
     case .normalize(let norm, let source, let summand):
-      let source = source.rows(range)
-      if let summand = summand?.rows(range) { Rows.add(summand, to: source) }
+      if let summand { Rows.add(summand, to: source) }
       norm.apply(to: source, into: x)
     }
   }

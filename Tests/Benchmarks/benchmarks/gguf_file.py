@@ -11,13 +11,15 @@ import onnx
 from gguf.quants import quantize
 from onnx import numpy_helper
 
-#: Names of GGUF's formats; norms stay in f32 in all of them, as llama.cpp's converter leaves them, and the embedding of four
-#: bits, which is the head, too, in eight, as Rally's is.
+_TYPE, _FILE = gguf.GGMLQuantizationType, gguf.LlamaFileType
+
+#: Names of GGUF's formats: types of matrices and of the embedding, which is the head, too, and is in eight bits beside four, as
+#: Rally's is. Norms stay in f32 in all of them, as llama.cpp's converter leaves them.
 FORMATS = {
-    "F32": (gguf.GGMLQuantizationType.F32, gguf.LlamaFileType.ALL_F32),
-    "BF16": (gguf.GGMLQuantizationType.BF16, gguf.LlamaFileType.MOSTLY_BF16),
-    "Q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0),
-    "Q4_0": (gguf.GGMLQuantizationType.Q4_0, gguf.LlamaFileType.MOSTLY_Q4_0),
+    "F32": (_TYPE.F32, _TYPE.F32, _FILE.ALL_F32),
+    "BF16": (_TYPE.BF16, _TYPE.BF16, _FILE.MOSTLY_BF16),
+    "Q8_0": (_TYPE.Q8_0, _TYPE.Q8_0, _FILE.MOSTLY_Q8_0),
+    "Q4_0": (_TYPE.Q4_0, _TYPE.Q8_0, _FILE.MOSTLY_Q4_0),
 }
 
 _LAYER = {
@@ -45,7 +47,7 @@ def write_gguf(source: Path, out: Path, format_name: str) -> None:
     format_name : str
         A key of :data:`FORMATS`.
     """
-    element, file_type = FORMATS[format_name]
+    matrix, embedding, file_type = FORMATS[format_name]
     proto = onnx.load(str(source))
     settings = {pair.key.removeprefix("rally."): pair.value for pair in proto.metadata_props}
     temporary = out.with_suffix(".partial")
@@ -60,9 +62,9 @@ def write_gguf(source: Path, out: Path, format_name: str) -> None:
         for kind, heads in (("attn_q", "num_attention_heads"), ("attn_k", "num_key_value_heads")):
             if kind in name:
                 values = _interleaved(values, int(settings[heads]))
-        kept = element if values.ndim == 2 else gguf.GGMLQuantizationType.F32
-        if kept == gguf.GGMLQuantizationType.Q4_0 and name == "token_embd.weight":
-            kept = gguf.GGMLQuantizationType.Q8_0
+        kept = embedding if name == "token_embd.weight" else matrix
+        if values.ndim != 2:
+            kept = _TYPE.F32
         writer.add_tensor(name, quantize(values, kept), raw_dtype=kept)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
