@@ -13,24 +13,31 @@ let swift: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
+/// What the library's locks are made of, through CHost/forks.c.
+let forkSafety = [
+  "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_cond_wait", "pthread_cond_timedwait", "__cxa_guard_acquire",
+  "__cxa_guard_release", "__cxa_guard_abort", "_ZN5swift14threading_impl9once_slowERNS0_6once_tEPFvPvES3_",
+].flatMap { ["-Xlinker", "--wrap=\($0)"] }
+
 let librarySettings: [LinkerSetting] =
   linksLibrary
   ? [
-    .unsafeFlags([
-      "-use-ld=lld", "-static-stdlib",
-      "-Xlinker", "-soname=librally.so.0",
-      "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/RallyC/exports.map",
-      "-Xlinker", "--gc-sections",
-      // The Swift runtime cannot be unloaded: closing the library and opening it again must find it in place.
-      "-Xlinker", "-z", "-Xlinker", "nodelete",
-    ])
+    .unsafeFlags(
+      [
+        "-use-ld=lld", "-static-stdlib",
+        "-Xlinker", "-soname=librally.so.0",
+        "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/RallyC/exports.map",
+        "-Xlinker", "--gc-sections",
+        // The Swift runtime cannot be unloaded: closing the library and opening it again must find it in place.
+        "-Xlinker", "-z", "-Xlinker", "nodelete",
+      ] + forkSafety)
   ]
   : []
 
 // lld, because gold warns of a `mktemp` in the Swift standard library.
 let executableSettings: [LinkerSetting] =
   linksLibrary
-  ? [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--gc-sections", "-Xlinker", "--strip-all"])]
+  ? [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--gc-sections", "-Xlinker", "--strip-all"] + forkSafety)]
   : []
 
 // The shared library opens the reader of ONNX files, librally-onnx.so.0, when it opens a file; `make build` makes that of

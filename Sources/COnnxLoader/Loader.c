@@ -103,12 +103,13 @@ static rox_status open_reader(rox_error *error) {
 /* Whoever has a model has opened the reader. */
 static const rox_reader *reader(void) { return atomic_load_explicit(&opened, memory_order_acquire); }
 
+/* libprotobuf and libonnx make their tables when they are first asked, behind locks that no handler of a fork knows. */
 rox_status rox_model_open(const void *data, size_t size, const rox_limits *limits, rox_model **model, rox_error *error) {
-  if (!reader()) {
-    const rox_status status = open_reader(error);
-    if (status != ROX_OK) return status;
-  }
-  return reader()->model_open(data, size, limits, model, error);
+  rh_hold_forks();
+  rox_status status = reader() ? ROX_OK : open_reader(error);
+  if (status == ROX_OK) status = reader()->model_open(data, size, limits, model, error);
+  rh_release_forks();
+  return status;
 }
 
 void rox_model_close(rox_model *model) {
@@ -146,12 +147,18 @@ int rox_string_next(const rox_model *model, size_t index, size_t *cursor, rox_te
 }
 
 rox_check_result rox_model_check(const rox_model *model, char *reason, size_t capacity) {
-  return reader()->model_check(model, reason, capacity);
+  rh_hold_forks();
+  const rox_check_result result = reader()->model_check(model, reason, capacity);
+  rh_release_forks();
+  return result;
 }
 
 rox_status rox_rewrite_open(const rox_model *model, const rox_storage *storages, size_t count, rox_text location,
                             rox_rewrite **rewrite, rox_error *error) {
-  return reader()->rewrite_open(model, storages, count, location, rewrite, error);
+  rh_hold_forks();
+  const rox_status status = reader()->rewrite_open(model, storages, count, location, rewrite, error);
+  rh_release_forks();
+  return status;
 }
 
 void rox_rewrite_close(rox_rewrite *rewrite) {

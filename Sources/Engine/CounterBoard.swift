@@ -1,13 +1,13 @@
-import Synchronization
+import Files
 
 /// An engine's numbers as its last step left them, for any thread to read while the next one runs.
 final class CounterBoard: Sendable {
   let names: [String]
-  private let values: Mutex<[Double]>
+  private let values: ForkSafe<[Double]>
 
   init(names: [String]) {
     self.names = names
-    values = Mutex(Array(repeating: 0, count: names.count))
+    values = ForkSafe(Array(repeating: 0, count: names.count))
   }
 
   /// A copy that is made under the lock, so that the writer's array is never shared with a reader.

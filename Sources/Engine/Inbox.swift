@@ -1,7 +1,6 @@
 import Files
 import Models
 import Scheduling
-import Synchronization
 
 /// What other threads want of an engine, until its driver takes it.
 final class Inbox: Sendable {
@@ -35,7 +34,7 @@ final class Inbox: Sendable {
   private let blockCapacity: Int
   /// Requests that may be unfinished at a time; nil for any number.
   private let capacity: Int?
-  private let state = Mutex(State())
+  private let state = ForkSafe(State())
   private let bell = Bell()
 
   init(model: Model, blockCapacity: Int, capacity: Int?) {

@@ -1,5 +1,5 @@
+import Files
 package import Kernels
-import Synchronization
 
 /// The lineage test of one set of units: parts are the matrices that share them.
 ///
@@ -47,7 +47,7 @@ package struct UnitMatching {
     pool: WorkerPool
   ) -> [Int] {
     let targets = traces + [sum(traces)]
-    let total = Mutex([Int](repeating: 0, count: targets.count))
+    let total = ForkSafe([Int](repeating: 0, count: targets.count))
     let taskCount = (permutationCount + permutationsPerTask - 1) / permutationsPerTask
     pool.parallelFor(taskCount) { task, _ in
       var permutation = [Int32](repeating: 0, count: products.rowCount)

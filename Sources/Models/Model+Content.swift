@@ -1,5 +1,4 @@
 package import Files
-import Synchronization
 
 extension Model {
   /// SHA-256 over the digests of the file and of its external data files, in the order they are first named.

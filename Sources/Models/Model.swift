@@ -1,6 +1,5 @@
 public import Files
 import Kernels
-import Synchronization
 package import Tensors
 public import Tokenization
 
@@ -19,7 +18,7 @@ public final class Model: Sendable {
   package let path: String?
   package let externalLocations: [String]
   /// Of the whole file, once it was asked for.
-  let knownContentDigest: Mutex<[UInt8]?>
+  let knownContentDigest: ForkSafe<[UInt8]?>
   package let weights: ModelWeights
   /// Differs where the pairs, the weights or the type of the products differ: what one model computed must not go
   /// on in another. The same on every machine.
@@ -88,7 +87,7 @@ public final class Model: Sendable {
     (self.weights, self.tokenizer, self.path) = (weights, tokenizer, path)
     (metadata, tensors) = (facts.metadata, facts.tensors)
     externalLocations = dataFiles
-    knownContentDigest = Mutex(contentDigest)
+    knownContentDigest = ForkSafe(contentDigest)
     var digest = Digest()
     digest.absorb(Int(truncatingIfNeeded: facts.digest))
     digest.absorb(weights.dataType.description)

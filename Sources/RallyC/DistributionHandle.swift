@@ -1,8 +1,8 @@
 import CRally
 import Curation
+import Files
 import Glibc
 import Rally
-import Synchronization
 
 /// What a `rally_distribution *` stands for. Reads share what a write leaves behind; both take turns.
 final class DistributionHandle: Sendable {
@@ -15,11 +15,11 @@ final class DistributionHandle: Sendable {
   }
 
   let label: CText
-  private let state: Mutex<State>
+  private let state: ForkSafe<State>
 
   init(_ distribution: Distribution) {
     label = CText(distribution.label)
-    state = Mutex(State(distribution: distribution))
+    state = ForkSafe(State(distribution: distribution))
   }
 
   var distribution: Distribution { state.withLock(\.distribution) }

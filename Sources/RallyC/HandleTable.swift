@@ -1,6 +1,6 @@
+import Files
 import Glibc
 import Rally
-import Synchronization
 
 /// The objects behind the opaque pointers that C programs hold.
 ///

@@ -1,5 +1,4 @@
 public import Files
-import Synchronization
 
 /// A byte-level byte-pair tokenizer, equal to the Hugging Face `tokenizers` library on valid UTF-8.
 ///
@@ -26,7 +25,7 @@ public final class BytePairTokenizer: Sendable {
   let specialMatcher: AddedTokenMatcher
   let addedMatcher: AddedTokenMatcher
   // One for each call at work at once; they keep their word caches.
-  private let encoders = Mutex<[WordEncoder]>([])
+  private let encoders = ForkSafe<[WordEncoder]>([])
 
   /// A thread that encodes finds a warm cache, of 1.6 MB, unless more than these do at once.
   private static let keptEncoderCount = 16

@@ -1,6 +1,7 @@
 /*
- * Hosts that are hard to live in: threads with stacks of 64 KB, a process that forks while its threads compute, and one that leaves in
- * the middle. A program of its own, with a child for each: hosts.c LANGUAGE-MODEL RATER FOLDER.
+ * Hosts that are hard to live in: threads with stacks of 64 KB, a process that forks while its threads compute or make the first
+ * call of all, and one that leaves in the middle. A program of its own, with a child for each: hosts.c LANGUAGE-MODEL RATER FOLDER.
+ * The program itself makes no call, so that each child's is the first of its process.
  */
 #define _GNU_SOURCE
 #include "children.h"
@@ -8,14 +9,16 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <time.h>
 
-enum { STACK = 64 << 10, COMPUTING = 4, FORKS = 48, AT_ONCE = 4, LEAVINGS = 32 };
+enum { STACK = 64 << 10, COMPUTING = 4, FORKS = 48, AT_ONCE = 4, LEAVINGS = 32, MOMENTS = 12, ADDITIONS = 100000, SCORES = 64 };
 
 static const char *lm, *rater;
 static char out[4096];
 static int32_t tokens[60];
 static const size_t offsets[] = {0, 20, 60};
-static float expected[2];
+static float *expected; /* two scores that all children see */
 static int failed;
 
 static void report(int good, const char *what) {
@@ -58,6 +61,13 @@ static rally_status rate_on(rally_runner *runner) {
   float scores[2] = {0, 0};
   const rally_status status = rally_rate(runner, tokens, offsets, 2, NULL, scores, NULL);
   return !status && memcmp(scores, expected, sizeof scores) ? (rally_status)99 : status;
+}
+
+static rally_status expect_on(rally_runner *runner) { return rally_rate(runner, tokens, offsets, 2, NULL, expected, NULL); }
+
+static int expect(const void *nothing) {
+  (void)nothing;
+  return (int)with_runner(rater, expect_on);
 }
 
 static rally_status run_on(rally_runner *runner) {
@@ -146,7 +156,89 @@ static void test_small_stacks(void) {
   }
 }
 
-/* ---- a storm of forks ---- */
+/* ---- forks ---- */
+
+typedef struct moment {
+  const job *job;
+  long nanoseconds; /* after the first call began */
+} moment;
+
+static long now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1000000000L + time.tv_nsec;
+}
+
+/* The status of a child that runs `work`, or 98 where it does not end by itself. */
+static int status_of_child(rally_status (*work)(void)) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(300);
+    _exit((int)work());
+  }
+  int status = -1;
+  return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 98;
+}
+
+static int fork_during_first_call(const void *argument) {
+  const moment *moment = argument;
+  pthread_t thread;
+  void *status = NULL;
+  const long begin = now();
+  if (pthread_create(&thread, NULL, work_on, (void *)(intptr_t)moment->job)) return 99;
+  while (now() - begin < moment->nanoseconds) {}
+  const int in_child = status_of_child(moment->job->work);
+  pthread_join(thread, &status);
+  return in_child ? in_child : (int)(intptr_t)status;
+}
+
+/* What a process makes once for all, when it is first asked for, is whole in a child, whenever the fork came. */
+static void test_forks_during_first_calls(void) {
+  for (int i = 0; i < JOBS; i++) {
+    int wrong = 0;
+    for (int k = 0; k < MOMENTS && !wrong; k++) {
+      const moment at = {&jobs[i], k * 1700000L};
+      const int status = in_child(fork_during_first_call, &at);
+      if (status) printf("  a fork %ld us after the first call: %d\n", at.nanoseconds / 1000, status);
+      wrong += status != 0;
+    }
+    char what[120];
+    snprintf(what, sizeof what, "forks during the first call of a process, %s: the child can make it, too", jobs[i].name);
+    report(!wrong, what);
+  }
+}
+
+static void *add_scores(void *distribution) {
+  float scores[SCORES];
+  for (int i = 0; i < SCORES; i++) scores[i] = (float)i;
+  rally_status status = RALLY_OK;
+  for (int i = 0; i < ADDITIONS && !status; i++) status = rally_distribution_add(distribution, scores, SCORES, NULL);
+  return (void *)(intptr_t)status;
+}
+
+/* Two threads that wait for each other's lock. */
+static rally_status share_a_distribution(void) {
+  rally_distribution *distribution = NULL;
+  pthread_t thread;
+  void *other = NULL;
+  rally_status status = rally_distribution_open("shared", 64, &distribution, NULL);
+  if (status || pthread_create(&thread, NULL, add_scores, distribution)) return status ? status : RALLY_IO;
+  status = (rally_status)(intptr_t)add_scores(distribution);
+  pthread_join(thread, &other);
+  rally_distribution_close(distribution);
+  return status ? status : (rally_status)(intptr_t)other;
+}
+
+static int use_locks_and_fork(const void *nothing) {
+  (void)nothing;
+  const rally_status status = share_a_distribution();
+  return status ? (int)status : status_of_child(share_a_distribution);
+}
+
+/* A lock of the parent's threads knows nothing of who they are in the child. */
+static void test_locks_after_forks(void) {
+  report(in_child(use_locks_and_fork, NULL) == 0, "threads of a child wait for each other's locks, as those of its parent did");
+}
 
 static atomic_int closing, computed, events;
 
@@ -199,8 +291,7 @@ static void test_fork_storm(void) {
     pthread_join(threads[i], &answer);
     good = good && !answer;
   }
-  float scores[2];
-  good = good && !rally_rate(runner, tokens, offsets, 2, NULL, scores, NULL) && !memcmp(scores, expected, sizeof scores);
+  good = good && !rate_on(runner);
   rally_runner_close(runner);
   rally_model_close(model);
   char what[120];
@@ -255,15 +346,12 @@ int main(int argc, char **argv) {
   rater = argv[2];
   snprintf(out, sizeof out, "%s/hosts-out.onnx", argv[3]);
   for (int i = 0; i < 60; i++) tokens[i] = (i * 31 + 7) % 4000;
-  rally_model *model = NULL;
-  rally_runner *runner = NULL;
-  if (open_runner(rater, &model, &runner) || rally_rate(runner, tokens, offsets, 2, NULL, expected, NULL)) return 2;
-  rally_runner_close(runner);
-  rally_model_close(model);
-  /* What a process makes once, when it first opens a model of a kind, a fork in the midst of it would leave half made. */
-  if (generate()) return 2;
+  expected = mmap(NULL, 2 * sizeof *expected, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (expected == MAP_FAILED || in_child(expect, NULL)) return 2;
   test_small_stacks();
   test_leaving();
+  test_forks_during_first_calls();
+  test_locks_after_forks();
   test_fork_storm();
   unlink(out);
   printf("hosts: %d FAILED\n", failed);

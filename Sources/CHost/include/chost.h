@@ -47,6 +47,13 @@ const void *rh_budget(void);
 /// false where the thread has no place for it.
 bool rh_set_budget(const void *budget);
 
+#pragma mark Forks
+
+/// Until `rh_release_forks`, a fork by another thread waits, so that its child does not find half made what this thread makes for
+/// all. Nests. The functions of the host may not be called in between.
+void rh_hold_forks(void);
+void rh_release_forks(void);
+
 #pragma mark Build
 
 /// Lines `commit`, `compiler` and `architecture` with their values. Static string.

@@ -1,5 +1,4 @@
 public import Files
-import Synchronization
 
 /// A tokenizer made of the steps of a `tokenizer.json`, equal to the Hugging Face `tokenizers` library on valid UTF-8.
 ///
@@ -30,7 +29,7 @@ public final class PipelineTokenizer: Sendable {
   /// Whether decoding leaves a token out on request.
   let isSkipped: Set<Int32>
   let bytes: [Int32: UInt8]
-  private let scratches = Mutex<[Scratch]>([])
+  private let scratches = ForkSafe<[Scratch]>([])
 
   /// A thread that encodes finds a warm cache, of 1.6 MB, unless more than these do at once.
   private static let keptScratchCount = 16
