@@ -50,6 +50,11 @@ static void before_fork(void) {
   while (atomic_load(&holding) > held_here()) pause_briefly();
 }
 
+/* A thread that was cancelled holds nothing off any more. */
+static void end_of_thread(void *depth) {
+  if (depth) atomic_fetch_sub(&holding, 1);
+}
+
 static void after_fork(void) { atomic_fetch_sub(&forking, 1); }
 
 static void after_fork_in_child(void) {
@@ -58,7 +63,7 @@ static void after_fork_in_child(void) {
 }
 
 __attribute__((constructor)) static void watch_forks(void) {
-  has_depth_key = pthread_key_create(&depth_key, NULL) == 0;
+  has_depth_key = pthread_key_create(&depth_key, end_of_thread) == 0;
   (void)pthread_atfork(before_fork, after_fork, after_fork_in_child);
 }
 

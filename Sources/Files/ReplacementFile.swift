@@ -65,7 +65,7 @@ package struct ReplacementFile: ~Copyable {
   package mutating func write(_ bytes: UnsafeRawBufferPointer) throws(RallyError) {
     var done = 0
     while done < bytes.count, let base = bytes.baseAddress {
-      let count = unsafe Glibc.write(descriptor, base + done, bytes.count - done)
+      let count = Self.withoutSizeSignal { unsafe Glibc.write(descriptor, base + done, bytes.count - done) }
       if count < 0 && errno == EINTR { continue }
       guard count > 0 else { throw RallyError(errno: count < 0 ? errno : EIO, writing: path) }
       done += count
@@ -79,11 +79,32 @@ package struct ReplacementFile: ~Copyable {
     precondition(offset + bytes.count <= byteCount)
     var done = 0
     while done < bytes.count, let base = bytes.baseAddress {
-      let count = unsafe pwrite(descriptor, base + done, bytes.count - done, off_t(offset + done))
+      let count = Self.withoutSizeSignal { unsafe pwrite(descriptor, base + done, bytes.count - done, off_t(offset + done)) }
       if count < 0 && errno == EINTR { continue }
       guard count > 0 else { throw RallyError(errno: count < 0 ? errno : EIO, writing: path) }
       done += count
     }
+  }
+
+  /// Answers what `write` does. At the process's limit of file sizes that is EFBIG alone: the signal that the system sends along
+  /// would end the host.
+  private static func withoutSizeSignal(_ write: () -> Int) -> Int {
+    var signal = sigset_t()
+    var before = sigset_t()
+    var pending = sigset_t()
+    unsafe sigemptyset(&signal)
+    unsafe sigaddset(&signal, SIGXFSZ)
+    unsafe pthread_sigmask(SIG_BLOCK, &signal, &before)
+    unsafe sigpending(&pending)
+    let count = write()
+    let code = errno
+    if count < 0, code == EFBIG, unsafe sigismember(&pending, SIGXFSZ) == 0 {
+      var atOnce = timespec()
+      unsafe _ = sigtimedwait(&signal, nil, &atOnce)
+    }
+    unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
+    errno = code
+    return count
   }
 
   /// Takes from everybody the right to write into it: it can be replaced, and not be changed where it stands.

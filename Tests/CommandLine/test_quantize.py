@@ -146,7 +146,7 @@ def test_a_full_disk_leaves_everything(lm, tmp_path):
     out.write_text("kept")
 
     def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # which ends a process, and is what Python takes away
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
     done = subprocess.run([COMMAND, "quantize", lm, out], capture_output=True, preexec_fn=limit)
