@@ -25,15 +25,26 @@ static void pause_briefly(void) {
   (void)nanosleep(&moment, NULL);
 }
 
-void rh_hold_forks(void) {
-  const uintptr_t already = depth();
-  if (!set_depth(already + 1) || already > 0) return;
+static time_t seconds(void) {
+  struct timespec time = {0, 0};
+  (void)clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec;
+}
+
+static void hold_first(void) {
   for (;;) {
     atomic_fetch_add(&holding, 1);
-    if (atomic_load(&forking) == 0) return;
+    if (atomic_load(&forking) == 0) break;
     atomic_fetch_sub(&holding, 1);
     while (atomic_load(&forking) > 0) pause_briefly();
   }
+  if (!set_depth(1)) atomic_fetch_sub(&holding, 1);
+}
+
+void rh_hold_forks(void) {
+  const uintptr_t already = depth();
+  if (already == 0) hold_first();
+  else (void)set_depth(already + 1);
 }
 
 void rh_release_forks(void) {
@@ -45,9 +56,13 @@ void rh_release_forks(void) {
 
 static unsigned held_here(void) { return depth() > 0; }
 
+/* Who has not finished then may itself wait for something that the forking thread holds, such as an allocator of the host's. */
+#define PATIENCE 60
+
 static void before_fork(void) {
+  const time_t begin = seconds();
   atomic_fetch_add(&forking, 1);
-  while (atomic_load(&holding) > held_here()) pause_briefly();
+  while (atomic_load(&holding) > held_here() && seconds() - begin < PATIENCE) pause_briefly();
 }
 
 /* A thread that was cancelled holds nothing off any more. */
