@@ -15,7 +15,6 @@ import torch
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
 from rally.convert.checkpoint import Checkpoint, Source
-from rally.convert.onnx_widening import users_of
 from rally.modelfile import ModelFileError
 from rally.modelfile.tensors import Array
 
@@ -243,6 +242,15 @@ class OnnxCheckpoint(Checkpoint):
             return scaled
 
         return _Value(tuple(stored.dims), load, True)
+
+
+def users_of(graph: GraphProto) -> dict[str, list[NodeProto]]:
+    """Return the nodes that read each value."""
+    users: dict[str, list[NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node)
+    return users
 
 
 def _loader(value: _Value) -> Callable[[], torch.Tensor]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-from onnx import GraphProto, ModelProto, NodeProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, helper, numpy_helper
 
-if TYPE_CHECKING:
-    from rally.convert.onnx_file import OnnxCheckpoint
+from rally.convert.onnx_file import OnnxCheckpoint, users_of
 
 
 def widened(checkpoint: OnnxCheckpoint) -> bytes:
@@ -47,15 +44,6 @@ def widened(checkpoint: OnnxCheckpoint) -> bytes:
     graph.node.extend(kept)
     widened: bytes = model.SerializeToString()
     return widened
-
-
-def users_of(graph: GraphProto) -> dict[str, list[NodeProto]]:
-    """Return the nodes that read each value."""
-    users: dict[str, list[NodeProto]] = {}
-    for node in graph.node:
-        for name in node.input:
-            users.setdefault(name, []).append(node)
-    return users
 
 
 def _chain(node: NodeProto, users: dict[str, list[NodeProto]]) -> list[NodeProto] | None:
