@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from ctypes import byref, c_size_t, c_void_p
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
+from ._files import replacing
 from ._handles import Handle
 from ._library import library
 from .errors import RallyError, Status
@@ -199,16 +200,8 @@ class Distribution:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the bytes to a file, which is replaced in one step."""
-        folder = os.path.dirname(os.path.abspath(path))
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".rally-", delete=False) as file:
-            try:
-                file.write(self.to_bytes())
-                file.flush()
-                os.fsync(file.fileno())
-                os.replace(file.name, path)
-            except BaseException:
-                os.unlink(file.name)
-                raise
+        with replacing(Path(path)) as file:
+            file.write(self.to_bytes())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Distribution:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ import numpy.typing as npt
 
 from . import select
 from ._extras import sentence
+from ._files import replacing
 from ._program import run
 from .errors import RallyError, Status
 from .sweep_files import scored_files, scored_rows
@@ -175,12 +175,10 @@ def read(paths: Sequence[str], id: str = "id", score: str = "score", tokens: str
 def write(folder: Path, discard: str, scored: Scored, places: npt.NDArray[np.intp]) -> Path:
     """Writes ids and scores of what stays, an object a line, to ``kept-SHARE.jsonl``; replaced in one step."""
     path = folder / f"kept-{discard}.jsonl"
-    temporary = folder / f".{path.name}.{os.getpid()}"
-    with open(temporary, "w", encoding="utf-8") as file:
+    with replacing(path) as file:
         for place in places.tolist():
             row = {"id": scored.ids[place], "score": _decimal(scored.scores[place])}
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    os.replace(temporary, path)
+            file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
     return path
 
 

@@ -14,12 +14,12 @@ import pytest
 
 import rally
 from rally import Band, RallyError, Status, select, sweep
+from rally import _files as files
 from rally.score import (
     Selection,
     Settings,
     again,
     cascading,
-    files,
     journal,
     merge,
     recover,

@@ -18,7 +18,8 @@ import pytest
 
 import rally
 from rally import RallyError, Status, sweep
-from rally.score import Selection, Settings, again, files, merge, recover, score_corpus, state, write_kept
+from rally import _files as files
+from rally.score import Selection, Settings, again, merge, recover, score_corpus, state, write_kept
 from rally.score import journal as journals
 from rally.score.__main__ import main
 

@@ -14,7 +14,8 @@ import pytest
 import score_kills
 
 from rally import RallyError, Status
-from rally.score import Settings, files, journal, score_corpus
+from rally import _files as files
+from rally.score import Settings, journal, score_corpus
 
 
 class Crash(BaseException):

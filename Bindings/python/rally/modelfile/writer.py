@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import GraphProto, ModelProto, TensorProto, helper
 
+from rally._files import replacing
 from rally.modelfile.description import Description
 from rally.modelfile.errors import ModelFileError
 from rally.modelfile.graph import GraphBuilder
@@ -90,13 +89,13 @@ def write_model(
     headers = _headers(tensors, side_path.name if side_path else None)
     side_bytes = 0
     if side_path:
-        with _replacing(side_path) as stream:
+        with replacing(side_path) as stream:
             _write_side(stream, headers, progress)
             side_bytes = stream.tell()
-            with _replacing(path) as main:
+            with replacing(path) as main:
                 _write_message(main, description, tensors, headers, progress)
     else:
-        with _replacing(path) as main:
+        with replacing(path) as main:
             _write_message(main, description, tensors, headers, progress)
     return WrittenFile(path, side_path, path.stat().st_size + side_bytes)
 
@@ -237,17 +236,3 @@ def _varint(value: int) -> bytes:
         value >>= 7
     groups.append(value)
     return bytes(groups)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file next to ``path`` that takes its place when the block ends well, and goes otherwise."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

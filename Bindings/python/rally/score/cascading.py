@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from .._files import sync, sync_folder
 from ..cascade import SAMPLE, Band, sampled
 from ..documents import DocumentScores
 from ..errors import RallyError, Status
 from ..scorer import Scorer
 from .documents import Document, DocumentMaker
-from .files import sync, sync_folder
 from .inputs import InputFile
 from .raters import Column, Rated, Raters
 from .readers import read_rows

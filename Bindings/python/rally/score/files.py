@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, also after a crash."""
+"""The files of a run."""
 
 from __future__ import annotations
 
@@ -11,34 +11,14 @@ from typing import Any, BinaryIO
 
 import fsspec
 
-
-def sync(file: int) -> None:
-    """Waits until what was written to a file or folder is on the disk."""
-    os.fsync(file)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes names that were added to a folder, or changed in it, last."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        sync(descriptor)
-    finally:
-        os.close(descriptor)
+from .. import _files
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which takes its name when it is complete; after an error nothing has changed.
-
-    The same name is written aside each time, so what a crash leaves is overwritten when the run goes on.
-    """
-    aside = path.with_name(f".{path.name}.part")
-    with open(aside, "wb") as file:
+    """A file to write, whole or not at all; what a crash leaves of it is overwritten when the run goes on."""
+    with _files.replacing(path, f".{path.name}.part") as file:
         yield file
-        file.flush()
-        sync(file.fileno())
-    os.replace(aside, path)
-    sync_folder(path.parent)
 
 
 def publish(folder: Path, url: str) -> None:

@@ -21,10 +21,10 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from .._files import sync, sync_folder
 from ..errors import RallyError, Status
 from .batches import Cursor
 from .documents import Rejection
-from .files import sync, sync_folder
 from .samples import Sample
 
 #: Begins a record, so that zeros, which a crash of the machine may leave, are none.

@@ -11,8 +11,9 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from .._files import sync
 from ..errors import RallyError, Status
-from .files import sync, write_json
+from .files import write_json
 from .inputs import InputFile, PassedOver
 from .journal import Journal
 from .raters import Column
