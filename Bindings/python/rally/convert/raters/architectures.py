@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 from rally.convert.checkpoint import Checkpoint
-from rally.convert.raters import bert, causal, deberta, distilbert, gte, modernbert, roberta
+from rally.convert.raters import bert, causal, deberta, distilbert, electra, gte, modernbert, roberta
 from rally.convert.raters.planning import Plan, collect_plan
 from rally.convert.settings import Settings
 from rally.modelfile import AnyTokenizer, ModelFileError, Rater, Tensor
@@ -16,6 +16,7 @@ PLANNERS = {
     "camembert": roberta.plan,
     "deberta-v2": deberta.plan,
     "distilbert": distilbert.plan,
+    "electra": electra.plan,
     "gte": gte.plan,
     "modernbert": modernbert.plan,
     "new": gte.plan,

@@ -1,4 +1,4 @@
-"""Plans the conversion of Llama, Mistral, Qwen2 and Qwen3 ``ForSequenceClassification``: QuRater, reward models."""
+"""Plans the conversion of Llama and its relatives ``ForSequenceClassification``: QuRater, reward models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rally.modelfile import AnyTokenizer, Rater
 from rally.modelfile.shapes import layer_dims
 
 #: Architectures of which a classifier is made; the looped ones have none.
-TYPES = ("llama", "mistral", "qwen2", "qwen3", "smollm3")
+TYPES = ("arcee", "llama", "mistral", "qwen2", "qwen3", "smollm3")
 
 _HEAD = "score"
 _BUFFER = re.compile(r"model\.(layers\.\d+\.self_attn\.)?rotary_emb\.inv_freq")

@@ -90,6 +90,11 @@ def _distances(config: Settings) -> dict[str, Any]:
     longest = config.integer("max_relative_positions", -1, minimum=-1)
     longest = length if longest < 1 else longest
     buckets = config.integer("position_buckets", -1, minimum=-1)
+    if buckets > 0 and longest <= buckets // 2 + 1:
+        raise ModelFileError(
+            f"{config.source}: max_relative_positions: expected more than half of position_buckets {buckets} and one, "
+            f"or -1, found {longest}"
+        )
     given = config.get("pos_att_type", [])
     kinds = given.split("|") if isinstance(given, str) else given
     if not isinstance(kinds, list) or not set(kinds) <= set(_KINDS) or not kinds:
