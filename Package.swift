@@ -13,10 +13,11 @@ let swift: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault"),
 ]
 
-/// What the library's locks are made of, through CHost/forks.c.
-let forkSafety = [
+/// What the library's locks are made of, through CHost/forks.c, and how its runtime looks around, through CHost/runtime.c.
+let hostSafety = [
   "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_cond_wait", "pthread_cond_timedwait", "__cxa_guard_acquire",
-  "__cxa_guard_release", "__cxa_guard_abort", "_ZN5swift14threading_impl9once_slowERNS0_6once_tEPFvPvES3_",
+  "__cxa_guard_release", "__cxa_guard_abort", "_ZN5swift14threading_impl9once_slowERNS0_6once_tEPFvPvES3_", "getenv",
+  "_ZN5swift7runtime11environment10initializeEPv",
 ].flatMap { ["-Xlinker", "--wrap=\($0)"] }
 
 let librarySettings: [LinkerSetting] =
@@ -30,14 +31,14 @@ let librarySettings: [LinkerSetting] =
         "-Xlinker", "--gc-sections",
         // The Swift runtime cannot be unloaded: closing the library and opening it again must find it in place.
         "-Xlinker", "-z", "-Xlinker", "nodelete",
-      ] + forkSafety)
+      ] + hostSafety)
   ]
   : []
 
 // lld, because gold warns of a `mktemp` in the Swift standard library.
 let executableSettings: [LinkerSetting] =
   linksLibrary
-  ? [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--gc-sections", "-Xlinker", "--strip-all"] + forkSafety)]
+  ? [.unsafeFlags(["-use-ld=lld", "-Xlinker", "--gc-sections", "-Xlinker", "--strip-all"] + hostSafety)]
   : []
 
 // The shared library opens the reader of ONNX files, librally-onnx.so.0, when it opens a file; `make build` makes that of
@@ -77,7 +78,7 @@ let package = Package(
     .target(name: "CDigests"),
 
     // The engine, each target importing only what stands above it.
-    .target(name: "Files", dependencies: ["CDigests"], swiftSettings: swift),
+    .target(name: "Files", dependencies: ["CDigests", "CHost"], swiftSettings: swift),
     .target(name: "Tensors", dependencies: ["Files", "CHost"], swiftSettings: swift),
     .target(name: "JSON", swiftSettings: swift),
     .target(name: "Templates", swiftSettings: swift),

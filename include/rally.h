@@ -55,10 +55,12 @@
  *   Handles     may be closed in any order, twice, or as NULL; a model lives until the last runner on it is closed.
  *               Using a closed handle answers RALLY_CLOSED. After fork() the handles of the parent answer RALLY_FORKED in the
  *               child; what the child opens itself works, whatever other threads of the parent were doing. A fork waits while one
- *               of them has a model file read by libonnx, or makes what is made once for all: 10 ms for small files, .7 s for 1.4 GB.
+ *               of them has a model file read by libonnx, or makes what is made once for all: 10 ms for small files, .7 s for 1.4 GB;
+ *               and a minute at most.
  *   Threads     "any thread": may run at the same time as anything else, on the same handle. "one caller": one call at a time per
  *               handle; a second one answers RALLY_BUSY and changes nothing. No function may be called in a signal handler:
  *               let the handler set a flag of your own, and answer non-zero in a callback when it is set.
+ *               A thread that is cancelled (pthread_cancel) in a call, callbacks included, finishes the call first.
  *   Arithmetic  Calls compute with exceptions masked, to nearest, subnormal numbers as they are, and leave the floating-point
  *               environment of the calling thread as it was. Callbacks run in that environment.
  *   Callbacks   run on the calling thread, may not call the handle they were given to, and must return normally.

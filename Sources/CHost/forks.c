@@ -10,19 +10,29 @@
  * for all of them, and they for the fork.
  */
 
-/* Threads that hold forks off, and forks that wait or are under way. */
-static atomic_uint holding, forking;
+/* Threads that hold forks off, threads that a fork keeps from it, and forks that wait or are under way. Signed: a handler of a
+ * signal that forks may come between two of the steps below. */
+static atomic_int holding, kept_off, forking;
 
 /* How often this thread holds them off, as a pointer. As in floating_point.c, a key is found without memory. */
 static pthread_key_t depth_key;
 static bool has_depth_key = false;
 
+/* Of a fork, in seconds: with those that hold it off, who may themselves wait for something that the forking thread has, such as
+ * an allocator of the host's; and with those that have the turn, one of whom may be this very thread, forking in a handler. */
+#define PATIENCE 60
+#define PATIENCE_WITH_TURNS 2
+
 static uintptr_t depth(void) { return has_depth_key ? (uintptr_t)pthread_getspecific(depth_key) : 0; }
 static bool set_depth(uintptr_t depth) { return has_depth_key && pthread_setspecific(depth_key, (void *)depth) == 0; }
 
+/* A thread that is cancelled meanwhile would leave its number behind. */
 static void pause_briefly(void) {
   const struct timespec moment = {0, 50000};
+  int before = PTHREAD_CANCEL_ENABLE;
+  (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
   (void)nanosleep(&moment, NULL);
+  (void)pthread_setcancelstate(before, NULL);
 }
 
 static time_t seconds(void) {
@@ -31,20 +41,25 @@ static time_t seconds(void) {
   return time.tv_sec;
 }
 
-static void hold_first(void) {
-  for (;;) {
-    atomic_fetch_add(&holding, 1);
-    if (atomic_load(&forking) == 0) break;
-    atomic_fetch_sub(&holding, 1);
+static bool begins_holding(void) {
+  atomic_fetch_add(&holding, 1);
+  if (atomic_load(&forking) == 0) return true;
+  atomic_fetch_sub(&holding, 1);
+  return false;
+}
+
+static void wait_and_hold(void) {
+  atomic_fetch_add(&kept_off, 1);
+  do {
     while (atomic_load(&forking) > 0) pause_briefly();
-  }
-  if (!set_depth(1)) atomic_fetch_sub(&holding, 1);
+  } while (!begins_holding());
+  atomic_fetch_sub(&kept_off, 1);
 }
 
 void rh_hold_forks(void) {
   const uintptr_t already = depth();
-  if (already == 0) hold_first();
-  else (void)set_depth(already + 1);
+  if (already == 0 && !begins_holding()) wait_and_hold();
+  if (!set_depth(already + 1) && already == 0) atomic_fetch_sub(&holding, 1);
 }
 
 void rh_release_forks(void) {
@@ -54,32 +69,40 @@ void rh_release_forks(void) {
   if (held == 1) atomic_fetch_sub(&holding, 1);
 }
 
-static unsigned held_here(void) { return depth() > 0; }
+static int held_here(void) { return depth() > 0; }
 
-/* Who has not finished then may itself wait for something that the forking thread holds, such as an allocator of the host's. */
-#define PATIENCE 60
-
+/* Those that the fork before kept off go first: else threads that fork again and again would keep them off for ever. */
 static void before_fork(void) {
   const time_t begin = seconds();
+  while (atomic_load(&kept_off) > 0 && seconds() - begin < PATIENCE_WITH_TURNS) pause_briefly();
   atomic_fetch_add(&forking, 1);
   while (atomic_load(&holding) > held_here() && seconds() - begin < PATIENCE) pause_briefly();
-}
-
-/* A thread that was cancelled holds nothing off any more. */
-static void end_of_thread(void *depth) {
-  if (depth) atomic_fetch_sub(&holding, 1);
 }
 
 static void after_fork(void) { atomic_fetch_sub(&forking, 1); }
 
 static void after_fork_in_child(void) {
   atomic_store(&holding, held_here());
+  atomic_store(&kept_off, 0);
   atomic_store(&forking, 0);
 }
 
-__attribute__((constructor)) static void watch_forks(void) {
+static void watch_forks(void) { (void)pthread_atfork(before_fork, after_fork, after_fork_in_child); }
+
+/* Not when the library is loaded: handlers run in reverse, and this one has to wait before an allocator of the host's takes its
+ * locks. */
+void rh_watch_forks(void) {
+  static pthread_once_t watched = PTHREAD_ONCE_INIT;
+  (void)pthread_once(&watched, watch_forks);
+}
+
+/* A thread that ended in a function of the host's holds nothing off any more. */
+static void end_of_thread(void *depth) {
+  if (depth) atomic_fetch_sub(&holding, 1);
+}
+
+__attribute__((constructor)) static void make_depth_key(void) {
   has_depth_key = pthread_key_create(&depth_key, end_of_thread) == 0;
-  (void)pthread_atfork(before_fork, after_fork, after_fork_in_child);
 }
 
 /*

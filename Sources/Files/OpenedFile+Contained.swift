@@ -21,7 +21,7 @@ extension OpenedFile {
     }
     for folder in folders {
       let path = prefix(folder) + location
-      let descriptor = unsafe SystemPath.with(path) { unsafe Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
+      let descriptor = SystemPath.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
       let code = errno
       if descriptor < 0, code == ENOENT || code == ENOTDIR { continue }
       guard descriptor >= 0 else { throw RallyError(errno: code, path: path) }

@@ -1,3 +1,4 @@
+import CHost
 import Glibc
 
 /// A regular file that is open for reading; closed with its owner.
@@ -14,7 +15,7 @@ package struct OpenedFile: ~Copyable {
         .fileNotFound, path.filter { $0 != "\0" }, expected: "a path", found: "one with a NUL in it")
     }
     // Without O_NONBLOCK, opening a pipe would wait for a program to write into it.
-    let descriptor = unsafe SystemPath.with(path) { unsafe Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
+    let descriptor = SystemPath.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard descriptor >= 0 else { throw RallyError(errno: errno, path: path) }
     try self.init(descriptor: descriptor, path: path)
   }
@@ -139,8 +140,7 @@ extension RallyError {
   }
 
   private static func systemMessage(_ code: CInt) -> String {
-    // Safe among threads since glibc 2.32, which writes unknown numbers into memory of the thread.
-    guard let text = unsafe strerror(code) else { return "error \(code)" }
+    guard let text = unsafe rh_system_message(code) else { return "error \(code)" }
     return unsafe String(cString: text)
   }
 }

@@ -40,7 +40,7 @@ package struct ReplacementFile: ~Copyable {
     // A process of the same number may have died here.
     for _ in 0..<1000 {
       name = "\(folder).rally-\(getpid())-\(Self.count.add(1, ordering: .relaxed).newValue).tmp"
-      opened = unsafe SystemPath.with(name) { unsafe Glibc.open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode) }
+      opened = SystemPath.open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
       if opened >= 0 || errno != EEXIST { break }
     }
     guard opened >= 0 else { throw RallyError(errno: errno, writing: path) }
@@ -146,7 +146,7 @@ package struct ReplacementFile: ~Copyable {
     isCommitted = true
     // The name is safe once its folder is; a file system without that has nothing to say.
     let name = path.utf8.contains(UInt8(ascii: "/")) ? OpenedFile.parent(of: path) : "."
-    let folder = unsafe SystemPath.with(name) { unsafe Glibc.open($0, O_RDONLY | O_CLOEXEC) }
+    let folder = SystemPath.open(name, O_RDONLY | O_CLOEXEC)
     guard folder >= 0 else { return }
     _ = fsync(folder)
     close(folder)

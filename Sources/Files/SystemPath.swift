@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 
 /// Paths of any bytes as text, and back.
 ///
@@ -35,6 +35,20 @@ package enum SystemPath {
       guard let base = buffer.baseAddress else { preconditionFailure("it has a NUL at least") }
       return unsafe body(base)
     }
+  }
+
+  /// What `open` of the system answers, but never a number of the standard streams: a host that has closed those, and prints,
+  /// would write into the file.
+  package static func open(_ path: String, _ flags: CInt, _ mode: mode_t = 0) -> CInt {
+    var descriptor: CInt
+    repeat { descriptor = unsafe with(path) { unsafe Glibc.open($0, flags, mode) } } while descriptor < 0 && errno == EINTR
+    guard 0...2 ~= descriptor else { return descriptor }
+    let moved = fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
+    let code = errno
+    close(descriptor)
+    if moved < 0, flags & O_EXCL != 0 { remove(path) }
+    errno = code
+    return moved
   }
 
   /// Takes a file away, if it is there.

@@ -22,8 +22,16 @@ public enum InstructionSet: String, Sendable, CaseIterable {
   /// Highway's own name in small letters.
   public static var current: String {
     _ = limit
-    let name = unsafe String(cString: rk_target_name()).lowercased()
-    return name.hasPrefix("avx3") ? "avx512" : name
+    return unsafe name(ofTarget: String(cString: rk_target_name()))
+  }
+
+  /// Highway's name of its code for any processor says nothing of what the compiler made of it.
+  static func name(ofTarget target: String) -> String {
+    if target.hasPrefix("AVX3") { return "avx512" }
+    #if arch(x86_64)
+      if target == "EMU128" { return "sse2" }
+    #endif
+    return target.lowercased()
   }
 
   /// - Throws: `invalidArgument` when the environment names an instruction set that does not exist.

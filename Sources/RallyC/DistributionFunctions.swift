@@ -105,7 +105,7 @@ public func rally_distribution_load(
 
 @c @implementation
 public func rally_distribution_close(_ distribution: OpaquePointer?) {
-  _ = unsafe DistributionHandle.table.remove(distribution)
+  closing { _ = unsafe DistributionHandle.table.remove(distribution) }
 }
 
 private func give(

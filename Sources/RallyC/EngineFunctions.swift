@@ -28,7 +28,7 @@ public func rally_engine_open(
 
 @c @implementation
 public func rally_engine_close(_ engine: OpaquePointer?) {
-  unsafe EngineHandle.table.remove(engine)?.stop()
+  closing { unsafe EngineHandle.table.remove(engine)?.stop() }
 }
 
 // MARK: Requests

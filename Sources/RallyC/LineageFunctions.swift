@@ -49,7 +49,7 @@ public func rally_lineage_matrices(
 
 @c @implementation
 public func rally_lineage_close(_ report: OpaquePointer?) {
-  _ = unsafe LineageHandle.table.remove(report)
+  closing { _ = unsafe LineageHandle.table.remove(report) }
 }
 
 @c @implementation

@@ -80,7 +80,7 @@ public func rally_quantize(
 
 @c @implementation
 public func rally_model_close(_ model: OpaquePointer?) {
-  _ = unsafe ModelHandle.table.remove(model)
+  closing { _ = unsafe ModelHandle.table.remove(model) }
 }
 
 // MARK: What a model is

@@ -18,7 +18,7 @@ public func rally_pool_open(
 
 @c @implementation
 public func rally_pool_close(_ pool: OpaquePointer?) {
-  _ = unsafe poolTable.remove(pool)
+  closing { _ = unsafe poolTable.remove(pool) }
 }
 
 /// The pool of options; nil for none.

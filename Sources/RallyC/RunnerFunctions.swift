@@ -25,7 +25,7 @@ public func rally_runner_open(
 
 @c @implementation
 public func rally_runner_close(_ runner: OpaquePointer?) {
-  unsafe RunnerHandle.table.remove(runner)?.stop()
+  closing { unsafe RunnerHandle.table.remove(runner)?.stop() }
 }
 
 @c @implementation

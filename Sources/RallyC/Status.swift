@@ -10,10 +10,13 @@ private let callByteCount = 1 << 20
 /// Runs one call of the C interface: what it throws becomes its status and fills `error`.
 ///
 /// The call computes in the floating-point state that Rally means, whatever the host's is, and leaves the host's as it was.
-/// Without memory for small things it does not begin.
+/// Without memory for small things it does not begin. Whoever cancels the thread meanwhile finds it after the call.
 func status(
   _ error: UnsafeMutablePointer<rally_error>?, _ body: () throws(RallyError) -> Void
 ) -> rally_status {
+  rh_watch_forks()
+  let cancellation = keepThread()
+  defer { letThreadGo(cancellation) }
   var host = unsafe rh_fp_state()
   unsafe rh_fp_enter(&host)
   defer { unsafe rh_fp_leave(&host) }
@@ -29,6 +32,22 @@ func status(
     return rally_status(rawValue: rally_status.RawValue(failure.code.rawValue))
   }
 }
+
+/// Closes a handle, which may wait for threads: a thread that is cancelled meanwhile ends afterwards.
+func closing(_ body: () -> Void) {
+  let cancellation = keepThread()
+  defer { letThreadGo(cancellation) }
+  body()
+}
+
+/// Makes cancelling the calling thread wait: unwound in the middle of a call, it would leave locks, threads and files behind.
+private func keepThread() -> CInt {
+  var before: CInt = 0
+  unsafe _ = pthread_setcancelstate(CInt(PTHREAD_CANCEL_DISABLE), &before)
+  return before
+}
+
+private func letThreadGo(_ before: CInt) { _ = pthread_setcancelstate(before, nil) }
 
 /// Writes code and message into the part of the struct that the caller has.
 private func report(_ failure: RallyError.Code, _ message: String, to error: UnsafeMutablePointer<rally_error>?) {

@@ -82,7 +82,7 @@ public func rally_decoder_finish(
 
 @c @implementation
 public func rally_decoder_close(_ decoder: OpaquePointer?) {
-  _ = unsafe DecoderHandle.table.remove(decoder)
+  closing { _ = unsafe DecoderHandle.table.remove(decoder) }
 }
 
 // MARK: Conversions

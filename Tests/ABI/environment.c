@@ -1,5 +1,6 @@
 /*
- * What the process around it tells the library: how many threads it starts, what those are, and that it works without /proc. A program
+ * What the process around it tells the library: how many threads it starts, what those are, and that it works without /proc and
+ * without standard streams, and prints nothing whatever the environment says to Swift. A program
  * of its own, with a child for each environment: environment.c RATER FOLDER. Some need the right to mount, and say so where it is missing.
  */
 #define _GNU_SOURCE
@@ -17,7 +18,7 @@
 
 enum { NOT_TRIED = 254, FAILED = 255 };
 
-static const char *rater;
+static const char *program, *rater;
 static char out[4096];
 static int failed;
 
@@ -118,6 +119,47 @@ static int without_proc(void) {
   return unlink(out) ? FAILED : 0;
 }
 
+static int32_t print_progress(void *prints, uint64_t done, uint64_t total) {
+  ++*(int *)prints;
+  printf("%d %%\n", (int)(100 * done / total));
+  fflush(stdout);
+  fprintf(stderr, "still at it\n");
+  return 0;
+}
+
+/* A host that has closed its standard streams and prints all the same, while it writes files: 0 where they are whole. */
+static int without_streams(void) {
+  int prints = 0;
+  for (int stream = 0; stream < 3; stream++) close(stream);
+  rally_quantize_options quantize;
+  rally_quantize_options_init(&quantize, sizeof quantize);
+  quantize.progress = print_progress;
+  quantize.progress_user = &prints;
+  if (rally_quantize(rater, out, &quantize, NULL) || rally_model_validate(out, NULL, NULL) || !prints) return FAILED;
+  rally_prepare_options prepare;
+  rally_prepare_options_init(&prepare, sizeof prepare);
+  prepare.progress = print_progress;
+  prepare.progress_user = &prints;
+  unlink(out);
+  if (rally_model_prepare(rater, out, &prepare, NULL) || rally_model_validate(out, NULL, NULL)) return FAILED;
+  return unlink(out) ? FAILED : 0;
+}
+
+/* What this program says to `quiet`, which loads the library anew under a variable of the environment: 0 for nothing. */
+static int with_words_to_swift(void) {
+  static const char *const variables[] = {"SWIFT_DEBUG_HELP=YES", "SWIFT_DEBUG_NO_SUCH_THING=1", "SWIFT_DETERMINISTIC_HASHING=perhaps",
+                                          "SWIFT_BACKTRACE=enable=yes,color=loud"};
+  for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+    char command[9000], text[200];
+    snprintf(command, sizeof command, "%s '%s' '%s' . quiet 2>&1", variables[i], program, rater);
+    FILE *said = popen(command, "r");
+    const size_t length = said ? fread(text, 1, sizeof text - 1, said) : 0;
+    if (length) fprintf(stderr, "  %s: %.*s\n", variables[i], (int)length, text);
+    if (!said || pclose(said) || length) return FAILED;
+  }
+  return 0;
+}
+
 /* ---- the parent ---- */
 
 static int in_child(int (*work)(void)) {
@@ -140,8 +182,10 @@ static void expect(const char *what, int (*work)(void), int expected) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 3) return 2;
+  if (argc != 3 && argc != 4) return 2;
+  program = argv[0];
   rater = argv[1];
+  if (argc == 4) return count_workers() == FAILED;
   snprintf(out, sizeof out, "%s/environment-out.onnx", argv[2]);
   unsetenv("RALLY_NUM_THREADS");
   cpu_set_t set;
@@ -156,6 +200,8 @@ int main(int argc, char **argv) {
   expect("OMP_NUM_THREADS and its like: as many as without", with_openmp, usual);
   expect("a quota of half a processor: no worker", with_quota, 0);
   expect("without /proc it opens, rates and quantises", without_proc, 0);
+  expect("standard streams that are closed and printed to: files are whole", without_streams, 0);
+  expect("variables that Swift's runtime would speak about: not a word", with_words_to_swift, 0);
   printf("environment: %d FAILED\n", failed);
   return failed != 0;
 }

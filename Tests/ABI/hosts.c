@@ -1,10 +1,12 @@
 /*
  * Hosts that are hard to live in: threads with stacks of 64 KB, a process that forks while its threads compute or make the first
- * call of all, and one that leaves in the middle. A program of its own, with a child for each: hosts.c LANGUAGE-MODEL RATER FOLDER.
+ * call of all, or with an allocator of its own, threads that are cancelled, and a process that leaves in the middle. A program of its own, with a child for each: hosts.c LANGUAGE-MODEL RATER FOLDER.
  * The program itself makes no call, so that each child's is the first of its process.
  */
 #define _GNU_SOURCE
 #include "children.h"
+#include <dirent.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -13,8 +15,9 @@
 #include <time.h>
 
 enum { STACK = 64 << 10, COMPUTING = 4, FORKS = 48, AT_ONCE = 4, LEAVINGS = 32, MOMENTS = 12, ADDITIONS = 100000, SCORES = 64 };
+enum { CANCELLED = 8, FORKING = 6 };
 
-static const char *lm, *rater;
+static const char *lm, *rater, *folder;
 static char out[4096];
 static int32_t tokens[60];
 static const size_t offsets[] = {0, 20, 60};
@@ -240,6 +243,169 @@ static void test_locks_after_forks(void) {
   report(in_child(use_locks_and_fork, NULL) == 0, "threads of a child wait for each other's locks, as those of its parent did");
 }
 
+/* ---- forks of a host with an allocator of its own, whose lock a fork takes ---- */
+
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *block, size_t size);
+extern void *__libc_memalign(size_t alignment, size_t size);
+extern void __libc_free(void *block);
+
+static pthread_mutex_t heap = PTHREAD_MUTEX_INITIALIZER;
+static int heap_has_lock; /* set before there are threads */
+
+static void lock_heap(void) {
+  if (heap_has_lock) pthread_mutex_lock(&heap);
+}
+
+static void unlock_heap(void) {
+  if (heap_has_lock) pthread_mutex_unlock(&heap);
+}
+
+static void *unlocked(void *block) {
+  unlock_heap();
+  return block;
+}
+
+void *malloc(size_t size) { return lock_heap(), unlocked(__libc_malloc(size)); }
+void *calloc(size_t count, size_t size) { return lock_heap(), unlocked(__libc_calloc(count, size)); }
+void *realloc(void *block, size_t size) { return lock_heap(), unlocked(__libc_realloc(block, size)); }
+
+int posix_memalign(void **block, size_t alignment, size_t size) {
+  lock_heap();
+  void *const found = unlocked(__libc_memalign(alignment, size));
+  if (found) *block = found;
+  return found ? 0 : ENOMEM;
+}
+
+void free(void *block) {
+  lock_heap();
+  __libc_free(block);
+  unlock_heap();
+}
+
+/* Its handlers are registered before the first call, and after the library was loaded. */
+static int fork_with_own_heap(const void *moment) {
+  heap_has_lock = 1;
+  if (pthread_atfork(lock_heap, unlock_heap, unlock_heap)) return 99;
+  return fork_during_first_call(moment);
+}
+
+/* The fork may not wait for a thread that waits for the heap. */
+static void test_forks_with_own_heap(void) {
+  int wrong = 0;
+  for (int k = 0; k < MOMENTS && !wrong; k++) wrong += in_child(fork_with_own_heap, &(moment){jobs, k * 1700000L}) != 0;
+  report(!wrong, "forks during the first call of a process with an allocator of its own: neither waits for ever");
+}
+
+static atomic_int has_called;
+
+static void *fork_again_and_again(void *nothing) {
+  while (!atomic_load(&has_called)) {
+    const pid_t child = fork();
+    if (child == 0) _exit(0);
+    int status = -1;
+    if (child > 0 && (waitpid(child, &status, 0) != child || status)) return (void *)1;
+  }
+  return nothing;
+}
+
+static int call_among_forks(const void *nothing) {
+  (void)nothing;
+  pthread_t threads[FORKING];
+  int wrong = 0;
+  for (int i = 0; i < FORKING; i++) wrong += pthread_create(&threads[i], NULL, fork_again_and_again, NULL) != 0;
+  wrong += rate() || text();
+  atomic_store(&has_called, 1);
+  for (int i = 0; i < FORKING; i++) {
+    void *answer = NULL;
+    pthread_join(threads[i], &answer);
+    wrong += answer != NULL;
+  }
+  return wrong;
+}
+
+static void test_calls_among_forks(void) {
+  report(in_child(call_among_forks, NULL) == 0, "threads that do nothing but fork let a call come to its end");
+}
+
+/* ---- threads that are cancelled ---- */
+
+static void *work_until_cancelled(void *argument) {
+  const job *const job = argument;
+  while (job->work() == RALLY_OK) pthread_testcancel();
+  return NULL;
+}
+
+static int files_in(const char *folder) {
+  int count = 0;
+  DIR *files = opendir(folder);
+  while (files && readdir(files)) count++;
+  if (files) closedir(files);
+  return count;
+}
+
+static int cancel_threads(const void *argument) {
+  const job *const job = argument;
+  const int files = files_in(folder), descriptors = files_in("/proc/self/fd");
+  for (int i = 0; i < CANCELLED; i++) {
+    pthread_t thread;
+    void *answer = NULL;
+    if (pthread_create(&thread, NULL, work_until_cancelled, (void *)(intptr_t)job)) return 99;
+    usleep((useconds_t)i * 1700);
+    pthread_cancel(thread);
+    pthread_join(thread, &answer);
+    if (answer != PTHREAD_CANCELED) return 98;
+  }
+  unlink(out);
+  if (files_in(folder) > files || files_in("/proc/self/fd") > descriptors) return 97;
+  const rally_status status = job->work();
+  return status ? (int)status : status_of_child(job->work);
+}
+
+/* What they had taken is given back, locks as well as files: calls of others go on, and so do forks. */
+static void test_cancelled_threads(void) {
+  for (int i = 0; i < JOBS; i++) {
+    char what[120];
+    unlink(out);
+    const int good = in_child(cancel_threads, &jobs[i]) == 0;
+    snprintf(what, sizeof what, "threads that are cancelled leave nothing behind: %s", jobs[i].name);
+    report(good, what);
+  }
+}
+
+static void *wait_for_work(void *engine) {
+  while (rally_engine_wait(engine, 0.05, NULL) != RALLY_INVALID_ARGUMENT) pthread_testcancel();
+  return NULL;
+}
+
+static int cancel_a_waiting_thread(const void *nothing) {
+  (void)nothing;
+  rally_model *model = NULL;
+  rally_engine *engine = NULL;
+  const rally_request request = make_request();
+  rally_status status = rally_model_open(lm, NULL, &model, NULL);
+  if (!status) status = rally_engine_open(model, NULL, &engine, NULL);
+  for (int i = 0; !status && i < CANCELLED; i++) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, wait_for_work, engine)) return 99;
+    usleep((useconds_t)i * 3000);
+    pthread_cancel(thread);
+    pthread_join(thread, NULL);
+    status = rally_engine_submit(engine, &request, NULL, NULL);
+    if (!status) status = rally_engine_run(engine, ignore, NULL, NULL);
+  }
+  rally_engine_close(engine);
+  rally_model_close(model);
+  return (int)status;
+}
+
+static void test_a_cancelled_wait(void) {
+  report(in_child(cancel_a_waiting_thread, NULL) == 0, "a thread that is cancelled while it waits for work keeps no lock");
+}
+
+/* ---- forks while others compute ---- */
+
 static atomic_int closing, computed, events;
 
 static void *compute(void *argument) {
@@ -344,7 +510,8 @@ int main(int argc, char **argv) {
   if (argc != 4) return 2;
   lm = argv[1];
   rater = argv[2];
-  snprintf(out, sizeof out, "%s/hosts-out.onnx", argv[3]);
+  folder = argv[3];
+  snprintf(out, sizeof out, "%s/hosts-out.onnx", folder);
   for (int i = 0; i < 60; i++) tokens[i] = (i * 31 + 7) % 4000;
   expected = mmap(NULL, 2 * sizeof *expected, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (expected == MAP_FAILED || in_child(expect, NULL)) return 2;
@@ -352,6 +519,10 @@ int main(int argc, char **argv) {
   test_leaving();
   test_forks_during_first_calls();
   test_locks_after_forks();
+  test_forks_with_own_heap();
+  test_calls_among_forks();
+  test_cancelled_threads();
+  test_a_cancelled_wait();
   test_fork_storm();
   unlink(out);
   printf("hosts: %d FAILED\n", failed);

@@ -1,7 +1,8 @@
 import CKernels
 import Glibc
-import Kernels
 import Testing
+
+@testable import Kernels
 
 /// Every bound of `RALLY_MAX_CPU_ISA` in a child process: the bound is read once and is global.
 @Suite struct InstructionSetTests {
@@ -15,6 +16,11 @@ import Testing
 
   @Test func avx512() async {
     await #expect(processExitsWith: .success) { try Self.checkKernels(under: .avx512) }
+  }
+
+  @Test(arguments: [("AVX3", "avx512"), ("AVX3_ZEN4", "avx512"), ("AVX2", "avx2"), ("SSE4", "sse4"), ("EMU128", "sse2")])
+  func namesAreThoseOfTheHeader(target: String, name: String) {
+    #expect(InstructionSet.name(ofTarget: target) == name)
   }
 
   static func checkKernels(under limit: InstructionSet) throws {

@@ -49,10 +49,17 @@ bool rh_set_budget(const void *budget);
 
 #pragma mark Forks
 
+/// Begins to look after forks, once for all: with the first call of the host.
+void rh_watch_forks(void);
 /// Until `rh_release_forks`, a fork by another thread waits, so that its child does not find half made what this thread makes for
 /// all. Nests. The functions of the host may not be called in between.
 void rh_hold_forks(void);
 void rh_release_forks(void);
+
+#pragma mark Messages
+
+/// What an error number of the system means, in English; NULL for one that is none. Static string.
+const char *rh_system_message(int code);
 
 #pragma mark Build
 
