@@ -31,15 +31,22 @@ package final class RaterHead {
     try self.init(forward: forward, rater: rater, weights: weights)
   }
 
-  /// What the head sees of a row, after pooling and the final norm, [1, D]. Valid until the next call.
+  /// What the head sees of a row, after pooling and the final norm, [1, D]; with late pooling what its last linear map sees.
+  /// Valid until the next call.
   ///
   /// - Parameters:
   ///   - stream: of the row, [T, D]; overwritten.
   ///   - tokens: its ids, [T].
-  package func pool(_ stream: FloatRows, tokens: ArraySlice<Int32>) -> FloatRows {
+  /// - Throws: `outOfMemory`.
+  package func pool(_ stream: FloatRows, tokens: ArraySlice<Int32>) throws(RallyError) -> FloatRows {
     let norm = forward.weights.finalNorm
     if rater.finalNorm == .tokens { forward.normalize(stream, norm) }
-    let vector = reduce(stream, tokens)
+    var states = stream
+    if rater.pooling == .late {
+      states = forward.workspace.projected(stream.rowCount)
+      try applyHidden(stream, into: states)
+    }
+    let vector = reduce(states, tokens)
     if rater.finalNorm == .pooled { forward.normalize(vector, norm) }
     return vector
   }
@@ -58,18 +65,24 @@ package final class RaterHead {
 
   /// What the last linear map reads, [1, D] or [1, M].
   private func innerState(_ pooled: FloatRows) throws(RallyError) -> FloatRows {
-    guard let projection = weights.hidden, case .mlp(let activation) = rater.head else { return pooled }
+    guard weights.hidden != nil, rater.pooling != .late else { return pooled }
     let inner = hidden.rows(1, width: hidden.count)
-    try forward.project(pooled, projection, into: inner)
-    unsafe activation.apply(inner.base, stride: inner.stride, rows: 1, width: inner.width)
-    forward.normalize(inner, weights.norm)
+    try applyHidden(pooled, into: inner)
     return inner
+  }
+
+  /// The first layer of an MLP head: inner = norm(act(W·states + b)), [n, D] → [n, M].
+  private func applyHidden(_ states: FloatRows, into inner: FloatRows) throws(RallyError) {
+    guard let projection = weights.hidden, case .mlp(let activation) = rater.head else { return }
+    try forward.project(states, projection, into: inner)
+    forward.apply(.activate(activation), to: inner)
+    forward.normalize(inner, weights.norm)
   }
 
   private func reduce(_ stream: FloatRows, _ tokens: ArraySlice<Int32>) -> FloatRows {
     let result = pooled.rows(1, width: stream.width)
     switch rater.pooling {
-    case .mean:
+    case .mean, .late:
       unsafe Rows.mean(
         stream.base, stride: stream.stride, into: result.base, rows: stream.rowCount, width: stream.width)
     case .first:

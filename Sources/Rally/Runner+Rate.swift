@@ -117,7 +117,7 @@ extension Runner {
       var start = 0
       for piece in pieces {
         let rows = start..<start + piece.tokens.count
-        try body(piece.row, head.pool(forward.hidden.rows(rows), tokens: batch.tokens[piece.tokens]), head)
+        try body(piece.row, try head.pool(forward.hidden.rows(rows), tokens: batch.tokens[piece.tokens]), head)
         start = rows.upperBound
       }
     }

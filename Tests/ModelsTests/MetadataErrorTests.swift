@@ -96,7 +96,7 @@ import Testing
     (.expert, "capacity", ["1.0", "1.0,0.5,0.2", "1.0,", "1.0,0", "1.0,1.5", "1.0,x", "nan,1"]),
     (.expert, "aux_router", [""]),
     (.token, "router_func", ["tanh"]),
-    (.rater, "pooling", ["max"]),
+    (.rater, "pooling", ["max", "late"]),
     (.rater, "head", ["linear2"]),
     (.rater, "head_act", ["elu"]),
     (.rater, "final_norm", ["true"]),
@@ -162,6 +162,25 @@ import Testing
     routed["format"] = "2"
     routed[`switch`] = ModelFixture.looped[`switch`]
     #expect(failure(routed.bytes)?.code == .unknownKey)
+  }
+
+  /// It stands between the two layers of a head, as wide as the model.
+  @Test func latePooling() throws {
+    var late = ModelFixture.severalOutputs
+    (late["pooling"], late["pad_token_id"], late["final_norm"]) = ("late", nil, "tokens")
+    #expect(failure(late.bytes)?.code == .invalidShape)
+    for name in ["head.0.weight", "head.0.bias", "head.norm.weight", "head.norm.bias", "head.1.weight"] { late.remove(name) }
+    late.tensors += [
+      TensorFixture("head.0.weight", [4, 4]), TensorFixture("head.0.bias", [4]), TensorFixture("head.norm.weight", [4]),
+      TensorFixture("head.norm.bias", [4]), TensorFixture("head.1.weight", [3, 4]),
+    ]
+    #expect(failure(late.bytes) == nil)
+    for (key, value) in [("final_norm", "pooled"), ("head", "linear"), ("head", "none")] {
+      var wrong = late
+      wrong[key] = value
+      let error = try #require(failure(wrong.bytes))
+      #expect(error.code == .invalidValue && error.subject == "rally." + key, "\(key) = \(value)")
+    }
   }
 
   @Test func exitWithoutThreshold() throws {

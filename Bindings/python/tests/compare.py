@@ -53,3 +53,11 @@ class Graph:
         ids = np.asarray([row], np.int64)
         (score,) = self._session.run(["score"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
         return float(score[0])
+
+    def outputs(self, row: Any, padding: int = 0) -> np.ndarray:
+        """The outputs of one row, [n], with so many tokens that are none after it."""
+        ids = np.asarray([[*row, *[0] * padding]], np.int64)
+        mask = (np.arange(ids.shape[1]) < len(row)).astype(np.int64)[None]
+        name = next(output.name for output in self._session.get_outputs() if output.name in ("logits", "score"))
+        (outputs,) = self._session.run([name], {"input_ids": ids, "attention_mask": mask})
+        return np.atleast_1d(outputs[0])

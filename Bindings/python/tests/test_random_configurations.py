@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from compare import relative_error
+from compare import Graph, relative_error, same_bits
 
 import rally
 from rally.convert import convert
@@ -180,6 +180,9 @@ LANGUAGE_MODELS = (
 )
 
 ENCODERS = (
+    Architecture(
+        "EuroBert", (decoder, with_biases, lambda draw: {"classifier_pooling": draw.choice(["bos", "mean", "late"])})
+    ),
     Architecture("Bert", (encoder,)),
     Architecture("Roberta", (encoder,)),
     Architecture("XLMRoberta", (encoder,)),
@@ -192,16 +195,29 @@ ENCODERS = (
 
 def check(module: torch.nn.Module, folder: Path, classifies: bool) -> None:
     module.save_pretrained(folder / "checkpoint")  # type: ignore[operator]
-    convert(folder / "checkpoint", folder / "model.onnx", quiet=True)
+    path = folder / "model.onnx"
+    convert(folder / "checkpoint", path, quiet=True)
     draw = random.Random(0)
     rows = [[draw.randrange(3, 17) for _ in range(length)] for length in (1, 2, 17, 50)]
-    with rally.Model(folder / "model.onnx", dtype="f32", threads=1) as model:
-        found = list(model.rate_outputs(rows)) if classifies else [row.logits for row in model.forward(rows)]
+    with rally.Model(path, dtype="f32", threads=2) as model:
+        found = numbers(model, rows, classifies)
+        alone = [numbers(model, [row], classifies)[0] for row in rows]
+    assert all(map(same_bits, found, alone))
     exact = module.double()
     with torch.inference_mode():
         expected = [exact(input_ids=torch.tensor([row])).logits[0].numpy() for row in rows]
-    error = relative_error(np.concatenate(found, axis=None), np.concatenate(expected, axis=None))
-    assert error <= TOLERANCE, module.config
+    assert error(found, expected) <= TOLERANCE, module.config
+    graph = Graph(path)
+    drawn = [graph.outputs(row, padding=3) if classifies else graph.forward(row)[0] for row in rows]
+    assert error(found, drawn) <= TOLERANCE, module.config
+
+
+def numbers(model: rally.Model, rows: list[list[int]], classifies: bool) -> list[Any]:
+    return list(model.rate_outputs(rows)) if classifies else [row.logits for row in model.forward(rows)]
+
+
+def error(found: list[Any], expected: list[Any]) -> float:
+    return relative_error(np.concatenate(found, axis=None), np.concatenate(expected, axis=None))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -15,6 +15,8 @@ extension ModelDescription {
       /// The first token.
       case first = "cls"
       case last
+      /// The mean of what the first layer of an MLP head makes of each token.
+      case late
     }
     public enum Head: Sendable, Equatable {
       /// There are no outputs: the pooled states are what the model gives.

@@ -17,6 +17,7 @@ extension ModelDescription.Rater {
       case .mlp: .mlp(try reader.choice("head_act"))
       case .none: .absent
       }
+    if pooling == .late { try Self.checkLatePooling(reader, head, finalNorm) }
     headHasNorm =
       if case .mlp = head, reader.has("head_norm") { try reader.boolean("head_norm") } else { false }
     labels = head == .absent ? [] : try Self.labels(&reader)
@@ -28,6 +29,15 @@ extension ModelDescription.Rater {
     packing = try reader.choice("packing")
     scoreProvenance = try reader.text("score_provenance")
     discardFraction = try reader.optionalDecimal("discard_fraction", "a number in [0, 1)") { $0 >= 0 && $0 < 1 }
+  }
+
+  /// It stands between the layers of an MLP head, so that no norm can follow it.
+  private static func checkLatePooling(
+    _ reader: MetadataReader, _ head: ModelDescription.Rater.Head, _ norm: FinalNorm
+  ) throws(RallyError) {
+    guard reader.format > 1 else { throw reader.invalid("pooling", "mean, cls, last", "late") }
+    guard case .mlp = head else { throw reader.invalid("head", "mlp with pooling late", head == .linear ? "linear" : "none") }
+    guard norm != .pooled else { throw reader.invalid("final_norm", "none or tokens with pooling late", "pooled") }
   }
 
   private static func squash(_ reader: inout MetadataReader) throws(RallyError) -> Squash {

@@ -70,8 +70,9 @@ extension ModelDescription {
     try visitLayers("last", groups.last)
     try visitAll(trailingRequirements)
     guard let rater, case .mlp = rater.head else { return }
-    // The width of the hidden layer is the file's own choice.
-    let inner = try visit(.init(name: "head.0.weight", extents: [nil, hiddenSize]))[0]
+    // The width of the hidden layer is the file's own choice, unless it is pooled.
+    let width = rater.pooling == .late ? hiddenSize : nil
+    let inner = try visit(.init(name: "head.0.weight", extents: [width, hiddenSize]))[0]
     guard inner >= 1, inner <= Bound.feedForward else {
       throw RallyError(
         .invalidShape, "head.0.weight", expected: "1 to \(Bound.feedForward) rows", found: "\(inner)")

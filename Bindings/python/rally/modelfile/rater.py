@@ -55,7 +55,8 @@ class Rater(Description):
     ``labels`` names the outputs; empty for one output without a name. ``score`` says how one number comes of them:
     ``logit``, ``softmax`` or ``sigmoid`` of output ``score_index``, the ``expectation`` of ``score_values`` (0 … n−1
     where empty), or ``none``. Without an index, ``softmax`` and ``sigmoid`` make probabilities and no score. ``head``
-    ``none`` leaves no outputs: the pooled states are what the model gives.
+    ``none`` leaves no outputs: the pooled states are what the model gives. ``pooling`` ``late`` is the mean of what the
+    first layer of an ``mlp`` head makes of each token.
     """
 
     position_buckets: int = 0
@@ -122,7 +123,7 @@ class Rater(Description):
 
     def _uses_newer_values(self) -> bool:
         head = self.head_act if self.head == "mlp" else "tanh"
-        return super()._uses_newer_values() or head not in (*ACTIVATIONS_OF_FORMAT_1, "tanh")
+        return super()._uses_newer_values() or self.pooling == "late" or head not in (*ACTIVATIONS_OF_FORMAT_1, "tanh")
 
     def _newer_metadata(self) -> dict[str, object]:
         pairs = super()._newer_metadata() | self._outputs() | self.reading.metadata()

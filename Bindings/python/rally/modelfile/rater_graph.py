@@ -47,6 +47,8 @@ class RaterGraph:
         with graph.scope("head"):
             if model.final_norm == "tokens":
                 x = self.layers.norm(x, "norm")
+            if model.pooling == "late":
+                x = self._hidden(x)
             pooled = self._pool(x, real)
             if model.final_norm == "pooled":
                 pooled = self.layers.norm(pooled, "norm")
@@ -69,7 +71,7 @@ class RaterGraph:
         if self.model.pooling == "last" and self.model.pad_token_id is not None:
             pad = graph.constant("pad_token", np.array(self.model.pad_token_id, dtype=np.int64))
             real = graph.op("And", real, graph.op("Not", graph.op("Equal", "input_ids", pad)))
-        taken = real if self.model.pooling == "mean" else self._last(real)
+        taken = self._last(real) if self.model.pooling == "last" else real
         axis = graph.constant("axis_1", [1])
         shares = graph.op("Unsqueeze", graph.op("Cast", taken, to=TensorProto.FLOAT), graph.constant("axis_2", [2]))
         total = graph.op("ReduceSum", graph.op("Mul", x, shares), axis, keepdims=0)
@@ -91,13 +93,15 @@ class RaterGraph:
 
     def _head(self, pooled: str) -> str:
         """Return [B, n]."""
-        graph, model = self.graph, self.model
-        if model.head == "linear":
-            return graph.linear(pooled, "head.weight", "head.bias")
-        inner = self.layers.activation(graph.linear(pooled, "head.0.weight", "head.0.bias"), model.head_act)
-        if model.head_norm:
-            inner = self.layers.norm(inner, "head.norm")
-        return graph.linear(inner, "head.1.weight", "head.1.bias")
+        if self.model.head == "linear":
+            return self.graph.linear(pooled, "head.weight", "head.bias")
+        inner = pooled if self.model.pooling == "late" else self._hidden(pooled)
+        return self.graph.linear(inner, "head.1.weight", "head.1.bias")
+
+    def _hidden(self, x: str) -> str:
+        """Return what the first layer of an mlp head makes of states: [..., D] → [..., M]."""
+        inner = self.layers.activation(self.graph.linear(x, "head.0.weight", "head.0.bias"), self.model.head_act)
+        return self.layers.norm(inner, "head.norm") if self.model.head_norm else inner
 
     def _score(self, logits: str) -> None:
         """Write the one number that the outputs [B, n] make."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 from rally.convert.checkpoint import Checkpoint
-from rally.convert.raters import bert, causal, deberta, distilbert, electra, gte, modernbert, roberta
+from rally.convert.raters import bert, causal, deberta, distilbert, electra, eurobert, gte, modernbert, roberta
 from rally.convert.raters.planning import Plan, collect_plan
 from rally.convert.settings import Settings
 from rally.modelfile import AnyTokenizer, ModelFileError, Rater, Tensor
@@ -17,6 +17,7 @@ PLANNERS = {
     "deberta-v2": deberta.plan,
     "distilbert": distilbert.plan,
     "electra": electra.plan,
+    "eurobert": eurobert.plan,
     "gte": gte.plan,
     "modernbert": modernbert.plan,
     "new": gte.plan,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from rally.convert.checkpoint import Checkpoint
 from rally.convert.llama import base_fields
@@ -33,18 +34,28 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
     The last token is the rightmost one that is not ``pad_token_id``; a row's own last token may be that.
     """
     count = output_count(checkpoint, _HEAD)
-    body = Settings({key: value for key, value in config.values.items() if key not in CHOSEN}, config.source)
     pad = config.integer("pad_token_id", -1, minimum=-1, maximum=config.integer("vocab_size") - 1)
-    model = Rater(
+    scoring = score_fields(config) | {"pooling": "last", "head": "linear"} | output_fields(config, count)
+    model = body(config, name, tokenizer, attention="causal", pad_token_id=pad if pad >= 0 else None, **scoring)
+    entries = [*body_entries(model), Entry("head.weight", (count, model.hidden_size), (f"{_HEAD}.weight",))]
+    return Plan(model, entries, {"head.bias": zeros(count)}, unused=("lm_head.weight", *buffers(checkpoint)))
+
+
+def body(config: Settings, name: str, tokenizer: AnyTokenizer | None, **fields: Any) -> Rater:
+    """Return the description of a language model's layers with these fields besides."""
+    layers = Settings({key: value for key, value in config.values.items() if key not in CHOSEN}, config.source)
+    return Rater(
         name=name,
         tokenizer=tokenizer,
         num_block_layers=config.layer_count(),
-        attention="causal",
         final_norm="tokens",
-        pad_token_id=pad if pad >= 0 else None,
-        **base_fields(body),
-        **(score_fields(config) | {"pooling": "last", "head": "linear"} | output_fields(config, count)),
+        **base_fields(layers),
+        **fields,
     )
+
+
+def body_entries(model: Rater) -> list[Entry]:
+    """Return the weights before the head, in the order of ``docs/format.md``."""
     width = model.hidden_size
     entries = [Entry("embed_tokens.weight", (model.vocab_size, width), ("model.embed_tokens.weight",))]
     for index in range(model.num_block_layers):
@@ -52,7 +63,9 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
             Entry(f"block.{index}.{kind}", dims, (f"model.layers.{index}.{kind}",))
             for kind, dims in layer_dims(model, index).items()
         ]
-    entries.append(Entry("norm.weight", (width,), ("model.norm.weight",)))
-    entries.append(Entry("head.weight", (count, width), (f"{_HEAD}.weight",)))
-    unused = ["lm_head.weight", *(key for key in checkpoint.sources if _BUFFER.fullmatch(key))]
-    return Plan(model, entries, {"head.bias": zeros(count)}, unused=tuple(unused))
+    return [*entries, Entry("norm.weight", (width,), ("model.norm.weight",))]
+
+
+def buffers(checkpoint: Checkpoint) -> list[str]:
+    """Return the keys of angles, which the configuration says as well."""
+    return [key for key in checkpoint.sources if _BUFFER.fullmatch(key)]
