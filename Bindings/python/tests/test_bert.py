@@ -139,7 +139,7 @@ def test_old_buffers_and_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({"model_type": "electra"}, "electra"),
+        ({"model_type": "albert"}, "albert"),
         ({"position_embedding_type": "relative_key"}, "relative_key"),
         ({"is_decoder": True}, "is_decoder"),
         ({"hidden_act": "mish"}, "mish"),
