@@ -63,7 +63,8 @@
  *               A thread that is cancelled (pthread_cancel) in a call, callbacks included, finishes the call first.
  *   Arithmetic  Calls compute with exceptions masked, to nearest, subnormal numbers as they are, and leave the floating-point
  *               environment of the calling thread as it was. Callbacks run in that environment.
- *   Callbacks   run on the calling thread, may not call the handle they were given to, and must return normally.
+ *   Callbacks   run on the calling thread, may not call the handle they were given to, and must return normally. A host with
+ *               coroutines may switch to another one in them, on the same thread.
  *   Same bits   The result of a row is bit for bit the same whatever the other rows of the call, their order, how a prompt is
  *               cut into calls, and the number of threads, on one machine and one instruction set.
  */

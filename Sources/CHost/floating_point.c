@@ -68,14 +68,19 @@ void rh_fp_leave(rh_fp_state *host) {
   load(host);
 }
 
-void rh_fp_enter_host(void) {
-  const rh_fp_state *host = innermost();
-  if (host) load(host);
+/* Within a function of the host's no call is in progress: others may begin there and end later than this one, where coroutines of
+ * the host share the thread. */
+rh_fp_state *rh_fp_enter_host(void) {
+  rh_fp_state *call = innermost();
+  if (!call) return NULL;
+  (void)pthread_setspecific(key, NULL);
+  load(call);
+  return call;
 }
 
-void rh_fp_leave_host(void) {
-  rh_fp_state *host = innermost();
-  if (!host) return;
-  save(host);
+void rh_fp_leave_host(rh_fp_state *call) {
+  if (!call) return;
+  save(call);
+  (void)pthread_setspecific(key, call);
   rh_fp_set_default();
 }

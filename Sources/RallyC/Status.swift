@@ -66,10 +66,16 @@ private func report(_ failure: RallyError.Code, _ message: String, to error: Uns
   }
 }
 
-/// Calls a function of the host's in the host's own floating-point state.
+/// Calls a function of the host's in the host's own floating-point state, and with no call in progress on this thread: where the
+/// host has coroutines, other calls begin there and go on after this one.
 func calling<Result>(_ function: () -> Result) -> Result {
-  rh_fp_enter_host()
-  defer { rh_fp_leave_host() }
+  let budget = unsafe rh_budget()
+  _ = unsafe rh_set_budget(nil)
+  let call = unsafe rh_fp_enter_host()
+  defer {
+    unsafe rh_fp_leave_host(call)
+    _ = unsafe rh_set_budget(budget)
+  }
   return function()
 }
 

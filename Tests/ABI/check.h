@@ -91,5 +91,6 @@ void test_engine_states(void);
 void test_engine_threads(void);
 void test_engine_server(void);
 void test_floating_point(void);
+void test_coroutines(void);
 
 #endif

@@ -59,6 +59,7 @@ int main(int argc, char **argv) {
       {"engine threads", test_engine_threads},
       {"engine server", test_engine_server},
       {"floating point", test_floating_point},
+      {"coroutines", test_coroutines},
   };
   if (argc != 3) {
     fprintf(stderr, "usage: %s LANGUAGE-MODEL RATER\n", argv[0]);

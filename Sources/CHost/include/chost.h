@@ -28,10 +28,10 @@ void rh_fp_enter(rh_fp_state *host);
 /// The state as the host had it, flags included.
 void rh_fp_leave(rh_fp_state *host);
 
-/// Around a function of the host's that runs within a call: it finds the host's state, and what it changes stays. Without a call
-/// in progress, nothing.
-void rh_fp_enter_host(void);
-void rh_fp_leave_host(void);
+/// Around a function of the host's that runs within a call: it finds the host's state, and what it changes stays. Answers what the
+/// second one takes; NULL, and nothing happens, without a call in progress.
+rh_fp_state *rh_fp_enter_host(void);
+void rh_fp_leave_host(rh_fp_state *call);
 
 /// Sets the state of computations, for a thread of our own.
 void rh_fp_set_default(void);
