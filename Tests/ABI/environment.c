@@ -147,8 +147,8 @@ static int without_streams(void) {
 
 /* What this program says to `quiet`, which loads the library anew under a variable of the environment: 0 for nothing. */
 static int with_words_to_swift(void) {
-  static const char *const variables[] = {"SWIFT_DEBUG_HELP=YES", "SWIFT_DEBUG_NO_SUCH_THING=1", "SWIFT_DETERMINISTIC_HASHING=perhaps",
-                                          "SWIFT_BACKTRACE=enable=yes,color=loud"};
+  static const char *const variables[] = {"SWIFT_DEBUG_HELP=YES", "SWIFT_DEBUG_NO_SUCH_THING=1",
+                                          "SWIFT_DETERMINISTIC_HASHING=perhaps", "SWIFT_BACKTRACE=enable=yes,color=loud"};
   for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
     char command[9000], text[200];
     snprintf(command, sizeof command, "%s '%s' '%s' . quiet 2>&1", variables[i], program, rater);

@@ -60,6 +60,12 @@ def made(kind: str) -> Any:
     if kind == "roberta":
         config: Any = transformers.RobertaConfig(**SIZES, max_position_embeddings=66, num_labels=1, type_vocab_size=1)
         model: Any = transformers.RobertaForSequenceClassification(config)
+    elif kind == "electra":
+        config = transformers.ElectraConfig(**SIZES, **long, embedding_size=32)
+        model = transformers.ElectraForSequenceClassification(config)
+    elif kind == "eurobert":
+        config = transformers.EuroBertConfig(**SIZES, **long, num_key_value_heads=2)
+        model = transformers.EuroBertForSequenceClassification(config)
     elif kind == "distilbert":
         sizes = {"dim": 32, "n_heads": 4, "hidden_dim": 48, "n_layers": 2, "vocab_size": 96}
         config = transformers.DistilBertConfig(**sizes, max_position_embeddings=64, num_labels=2)
@@ -81,7 +87,16 @@ def made(kind: str) -> Any:
 
 @pytest.mark.parametrize(
     ("kind", "dynamo"),
-    [("roberta", False), ("distilbert", False), ("modernbert", False), ("modernbert", True), ("llama", True)],
+    [
+        ("roberta", False),
+        ("distilbert", False),
+        ("electra", False),
+        ("eurobert", False),
+        ("eurobert", True),
+        ("modernbert", False),
+        ("modernbert", True),
+        ("llama", True),
+    ],
 )
 def test_equals_what_pytorch_exports(kind: str, dynamo: bool, tmp_path: Path) -> None:
     model = made(kind)
