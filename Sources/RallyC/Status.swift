@@ -70,7 +70,7 @@ private func report(_ failure: RallyError.Code, _ message: String, to error: Uns
 /// host has coroutines, other calls begin there and go on after this one.
 func calling<Result>(_ function: () -> Result) -> Result {
   let budget = unsafe rh_budget()
-  _ = unsafe rh_set_budget(nil)
+  _ = rh_set_budget(nil)
   let call = unsafe rh_fp_enter_host()
   defer {
     unsafe rh_fp_leave_host(call)

@@ -1,18 +1,26 @@
 /*
  * What the process around it tells the library: how many threads it starts, what those are, and that it works without /proc and
- * without standard streams, and prints nothing whatever the environment says to Swift. A program
+ * without standard streams, has memory for what it begins, and prints nothing whatever the environment says to Swift. A program
  * of its own, with a child for each environment: environment.c RATER FOLDER. Some need the right to mount, and say so where it is missing.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <rally.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -119,6 +127,33 @@ static int without_proc(void) {
   return unlink(out) ? FAILED : 0;
 }
 
+/* The heap cannot grow, and the system gives nothing else, to whom nothing was said of a limit. */
+static int take_all_memory(void) {
+  struct sock_filter steps[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 1),
+                                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  const struct sock_fprog filter = {sizeof steps / sizeof *steps, steps};
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end = ((uintptr_t)sbrk(0) + page - 1) / page * page;
+  void *const wall = mmap((void *)end, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+  return wall == (void *)end && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter);
+}
+
+/* A system that promises no more than it has: 0 where calls say that there is no memory. */
+static int on_strict_system(void) {
+  static const int32_t tokens[] = {5, 6, 7};
+  static const size_t offsets[] = {0, 3};
+  float score = 0;
+  size_t count = 0;
+  rally_model *model = NULL, *second = NULL;
+  rally_runner *runner = NULL;
+  if (!in_namespace() || !write_file(out, "2\n") || mount(out, "/proc/sys/vm/overcommit_memory", NULL, MS_BIND, NULL)) return NOT_TRIED;
+  if (!open_runner(&model, &runner)) return FAILED;
+  if (!take_all_memory()) return NOT_TRIED;
+  if (rally_rate(runner, tokens, offsets, 1, NULL, &score, NULL) != RALLY_OUT_OF_MEMORY) return FAILED;
+  if (rally_encode(model, "The sea", 7, NULL, NULL, 0, &count, NULL) != RALLY_OUT_OF_MEMORY) return FAILED;
+  return rally_model_open(rater, NULL, &second, NULL) == RALLY_OUT_OF_MEMORY ? 0 : FAILED;
+}
+
 static int32_t print_progress(void *prints, uint64_t done, uint64_t total) {
   ++*(int *)prints;
   printf("%d %%\n", (int)(100 * done / total));
@@ -200,6 +235,8 @@ int main(int argc, char **argv) {
   expect("OMP_NUM_THREADS and its like: as many as without", with_openmp, usual);
   expect("a quota of half a processor: no worker", with_quota, 0);
   expect("without /proc it opens, rates and quantises", without_proc, 0);
+  expect("a system without memory that promises none: calls say so", on_strict_system, 0);
+  unlink(out);
   expect("standard streams that are closed and printed to: files are whole", without_streams, 0);
   expect("variables that Swift's runtime would speak about: not a word", with_words_to_swift, 0);
   printf("environment: %d FAILED\n", failed);
