@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 from compare import relative_error
 from safetensors.numpy import load_file, save_file
+from transformers import EuroBertConfig, EuroBertForSequenceClassification
 
 import rally
 import rally.modelfile
@@ -95,6 +97,44 @@ def test_number_formats_stay_near(case: str, tmp_path: Path) -> None:
             found = model.rate_outputs(rows)
             assert np.array_equal(found[2:3], model.rate_outputs(rows[2:3]))
         assert relative_error(found, expected) <= tolerance, dtype
+
+
+def test_eurobert_of_before_it_came_to_transformers(tmp_path: Path) -> None:
+    """The keys of the code that came with its checkpoints."""
+    torch.manual_seed(3)
+    sizes = {"vocab_size": 96, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 2}
+    heads = {
+        "num_attention_heads": 6,
+        "num_key_value_heads": 2,
+        "pad_token_id": 1,
+        "bos_token_id": 0,
+        "eos_token_id": 1,
+    }
+    rope = {"rope_type": "default", "rope_theta": 250000.0}
+    config = EuroBertConfig(
+        **sizes, **heads, rope_parameters=rope, mask_token_id=2, num_labels=2, classifier_pooling="mean"
+    )
+    original = EuroBertForSequenceClassification(config).eval()
+    for parameter in original.parameters():
+        torch.nn.init.normal_(parameter, 0.0, 0.3)
+    original.save_pretrained(tmp_path / "checkpoint")
+    written = tmp_path / "checkpoint" / "config.json"
+    values = json.loads(written.read_text())
+    del values["rope_parameters"], values["classifier_pooling"], values["head_dim"]
+    values |= {"rope_theta": 250000.0, "rope_scaling": None, "clf_pooling": "mean", "mask_token": "<|mask|>"}
+    values |= {"bos_token": "<|begin_of_text|>", "eos_token": "<|end_of_text|>", "pad_token": "<|end_of_text|>"}
+    values |= {
+        "auto_map": {"AutoConfig": "configuration_eurobert.EuroBertConfig"},
+        "is_decoder": False,
+        "pretraining_tp": 1,
+    }
+    written.write_text(json.dumps(values))
+    convert(tmp_path / "checkpoint", tmp_path / "rater.onnx", quiet=True)
+    rows = [[3, 4, 5], [7] * 20, [9]]
+    with rally.Model(tmp_path / "rater.onnx", threads=1) as model, torch.inference_mode():
+        found = model.rate_outputs(rows)
+        expected = torch.cat([original(input_ids=torch.tensor([row])).logits for row in rows]).numpy()
+    assert relative_error(found, expected) <= TOLERANCE
 
 
 RULES = {

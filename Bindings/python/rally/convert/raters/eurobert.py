@@ -10,7 +10,10 @@ from rally.convert.scoring import score_fields
 from rally.convert.settings import Settings
 from rally.modelfile import AnyTokenizer
 
-#: ``classifier_pooling`` → the format's word for it.
+#: Its name in transformers, and in the code that came with checkpoints before.
+_KEYS = ("classifier_pooling", "clf_pooling")
+
+#: Its values → the format's words for them.
 _POOLINGS = {"bos": "cls", "mean": "mean", "late": "late"}
 
 
@@ -18,9 +21,10 @@ def plan(checkpoint: Checkpoint, config: Settings, name: str, tokenizer: AnyToke
     """Return the plan of Llama's layers that see the whole row, and a head of two layers."""
     count = output_count(checkpoint, "classifier")
     scoring = score_fields(config) | output_fields(config, count)
-    pooling = _POOLINGS[config.choice("classifier_pooling", tuple(_POOLINGS), "late")]
+    key = next((key for key in _KEYS if key in config.values), _KEYS[0])
+    pooling = _POOLINGS[config.choice(key, tuple(_POOLINGS), "late")]
     scoring |= {"pooling": pooling, "head": "mlp", "head_act": "gelu"}
-    own = {"classifier_pooling", "mask_token_id"}
+    own = {*_KEYS, "mask_token_id", "mask_token", "bos_token", "eos_token", "pad_token"}
     llama = {key: value for key, value in config.values.items() if key not in own} | {"model_type": "llama"}
     model = causal.body(Settings(llama, config.source), name, tokenizer, **scoring)
     width = model.hidden_size
