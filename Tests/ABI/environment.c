@@ -131,7 +131,8 @@ static int without_proc(void) {
 static int take_all_memory(void) {
   struct sock_filter steps[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
                                 BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 1),
-                                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+                                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOMEM),
+                                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
   const struct sock_fprog filter = {sizeof steps / sizeof *steps, steps};
   const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end = ((uintptr_t)sbrk(0) + page - 1) / page * page;
   void *const wall = mmap((void *)end, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
@@ -146,7 +147,8 @@ static int on_strict_system(void) {
   size_t count = 0;
   rally_model *model = NULL, *second = NULL;
   rally_runner *runner = NULL;
-  if (!in_namespace() || !write_file(out, "2\n") || mount(out, "/proc/sys/vm/overcommit_memory", NULL, MS_BIND, NULL)) return NOT_TRIED;
+  if (!in_namespace() || !write_file(out, "2\n") || mount(out, "/proc/sys/vm/overcommit_memory", NULL, MS_BIND, NULL))
+    return NOT_TRIED;
   if (!open_runner(&model, &runner)) return FAILED;
   if (!take_all_memory()) return NOT_TRIED;
   if (rally_rate(runner, tokens, offsets, 1, NULL, &score, NULL) != RALLY_OUT_OF_MEMORY) return FAILED;
