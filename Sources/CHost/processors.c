@@ -1,5 +1,4 @@
 #define _GNU_SOURCE
-#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,9 +6,10 @@
 #include "chost.h"
 
 size_t rh_affinity(void) {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  const int count = CPU_COUNT(&set);
+  /* The system refuses a set that is smaller than its own, of at most 8192 processors. */
+  cpu_set_t sets[8192 / CPU_SETSIZE];
+  if (sched_getaffinity(0, sizeof sets, sets) != 0) return 1;
+  const int count = CPU_COUNT_S(sizeof sets, sets);
   return count > 0 ? (size_t)count : 1;
 }
 
@@ -90,5 +90,3 @@ size_t rh_available_processors(void) {
   const size_t quota = group_quota();
   return quota && quota < allowed ? quota : allowed;
 }
-
-void rh_name_thread(const char *name) { (void)pthread_setname_np(pthread_self(), name); }

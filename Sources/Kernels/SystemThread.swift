@@ -1,3 +1,4 @@
+import CHost
 package import Glibc
 
 /// Threads of the system, which Swift's own tasks know nothing of.
@@ -10,7 +11,7 @@ package enum SystemThread {
   /// Starts a thread with every signal blocked.
   ///
   /// - Parameters:
-  ///   - stackByteCount: of its stack.
+  ///   - stackByteCount: of its stack, besides the host's variables of a thread, which lie there as well.
   ///   - isDetached: nothing waits for its end; else the caller joins it.
   ///   - run: what it does; released when the thread ends.
   /// - Returns: nil where the system refuses a thread.
@@ -24,7 +25,7 @@ package enum SystemThread {
     var thread = pthread_t()
     unsafe sigfillset(&all)
     unsafe pthread_attr_init(&attributes)
-    unsafe pthread_attr_setstacksize(&attributes, stackByteCount)
+    unsafe pthread_attr_setstacksize(&attributes, stackByteCount + rh_thread_local_bytes())
     if isDetached { unsafe pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED)) }
     unsafe pthread_sigmask(SIG_SETMASK, &all, &previous)
     let status = unsafe pthread_create(

@@ -75,6 +75,9 @@ size_t rh_available_processors(void);
 /// Processors of the affinity mask alone, at least 1: one call of the system.
 size_t rh_affinity(void);
 
+/// At most what the variables of its own take of a thread's stack, where the host and its libraries have such.
+size_t rh_thread_local_bytes(void);
+
 /// The calling thread's name in the system's tools; at most 15 bytes.
 void rh_name_thread(const char *name);
 
