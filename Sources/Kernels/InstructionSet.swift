@@ -10,10 +10,12 @@ import Glibc
 public enum InstructionSet: String, Sendable, CaseIterable {
   case sse4, avx2, avx512
 
+  /// What the environment asks for, read once: the host may set variables later, while another of its threads is here.
+  private static let wanted: String? = unsafe getenv("RALLY_MAX_CPU_ISA").map { unsafe String(cString: $0) }
+
   /// The bound in force, from the environment; nil when there is none, or none that is understood.
   public static let limit: InstructionSet? = {
-    guard let value = unsafe getenv("RALLY_MAX_CPU_ISA") else { return nil }
-    let limit = InstructionSet(rawValue: unsafe String(cString: value))
+    let limit = wanted.flatMap(InstructionSet.init(rawValue:))
     limit?.restrict()
     return limit
   }()
@@ -36,12 +38,10 @@ public enum InstructionSet: String, Sendable, CaseIterable {
 
   /// - Throws: `invalidArgument` when the environment names an instruction set that does not exist.
   public static func checkEnvironment() throws(RallyError) {
-    guard let value = unsafe getenv("RALLY_MAX_CPU_ISA") else { return }
-    let name = unsafe String(cString: value)
-    guard InstructionSet(rawValue: name) == nil else { return }
+    guard let wanted, InstructionSet(rawValue: wanted) == nil else { return }
     throw RallyError(
       .invalidArgument, "RALLY_MAX_CPU_ISA in the environment", expected: "sse4, avx2 or avx512",
-      found: "'\(name)'")
+      found: "'\(wanted)'")
   }
 
   private func restrict() {

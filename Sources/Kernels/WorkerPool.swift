@@ -60,14 +60,13 @@ public final class WorkerPool: Sendable {
   /// `RALLY_NUM_THREADS` in the environment where it is a number in 1…`threadLimit`; otherwise the processors that this
   /// process may use, by its affinity and the quota of its control group, at most `threadLimit`; 1 when the system does
   /// not say.
-  public static var availableProcessors: Int {
-    if let text = unsafe getenv("RALLY_NUM_THREADS"), let count = unsafe Int(String(cString: text)),
-      1...threadLimit ~= count
-    {
-      return count
-    }
-    return min(rh_available_processors(), threadLimit)
-  }
+  public static var availableProcessors: Int { environmentCount ?? min(rh_available_processors(), threadLimit) }
+
+  /// Read once: `getenv` reads memory that a host frees when another of its threads sets a variable.
+  private static let environmentCount: Int? = {
+    guard let text = unsafe getenv("RALLY_NUM_THREADS"), let count = unsafe Int(String(cString: text)) else { return nil }
+    return 1...threadLimit ~= count ? count : nil
+  }()
 
   /// Calls `body(context, index, worker)` once for every index in `0 ..< count`, on all workers, and returns
   /// when all are done. `worker` is in `0 ..< threadCount`; no two calls of one loop with one worker overlap, so drivers that

@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <rally.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -200,6 +202,32 @@ static int with_words_to_swift(void) {
   return 0;
 }
 
+static void *set_variables(void *done) {
+  char name[40];
+  for (int i = 0; !atomic_load((atomic_int *)done); i = (i + 1) % 30000) {
+    snprintf(name, sizeof name, "VARIABLE_%d", i);
+    setenv(name, "1", 1);
+  }
+  return NULL;
+}
+
+/* After its first call the library looks at no variable, which another thread of the host may be moving: 0 where it lives. */
+static int among_new_variables(void) {
+  rally_model *model = NULL;
+  rally_runner *runner = NULL;
+  pthread_t thread;
+  atomic_int done = 0;
+  int wrong = !open_runner(&model, &runner) || pthread_create(&thread, NULL, set_variables, &done);
+  for (int i = 0; !wrong && i < 3000; i++) {
+    rally_runner_close(runner);
+    wrong = rally_runner_open(model, NULL, &runner, NULL) != RALLY_OK;
+  }
+  for (int i = 0; !wrong && i < 20; i++) wrong = rally_model_validate(rater, NULL, NULL) != RALLY_OK;
+  atomic_store(&done, 1);
+  pthread_join(thread, NULL);
+  return wrong ? FAILED : 0;
+}
+
 /* ---- the parent ---- */
 
 static int in_child(int (*work)(void)) {
@@ -245,6 +273,7 @@ int main(int argc, char **argv) {
   unlink(out);
   expect("standard streams that are closed and printed to: files are whole", without_streams, 0);
   expect("variables that Swift's runtime would speak about: not a word", with_words_to_swift, 0);
+  expect("variables that the host sets in another thread: nothing is read there", among_new_variables, 0);
   printf("environment: %d FAILED\n", failed);
   return failed != 0;
 }
