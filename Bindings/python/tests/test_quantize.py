@@ -12,7 +12,7 @@ import models
 import numpy as np
 import onnx
 import pytest
-from compare import TOLERANCE, Graph, relative_error
+from compare import TOLERANCE, Graph, relative_error, same_bits
 from onnx import TensorProto, helper, numpy_helper
 
 import rally
@@ -72,6 +72,22 @@ def compute(path: Path) -> tuple[np.ndarray, np.ndarray]:
         assert forward.depth.tolist() == depth.tolist()
         assert forward.logits is not None
         return forward.logits, logits
+
+
+@pytest.mark.parametrize("dtype", ["int8", "bf16"])
+@pytest.mark.parametrize("name", SHIPPED)
+def test_opening_makes_what_is_stored(tmp_path: Path, name: str, dtype: str) -> None:
+    """Of a file whose embedding, which opening leaves as it is, has the rounded numbers already."""
+    stored = quantize(EXAMPLES / f"{name}.onnx", tmp_path / "stored.onnx", dtype)
+    widened = quantize(stored, tmp_path / "widened.onnx", "f32")
+    with rally.Model(stored) as one, rally.Model(widened, dtype=dtype) as other:
+        assert one.info.dtype == other.info.dtype == dtype
+        rows = [[5, 6, 7, 8], [9] * 40, [3]]
+        if one.kind == "rater":
+            assert same_bits(one.rate(rows), other.rate(rows))
+        else:
+            pairs = zip(one.forward(rows), other.forward(rows), strict=True)
+            assert all(same_bits(left.logits, right.logits) for left, right in pairs)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "bf16"])
