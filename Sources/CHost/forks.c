@@ -1,6 +1,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "chost.h"
 
@@ -81,7 +82,13 @@ static void before_fork(void) {
 
 static void after_fork(void) { atomic_fetch_sub(&forking, 1); }
 
+/* Forks between the process that loaded the library and this one. */
+static atomic_uint generation;
+
+uint64_t rh_process(void) { return (uint64_t)atomic_load(&generation) << 32 | (uint32_t)getpid(); }
+
 static void after_fork_in_child(void) {
+  atomic_fetch_add(&generation, 1);
   atomic_store(&holding, held_here());
   atomic_store(&kept_off, 0);
   atomic_store(&forking, 0);

@@ -1,5 +1,5 @@
+import CHost
 import Files
-import Glibc
 import Rally
 
 /// The objects behind the opaque pointers that C programs hold.
@@ -10,7 +10,7 @@ import Rally
 final class HandleTable<Object: AnyObject & Sendable>: Sendable {
   private struct Slot {
     var generation: UInt = 0
-    var process: pid_t = 0
+    var process: UInt64 = 0
     var object: Object?
   }
   private struct Slots: ~Copyable {
@@ -38,7 +38,7 @@ final class HandleTable<Object: AnyObject & Sendable>: Sendable {
       guard index < 1 << Self.indexBitCount else { return nil }
       if index == slots.all.count { slots.all.append(Slot()) }
       slots.all[index].generation += 1
-      slots.all[index].process = getpid()
+      slots.all[index].process = rh_process()
       slots.all[index].object = object
       return unsafe OpaquePointer(bitPattern: bits(index, slots.all[index].generation))
     }
@@ -65,7 +65,7 @@ final class HandleTable<Object: AnyObject & Sendable>: Sendable {
       throw RallyError(
         .closed, noun, expected: "an open handle", found: "one that was closed", remedy: "open it again")
     }
-    guard found.process == getpid() else {
+    guard found.process == rh_process() else {
       throw RallyError(
         .forked, noun, expected: "a handle of this process", found: "one of its parent, from before fork()",
         remedy: "open it again in the child")
@@ -80,7 +80,7 @@ final class HandleTable<Object: AnyObject & Sendable>: Sendable {
     return slots.withLock { slots in
       let index = Self.index(bits)
       guard index < slots.all.count, self.bits(index, slots.all[index].generation) == bits,
-        slots.all[index].process == getpid(), let object = slots.all[index].object
+        slots.all[index].process == rh_process(), let object = slots.all[index].object
       else { return nil }
       slots.all[index].object = nil
       slots.free.append(index)

@@ -1,7 +1,8 @@
 /*
  * What the process around it tells the library: how many threads it starts, what those are, and that it works without /proc and
  * without standard streams, has memory for what it begins, and prints nothing whatever the environment says to Swift. A program
- * of its own, with a child for each environment: environment.c RATER FOLDER. Some need the right to mount, and say so where it is missing.
+ * of its own, with a child for each environment: environment.c RATER FOLDER. Some need the right to
+ * mount, and say so where it is missing.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -36,6 +37,17 @@ static char out[4096];
 static int failed;
 
 /* ---- what a child does ---- */
+
+static int in_child(int (*work)(void)) {
+  fflush(NULL);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(600);
+    _exit(work());
+  }
+  int status = -1;
+  return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : FAILED;
+}
 
 static int open_runner(rally_model **model, rally_runner **runner) {
   return !rally_model_open(rater, NULL, model, NULL) && !rally_runner_open(*model, NULL, runner, NULL);
@@ -202,6 +214,27 @@ static int with_words_to_swift(void) {
   return 0;
 }
 
+static rally_runner *first_runner;
+
+static int use_parents_runner(void) {
+  static const int32_t tokens[] = {5, 6, 7};
+  static const size_t offsets[] = {0, 3};
+  float score = 0;
+  const rally_status status = rally_rate(first_runner, tokens, offsets, 1, NULL, &score, NULL);
+  rally_runner_close(first_runner);
+  return (int)status;
+}
+
+/* A process whose number is 1, as that of its parent, which is the first of a namespace, too: what it gets from the handle. */
+static int be_first_again(void) {
+  rally_model *model = NULL;
+  if (getpid() != 1) return FAILED;
+  if (!open_runner(&model, &first_runner)) return FAILED;
+  return unshare(CLONE_NEWPID) ? NOT_TRIED : in_child(use_parents_runner);
+}
+
+static int in_namespaces_of_processes(void) { return unshare(CLONE_NEWPID) ? NOT_TRIED : in_child(be_first_again); }
+
 static void *set_variables(void *done) {
   char name[40];
   for (int i = 0; !atomic_load((atomic_int *)done); i = (i + 1) % 30000) {
@@ -230,20 +263,9 @@ static int among_new_variables(void) {
 
 /* ---- the parent ---- */
 
-static int in_child(int (*work)(void)) {
-  fflush(NULL);
-  const pid_t child = fork();
-  if (child == 0) {
-    alarm(600);
-    _exit(work());
-  }
-  int status = -1;
-  return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : FAILED;
-}
-
 static void expect(const char *what, int (*work)(void), int expected) {
   const int found = in_child(work);
-  if (found == NOT_TRIED) printf("  not tried, this process may not mount: %s\n", what);
+  if (found == NOT_TRIED) printf("  not tried, this process has not the right: %s\n", what);
   else if (found == expected) printf("  %s\n", what);
   else printf("  DOES NOT HOLD: %s; expected %d, found %d\n", what, expected, found);
   failed += found != expected && found != NOT_TRIED;
@@ -273,6 +295,7 @@ int main(int argc, char **argv) {
   unlink(out);
   expect("standard streams that are closed and printed to: files are whole", without_streams, 0);
   expect("variables that Swift's runtime would speak about: not a word", with_words_to_swift, 0);
+  expect("a child with the number of its parent: a handle of the parent says whose it is", in_namespaces_of_processes, RALLY_FORKED);
   expect("variables that the host sets in another thread: nothing is read there", among_new_variables, 0);
   printf("environment: %d FAILED\n", failed);
   return failed != 0;

@@ -51,6 +51,8 @@ bool rh_set_budget(const void *budget);
 
 /// Begins to look after forks, once for all: with the first call of the host.
 void rh_watch_forks(void);
+/// Tells this process from its parent. The number that the system gives does not where each is the first of its namespace.
+uint64_t rh_process(void);
 /// Until `rh_release_forks`, a fork by another thread waits, so that its child does not find half made what this thread makes for
 /// all. Nests. The functions of the host may not be called in between.
 void rh_hold_forks(void);
