@@ -295,7 +295,7 @@ int main(int argc, char **argv) {
   unlink(out);
   expect("standard streams that are closed and printed to: files are whole", without_streams, 0);
   expect("variables that Swift's runtime would speak about: not a word", with_words_to_swift, 0);
-  expect("a child with the number of its parent: a handle of the parent says whose it is", in_namespaces_of_processes, RALLY_FORKED);
+  expect("a child with its parent's number: handles say whose they are", in_namespaces_of_processes, RALLY_FORKED);
   expect("variables that the host sets in another thread: nothing is read there", among_new_variables, 0);
   printf("environment: %d FAILED\n", failed);
   return failed != 0;
