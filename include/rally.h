@@ -239,8 +239,8 @@ typedef struct rally_model_options {
   void *progress_user;
   rally_log_callback log; /* NULL (default): silent */
   void *log_user;
-  const char *cache_folder;   /* NULL (default): none. A folder of prepared files, made where it is missing:
-                               * rally_model_prepare */
+  const char *cache_folder;   /* NULL (default): none. A folder of prepared files, made where it is missing from
+                               * one that is there: rally_model_prepare */
   rally_switch share_weights; /* RALLY_DEFAULT (default) is ON: weights of a prepared file are mapped. OFF: copied into memory */
   const rally_pool *pool;     /* whose threads pack the weights, with threads 0; NULL (default): threads of its own */
   uint64_t max_memory_bytes;  /* of the model with all runners and engines on it; 0 (default): no limit. "Memory" below */
@@ -598,10 +598,10 @@ void rally_run_options_init(rally_run_options *options, size_t size);
  * alone, so all that is said of same bits holds; a long row comes close to the target, a short one less so.
  *
  * Exits (exit_threshold, exit_from, min_depth, kv_policy of rally_run_options and rally_request) belong to looped models, those
- * whose rally_model_info.exit is not RALLY_EXIT_NONE; elsewhere they are RALLY_UNSUPPORTED. A token leaves after the first
- * recursion from min_depth on at which the model's rule says so, at the latest after max_depth. A hazard threshold of 1 or more
- * is never reached, 0 always; a latent difference is never below 0. With RALLY_KV_FULL nothing is saved, and depth says which
- * recursion is read.
+ * whose rally_model_info.exit is not RALLY_EXIT_NONE; elsewhere they are RALLY_UNSUPPORTED where they ask for anything. A token
+ * leaves after the first recursion from min_depth on at which the model's rule says so, at the latest after max_depth, beyond
+ * which min_depth is RALLY_INVALID_ARGUMENT. A hazard threshold of 1 or more is never reached, 0 always; a latent difference is
+ * never below 0. With RALLY_KV_FULL nothing is saved, and depth says which recursion is read.
  */
 
 /*
@@ -984,7 +984,7 @@ typedef struct rally_logits {
 /* Sees, and may change, the logits of all requests of this function and user that draw a token now: a sampler or grammar of your
  * own. rows: [row_count], valid during the callback, which may not change anything but values. Return 0 to go on, anything else
  * to end these requests, with RALLY_FINISH_CANCELLED. A row without a number above -INFINITY ends its request:
- * RALLY_FINISH_STOP, without a token. */
+ * RALLY_FINISH_STOP, without a token; NaN is no number. */
 typedef int32_t (*rally_logits_callback)(void *user, const rally_logits *const *rows, size_t row_count);
 
 /* One sequence to be continued. */
@@ -1041,7 +1041,8 @@ typedef enum rally_finish_reason {
 } rally_finish_reason;
 
 /*
- * One generated token, or (token = -1) the end of a sequence that was cancelled between two tokens.
+ * One generated token, or (token = -1) the end of a sequence between two tokens: cancelled, at its deadline, or with all tokens
+ * forbidden.
  *
  * The texts of a request's events, one after the other, are its text: decoded tokens without the stop string that ended them, and
  * without what follows it in its token. What may still become a stop string, or is not yet a whole character, comes with a later
@@ -1057,7 +1058,7 @@ typedef struct rally_event {
   float logprob;                     /* of the token under the model, before penalties, temperature and cuts; natural logarithm */
   rally_finish_reason finish_reason; /* RALLY_NOT_FINISHED while the sequence goes on */
   int32_t stop_string;               /* index of the stop string that was completed; -1 (default): none */
-  size_t top_count;                  /* as many as top_logprobs asked for */
+  size_t top_count;                  /* as many as top_logprobs asked for, fewer where fewer are not forbidden */
   const int32_t *top_tokens;         /* [top_count] most probable first; valid during the callback */
   const float *top_logprobs;         /* [top_count] */
   const char *text;                  /* [text_length] UTF-8 that is certain by now, not NUL-terminated; valid during the
@@ -1073,7 +1074,7 @@ typedef int32_t (*rally_event_callback)(void *user, const rally_event *event);
 /* Where the tokens go when no callback is wanted, or in addition to one. `stride` is the number of places per request. */
 typedef struct rally_generation {
   size_t struct_size;
-  size_t stride;                                       /* at least the greatest max_tokens */
+  size_t stride;                        /* at least the greatest max_tokens, none of which may be 0 here */
   int32_t *tokens;                      /* [request_count, stride] */
   int32_t *depths;                      /* [request_count, stride], or NULL */
   float *logprobs;                      /* [request_count, stride], or NULL */
@@ -1208,7 +1209,8 @@ rally_status rally_engine_counters(rally_engine *engine, double *values, size_t 
  * Saves what an unfinished request has computed: its tokens, depths, keys and values, with the model's fingerprint and a
  * checksum. The request goes on. data: [capacity] bytes, or NULL with capacity 0 to learn the size. size: bytes needed or
  * written.
- * Errors: RALLY_INVALID_ARGUMENT for an id that is unknown or finished, RALLY_BUFFER_TOO_SMALL. One caller.
+ * Errors: RALLY_INVALID_ARGUMENT for an id that is unknown or finished, or that no step has seen yet; RALLY_BUFFER_TOO_SMALL.
+ * One caller.
  */
 rally_status rally_engine_save(rally_engine *engine, size_t id, void *data, size_t capacity, size_t *size, rally_error *error);
 

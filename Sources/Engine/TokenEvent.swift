@@ -10,13 +10,13 @@ public struct TokenEvent: Sendable {
   public var request: Int
   /// Index among the tokens generated for the request.
   public var index: Int
-  /// nil when the sequence was cancelled between two tokens.
+  /// nil when the sequence ended between two tokens: cancelled, at its deadline, or with all tokens forbidden.
   public var token: Int32?
   /// Recursions that the token this one was predicted from ran through.
   public var depth: Int32
   /// Of the token under the model, before penalties, temperature and cuts.
   public var logProbability: Float
-  /// The most probable tokens, most probable first, as many as were asked for.
+  /// The most probable tokens, most probable first, as many as were asked for and are not forbidden.
   public var topTokens: [TokenProbability] = []
   /// nil while the sequence goes on.
   public var finishReason: FinishReason?

@@ -34,9 +34,9 @@ final class TokenSampler {
     let index = UInt64(sequence.scheduled.generatedCount)
     let scores = unsafe adjust(base, sequence) ?? base
     var token = unsafe sampler.token(from: scores, parameters: request.sampling, index: index)
-    if unsafe scores[token] == -.infinity {
+    if unsafe !(scores[token] > -.infinity) {
       // None is left: the request's own function forbids all, or penalties take all others below all numbers, where a token
-      // that is forbidden is no better: it is never drawn.
+      // that is forbidden is no better: it is never drawn. A NaN counts as forbidden.
       if request.logitsProcessor != nil {
         sequence.pick.isExhausted = true
       } else if !request.logitBias.isEmpty {

@@ -43,7 +43,7 @@ REASONS = {
 # Not frozen: that takes six times as long to make, and an engine makes thousands per second.
 @dataclass(slots=True)
 class Event:
-    """One generated token, or the end of a text that was cancelled between two.
+    """One generated token, or the end of a text between two: cancelled, at its deadline, or with all tokens forbidden.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Event:
     index : int
         Of the token among those generated, from 0.
     token : int
-        -1: none, the text was cancelled.
+        -1: none, the text ended without one.
     text : str or None
         What is certain by now, often nothing: no part of a character, and nothing that may still become a stop string.
         The texts of all events are the text. None where the model has no tokenizer.
@@ -65,7 +65,8 @@ class Event:
     stop_string : str or None
         The stop string that this token completed.
     top_logprobs : list of (int, float)
-        The most probable tokens and their log-probabilities, most probable first, as many as `logprobs` asked for.
+        The most probable tokens and their log-probabilities, most probable first, as many as `logprobs`
+        asked for, fewer where `on_logits` left fewer.
     cut_length : int
         Bytes at the end of the decoded tokens that the text leaves out: the stop string, and what follows it in its
         token.

@@ -44,7 +44,8 @@ class Generation:
     stop_string : str or None
         The stop string that ended the text.
     top_logprobs : list of n lists of (int, float)
-        For each token the most probable ones and their log-probabilities, as many as `logprobs` asked for.
+        For each token the most probable ones and their log-probabilities, as many as `logprobs` asked for, fewer where
+        `on_logits` left fewer.
     cut_length : int
         Bytes at the end of the decoded tokens that the text leaves out: the stop string, and what follows it in its
         token.

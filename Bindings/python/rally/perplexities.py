@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .errors import RallyError, Status
 from .model import Model
-from .rows import Row, Rows, is_integer
+from .rows import Row, Rows, integer, is_integer
 from .run_options import RunOptions
 
 
@@ -39,12 +39,12 @@ def perplexity(
     rows : list of rows
         Documents, as the model encodes them.
     window : int, optional
-        Tokens of a window, at least 2; None: the model's longest row.
+        Tokens of a window, at least 2; None, or more than that: the model's longest row.
     stride : int, optional
         At least 1 and less than the window; None: one less, so that each window scores all that it has but its first token, which
         the window before it scored. A smaller stride is slower and gives a lower, truer number.
     max_windows : int, optional
-        Of one document; None: all.
+        Of one document, at least 1; None: all.
     selection, max_depth, **how
         As in `Model.forward`; `exit_from`, an int or one per document, counts the tokens of each window.
 
@@ -56,15 +56,17 @@ def perplexity(
     Raises
     ------
     RallyError
-        INVALID_ARGUMENT for a stride that leaves out tokens. What `Model.logprobs` raises.
+        INVALID_ARGUMENT for a window, a number of them or a stride outside of that. What `Model.logprobs` raises.
     """
     longest = model.info.max_position_embeddings
-    length = min(window or longest, longest)
-    step = max(length - 1, 1) if stride is None else stride
-    if not 1 <= step < max(length, 2):
+    length = longest if window is None else min(integer("window", window, 2, 2**63 - 1), longest)
+    step = max(length - 1, 1) if stride is None else integer("stride", stride, 1, 2**63 - 1)
+    if step >= max(length, 2):
         raise RallyError(
             Status.INVALID_ARGUMENT, f"stride: expected 1 to {length - 1}, less than a window, found {stride}"
         )
+    if max_windows is not None:
+        max_windows = integer("max_windows", max_windows, 1, 2**63 - 1)
     packed = Rows.pack(rows)
     exit_from = how.get("exit_from")
     starts = None if exit_from is None or is_integer(exit_from) else list(cast("Sequence[int]", exit_from))
@@ -100,5 +102,5 @@ def _starts(count: int, length: int, step: int, limit: int | None) -> list[int]:
     if count < 2:
         return []
     every = 1 + max(0, -(-(count - length) // step))
-    kept = min(every, limit or every)
+    kept = min(every, every if limit is None else limit)
     return [(2 * index + 1) * every // (2 * kept) * step for index in range(kept)]

@@ -65,9 +65,9 @@ class Sampling(TypedDict, total=False):
     on_logits : callable, optional
         One's own sampler or grammar: called with a list of `Logits` before penalties, biases and cuts, at each token of
         all requests of this call, or of the engine, that have this very function. It may change their values in place;
-        a row that forbids every token ends its text with "stop". `logprob` in events is of what it leaves. Runs on the
-        thread that computes, so it must be short, and must not call this model or engine. What it raises ends these
-        texts: `generate` and `stream` raise it, events of an engine carry it.
+        a row that forbids every token ends its text with "stop", and NaN forbids. `logprob` in events is of what it
+        leaves. Runs on the thread that computes, so it must be short, and must not call this model or engine. What it
+        raises ends these texts: `generate` and `stream` raise it, events of an engine carry it.
     """
 
     temperature: float

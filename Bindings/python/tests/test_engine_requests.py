@@ -134,10 +134,21 @@ def test_a_sampler_of_ones_own(engine: rally.Engine, lm: rally.Model) -> None:
     assert first[0].tokens != lm.generate(PROMPTS[0], 3).tokens
 
 
-def test_a_sampler_that_forbids_all(engine: rally.Engine) -> None:
-    engine.submit("a", 5, on_logits=lambda rows: [row.values.fill(-np.inf) for row in rows])
-    (event,) = engine.run()
-    assert (event.token, event.finish_reason) == (-1, FinishReason.STOP)
+@pytest.mark.parametrize("value", [-np.inf, np.nan])
+def test_a_sampler_that_forbids_all(engine: rally.Engine, value: float) -> None:
+    for how in ({}, {"temperature": 1.0, "logit_bias": {3: -np.inf}}):
+        engine.submit("a", 5, on_logits=lambda rows: [row.values.fill(value) for row in rows], **how)
+        (event,) = engine.run()
+        assert (event.token, event.finish_reason) == (-1, FinishReason.STOP)
+
+
+def test_forbidden_tokens_are_not_among_the_most_probable(lm: rally.Model) -> None:
+    def leave_three(rows: list[rally.Logits]) -> None:
+        for row in rows:
+            row.values[3:] = -np.inf
+
+    (top,) = lm.generate("a", 1, logprobs=8, on_logits=leave_three).top_logprobs
+    assert sorted(token for token, _ in top) == [0, 1, 2]
 
 
 def test_a_sampler_that_raises(engine: rally.Engine, lm: rally.Model) -> None:

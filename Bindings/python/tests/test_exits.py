@@ -246,6 +246,15 @@ def test_perplexity_has_the_same_options(folder: Path) -> None:
             rally.perplexity(model, rows, exit_from=[1, 2])
 
 
+def test_perplexity_has_no_windows_that_score_nothing(folder: Path) -> None:
+    rows = models.rows([90])
+    with rally.Model(models.path(folder, "looped"), threads=1) as model:
+        for name, wrong in [("window", 0), ("window", 1), ("window", -3), ("stride", 2.5), ("max_windows", 0)]:
+            with pytest.raises(RallyError, match=f"{name}: expected an integer"):
+                rally.perplexity(model, rows, **{"window": 40, name: wrong})
+        assert np.isfinite(rally.perplexity(model, rows, window=2, max_windows=1)).all()
+
+
 def test_a_prompt_runs_at_full_depth(folder: Path) -> None:
     prompt = models.rows([40])[0]
     with rally.Model(models.path(folder, "looped"), threads=1) as model:

@@ -34,7 +34,7 @@ ProgressCallback = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64)
 # Sees, and may change, the logits of all requests of this function and user that draw a token now: a sampler or grammar
 # of your own. rows: [row_count], valid during the callback, which may not change anything but values. Return 0 to go
 # on, anything else to end these requests, with RALLY_FINISH_CANCELLED. A row without a number above -INFINITY ends its
-# request: RALLY_FINISH_STOP, without a token.
+# request: RALLY_FINISH_STOP, without a token; NaN is no number.
 LogitsCallback = CFUNCTYPE(c_int32, c_void_p, c_void_p, c_size_t)
 
 # Return 0 to go on, 1 to end this sequence, 2 to end all.
@@ -362,7 +362,8 @@ class Request(Structure):
 
 
 class Event(Structure):
-    """One generated token, or (token = -1) the end of a sequence that was cancelled between two tokens.
+    """One generated token, or (token = -1) the end of a sequence between two tokens: cancelled, at its deadline, or
+    with all tokens forbidden.
 
     The texts of a request's events, one after the other, are its text: decoded tokens without the stop string
     that ended them, and without what follows it in its token. What may still become a stop string, or is not yet

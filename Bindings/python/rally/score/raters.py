@@ -118,6 +118,8 @@ class Raters:
                 f"{settings.perplexity}: perplexity needs a language model, found a model of kind {self._lm.kind!r}"
             )
             raise RallyError(Status.WRONG_KIND, message)
+        if self._lm is not None:
+            self._perplexity(Rows.pack([]))  # says now what it would say of the first documents
         self._check_mode()
         self._models = [scorer.model for scorer in self._scorers] + ([] if self._lm is None else [self._lm])
         self.template = self._common_template()

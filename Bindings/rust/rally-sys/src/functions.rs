@@ -720,7 +720,8 @@ extern "C" {
     /// and a checksum. The request goes on. data: \[capacity\] bytes, or NULL with capacity 0 to learn the size. size:
     /// bytes needed or written.
     ///
-    /// Errors: RALLY_INVALID_ARGUMENT for an id that is unknown or finished, RALLY_BUFFER_TOO_SMALL. One caller.
+    /// Errors: RALLY_INVALID_ARGUMENT for an id that is unknown or finished, or that no step has seen yet;
+    /// RALLY_BUFFER_TOO_SMALL. One caller.
     pub fn rally_engine_save(
         engine: *mut rally_engine,
         id: usize,

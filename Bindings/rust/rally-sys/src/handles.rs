@@ -61,7 +61,7 @@ pub type rally_progress_callback = Option<unsafe extern "C" fn(user: *mut c_void
 /// Sees, and may change, the logits of all requests of this function and user that draw a token now: a sampler or
 /// grammar of your own. rows: \[row_count\], valid during the callback, which may not change anything but values. Return
 /// 0 to go on, anything else to end these requests, with RALLY_FINISH_CANCELLED. A row without a number above -INFINITY
-/// ends its request: RALLY_FINISH_STOP, without a token.
+/// ends its request: RALLY_FINISH_STOP, without a token; NaN is no number.
 pub type rally_logits_callback =
     Option<unsafe extern "C" fn(user: *mut c_void, rows: *const *const rally_logits, row_count: usize) -> i32>;
 /// Return 0 to go on, 1 to end this sequence, 2 to end all.

@@ -40,7 +40,8 @@ pub struct rally_model_options {
     pub log: rally_log_callback,
     /// `log_user`.
     pub log_user: *mut c_void,
-    /// NULL (default): none. A folder of prepared files, made where it is missing: rally_model_prepare.
+    /// NULL (default): none. A folder of prepared files, made where it is missing from one that is there:
+    /// rally_model_prepare.
     pub cache_folder: *const c_char,
     /// RALLY_DEFAULT (default) is ON: weights of a prepared file are mapped. OFF: copied into memory.
     pub share_weights: rally_switch,
@@ -496,7 +497,8 @@ pub struct rally_request {
     pub on_logits_user: *mut c_void,
 }
 
-/// One generated token, or (token = -1) the end of a sequence that was cancelled between two tokens.
+/// One generated token, or (token = -1) the end of a sequence between two tokens: cancelled, at its deadline, or with
+/// all tokens forbidden.
 ///
 /// The texts of a request's events, one after the other, are its text: decoded tokens without the stop string that
 /// ended them, and without what follows it in its token. What may still become a stop string, or is not yet a whole
@@ -522,7 +524,7 @@ pub struct rally_event {
     pub finish_reason: rally_finish_reason,
     /// Index of the stop string that was completed; -1 (default): none.
     pub stop_string: i32,
-    /// As many as top_logprobs asked for.
+    /// As many as top_logprobs asked for, fewer where fewer are not forbidden.
     pub top_count: usize,
     /// \[top_count\] most probable first; valid during the callback.
     pub top_tokens: *const i32,
@@ -544,7 +546,7 @@ pub struct rally_event {
 pub struct rally_generation {
     /// `sizeof` the struct, as its init function sets it.
     pub struct_size: usize,
-    /// At least the greatest max_tokens.
+    /// At least the greatest max_tokens, none of which may be 0 here.
     pub stride: usize,
     /// \[request_count, stride\].
     pub tokens: *mut i32,

@@ -34,14 +34,14 @@ impl FinishReason {
     }
 }
 
-/// One generated token, or the end of a sequence that was cancelled between two tokens.
+/// One generated token, or the end of a sequence between two tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// Index of the request, or an engine's number for it.
     pub request: usize,
     /// Of the token among those generated for the request.
     pub index: usize,
-    /// `None`: the sequence was cancelled between two tokens.
+    /// `None`: the sequence ended between two tokens: cancelled, at its deadline, or with all tokens forbidden.
     pub token: Option<i32>,
     /// Recursions that the token this one was predicted from ran through.
     pub depth: i32,
@@ -51,7 +51,7 @@ pub struct Event {
     pub finish_reason: FinishReason,
     /// Index of the stop string that was completed.
     pub stop_string: Option<usize>,
-    /// As many tokens and log-probabilities as `top_logprobs` asked for, most probable first.
+    /// As many tokens and log-probabilities as `top_logprobs` asked for and are not forbidden, most probable first.
     pub top: Vec<(i32, f32)>,
     /// What is certain by now: no part of a character, and nothing that may still become a stop string. Bytes that are no
     /// character are U+FFFD. The texts of a request's events, one after the other, are its text.
