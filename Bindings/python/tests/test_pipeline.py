@@ -99,6 +99,9 @@ REFUSED = {
     "unk outside": (changed("sp_bpe_llama2", "model.unk_token", "<none>"), "unk_token '<none>'"),
     "merge of nothing": (changed("sp_bpe_llama2", "model.merges.0", ["▁", "nothing"]), "merge 0 needs 'nothing'"),
     "charsmap": (changed("unigram", "normalizer.normalizers.0.precompiled_charsmap", "AAAA"), "precompiled_charsmap"),
+    "no whole id": (changed("qwen2", "model.vocab.!", 1.5), "an id that is no whole number"),
+    "endless id": (changed("sp_bpe_llama2", "model.vocab.<unk>", float("inf")), "an id that is no whole number"),
+    "true as an id": (changed("qwen2", "model.vocab.!", True), "an id that is no whole number"),
     "id of an added token": (changed("llama3", "added_tokens.4.id", 5000), "has id 1412, but the file says 5000"),
 }
 

@@ -41,7 +41,7 @@ def find_tokenizer(directory: Path, given: Path | None, config: Settings) -> Any
                 )
             return None
         return read_content(content, _special_sources(directory, config))
-    except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:
         name = (given or directory / "tokenizer.json").name
         raise ModelFileError(f"{name}: not the form of a tokenizer.json ({error!r})") from None
 

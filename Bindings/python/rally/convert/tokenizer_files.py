@@ -163,9 +163,8 @@ def _legacy_tokens(folder: Path) -> list[tuple[str, int]]:
     path = folder / "added_tokens.json"
     if not path.is_file():
         return []
-    return sorted(
-        ((str(text), int(number)) for text, number in Settings.read(path).values.items()), key=lambda pair: pair[1]
-    )
+    numbers = Settings.read(path)
+    return sorted(((text, numbers.integer(text, minimum=0)) for text in numbers.values), key=lambda pair: pair[1])
 
 
 def _special_map(folder: Path) -> dict[str, Any]:

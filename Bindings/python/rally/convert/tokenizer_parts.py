@@ -60,7 +60,7 @@ def numbered(
     says another is refused. ``count`` is that of the model's entries, where one stands twice.
     """
     count = len(known) if count is None else count
-    if any(not isinstance(number, int) or not 0 <= number < 1 << 31 for number in known.values()):
+    if any(type(number) is not int or not 0 <= number < 1 << 31 for number in known.values()):
         raise ModelFileError(f"{content.source}: the vocabulary has an id that is no whole number from 0 on")
     ids, added = dict(known), []
     if len(set(known.values())) != len(known):

@@ -75,7 +75,7 @@ def read_pipeline(content: Settings) -> Pipeline:
         fuse_unk=bool(model.values.get("fuse_unk")),
         ignore_merges=bool(model.values.get("ignore_merges")),
         continuing_subword_prefix=str(model.get("continuing_subword_prefix", "##")),
-        max_input_chars_per_word=int(model.get("max_input_chars_per_word", 100)),
+        max_input_chars_per_word=model.integer("max_input_chars_per_word", 100),
         bos_token_id=first,
         eos_token_id=last,
         add_bos=first is not None,
@@ -128,7 +128,7 @@ def _known(model: Settings) -> dict[str, int]:
     vocab = model.get("vocab", {})
     if isinstance(vocab, list):  # Unigram: of a piece that stands twice the last counts
         return {str(piece): place for place, (piece, _) in enumerate(vocab)}
-    return {str(piece): int(number) for piece, number in dict(vocab).items()}
+    return {str(piece): number for piece, number in dict(vocab).items()}
 
 
 def _unknown(content: Settings, model: Settings, name: str, known: dict[str, int]) -> int | None:
