@@ -563,7 +563,8 @@ void rally_runner_close(rally_runner *runner);
 void rally_runner_cancel(rally_runner *runner);
 
 /*
- * Greatest number of bytes that workspaces and caches take for rows of these lengths, besides the model's own weight_bytes.
+ * Greatest number of bytes that workspaces and caches take for rows of these lengths, besides the model's own weight_bytes: as
+ * max_memory_bytes of such a runner it is enough.
  * row_offsets: [row_count + 1]. new_tokens: tokens generated per row, 0 for rally_run and rally_rate. Any thread.
  */
 rally_status rally_runner_memory(const rally_runner *runner, const size_t *row_offsets, size_t row_count, size_t new_tokens,

@@ -58,7 +58,8 @@ public struct EngineMemory: Sendable {
     let rows = 4 * Int128(options.stepTokenCount) * Int128(Workspace.floatCount(description))
     let tables = Int128(options.sequenceLimit) * Int128(wholeSequence + 16) * Int128(MemoryLayout<Int>.stride)
     let lists = Self.listByteCount(options, threads: threads, blocks: blockCount, recursions: model.info.recursionCount)
-    let workspaces = rows + Int128(Self.positionByteCount(description)) + logits + samplers + lists
+    let positions = RopeTable.byteCount(description, positionCount: description.maximumTokenCount)
+    let workspaces = rows + Int128(positions) + logits + samplers + lists
     guard let workspace = Int(exactly: workspaces), let later = Int(exactly: logits + samplers + tables),
       let cache = Int(exactly: Int128(blockCount) * Int128(blockBytes)), let list = Int(exactly: lists)
     else {
@@ -70,12 +71,6 @@ public struct EngineMemory: Sendable {
     listByteCount = list
     blockByteCount = blockBytes
     slotCount = layout.slotCount
-  }
-
-  /// Cosines and sines of every position, of each kind of layer.
-  private static func positionByteCount(_ description: ModelDescription) -> Int {
-    guard case .rope(let tables) = description.positions else { return 0 }
-    return tables.count * description.maximumTokenCount * description.headWidth * MemoryLayout<Float>.stride
   }
 
   /// What lists reserve, rounded up: 370 bytes for each token on its way, and a number for each recursion that a router tells

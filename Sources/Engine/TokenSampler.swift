@@ -3,7 +3,7 @@ import Kernels
 import Tensors
 
 /// Draws the next tokens of sequences; one per worker.
-final class TokenSampler {
+package final class TokenSampler {
   private var sampler: Sampler
   /// Logits with penalties, [V].
   private let adjusted: FloatStorage
@@ -14,7 +14,7 @@ final class TokenSampler {
     adjusted = try FloatStorage(count: vocabularySize)
   }
 
-  static func byteCount(vocabularySize: Int) -> Int {
+  package static func byteCount(vocabularySize: Int) -> Int {
     Sampler.byteCount(vocabularySize: vocabularySize) + vocabularySize * MemoryLayout<Float>.stride
   }
 

@@ -20,9 +20,11 @@ package final class ForwardPass {
   let workspace: Workspace
   let matMul: MatMul
   /// Of a row of any product.
-  private let rowRoom: MatMul.RowRoom
+  package let rowRoom: MatMul.RowRoom
   package let attentionShape: AttentionShape
   let attentionScratch: WorkerScratch
+  /// Floats of it, for all workers.
+  package var attentionScratchCount: Int { attentionScratch.storage.count }
   var flight = Flight()
   /// How far attention reaches in layers with a sliding window; nil in models without one.
   let window: Int?

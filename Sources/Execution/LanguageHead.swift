@@ -17,6 +17,9 @@ package final class LanguageHead {
   private var logits: FloatStorage
   private var capacity = 0
 
+  /// Floats that it takes when it is opened.
+  package var hiddenFloatCount: Int { hidden.count }
+
   /// - Throws: `outOfMemory`.
   package init(forward: ForwardPass, norm: NormWeights?, projection: Projection) throws(RallyError) {
     self.forward = forward

@@ -13,6 +13,8 @@ package final class RaterHead {
   private let hidden: FloatStorage  // [M], of an MLP head
   private let outputs: FloatStorage  // [n]
 
+  package var floatCount: Int { pooled.count + hidden.count + outputs.count }
+
   /// - Throws: `outOfMemory`.
   package init(
     forward: ForwardPass, rater: ModelDescription.Rater, weights: RaterHeadWeights

@@ -3,7 +3,7 @@ import Tensors
 
 /// Memory for what tasks of attention keep meanwhile, as much for each worker: all kinds of attention have theirs in one.
 struct WorkerScratch {
-  private let storage: FloatStorage
+  let storage: FloatStorage
   private let floatCount: Int
 
   /// - Throws: `outOfMemory`.

@@ -126,7 +126,7 @@ public final class MatMul {
   }
 
   /// What each row takes before it is multiplied.
-  public struct RowRoom {
+  public struct RowRoom: Sendable {
     var byteCount = 0
     var groupCount = 0
 
@@ -143,13 +143,20 @@ public final class MatMul {
         groupCount = max(groupCount, room.groupCount)
       }
     }
+
+    /// Of products of `rowCount` rows, and of the old room for scales while there is a new one.
+    public func totalByteCount(rowCount: Int) -> Int {
+      MatMul.tiledRows(rowCount) * byteCount + MatMul.blockRows * (2 * max(groupCount, 1) + 1) * MemoryLayout<Float>.stride
+    }
   }
+
+  /// Rows that are converted at a time, in whole tiles.
+  private static func tiledRows(_ rowCount: Int) -> Int { (min(rowCount, blockRows) + tileRows - 1) / tileRows * tileRows }
 
   /// Makes room for products of `rowCount` rows.
   /// - Throws: `outOfMemory`.
   public func reserve(rowCount: Int, _ room: RowRoom) throws(RallyError) {
-    let tileCount = (min(rowCount, Self.blockRows) + Self.tileRows - 1) / Self.tileRows
-    let byteCount = tileCount * Self.tileRows * room.byteCount
+    let byteCount = Self.tiledRows(rowCount) * room.byteCount
     if rowStorage.count < byteCount {
       rowStorage = try AlignedStorage(count: 0)
       rowStorage = try AlignedStorage(count: byteCount)

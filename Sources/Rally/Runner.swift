@@ -35,7 +35,9 @@ public final class Runner {
   public var memory: RunnerMemory {
     RunnerMemory(
       description: model.description, layout: forward.layout, pageByteCount: forward.attentionShape.pageByteCount,
-      batchTokenCount: stepTokenCount, threadCount: forward.workers.threadCount, rowMethod: forward.rowMethod)
+      batchTokenCount: stepTokenCount, threadCount: forward.workers.threadCount, rowMethod: forward.rowMethod,
+      rowRoom: forward.rowRoom,
+      openedFloatCount: forward.attentionScratchCount + (head?.hiddenFloatCount ?? 0) + (raterHead?.floatCount ?? 0))
   }
 
   /// 2048 rows keep every product at the arithmetic's ceiling and a 360M model's workspace at 100 MB.

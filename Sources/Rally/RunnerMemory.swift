@@ -1,3 +1,4 @@
+import Engine
 import Execution
 public import Files
 import Kernels
@@ -14,6 +15,9 @@ public struct RunnerMemory: Sendable {
   let threadCount: Int
   /// `ForwardPass.rowMethod`.
   let rowMethod: SelfAttention?
+  let rowRoom: MatMul.RowRoom
+  /// What a runner takes when it is opened.
+  let openedFloatCount: Int
 
   /// Greatest number of bytes for rows of these lengths.
   ///
@@ -32,27 +36,52 @@ public struct RunnerMemory: Sendable {
     for (row, length) in lengths.enumerated() where length > description.maximumTokenCount {
       throw .rowTooLong(row, length, description.maximumTokenCount)
     }
-    let plan = StepPlan(
-      offsets: offsets, stepTokenCount: batchTokenCount, wholeRows: true,
-      order: description.kind == .rater ? StepPlan.longestFirst(offsets) : nil)
+    let plans = self.plans(offsets)
     let isGenerating = newTokens > 0
-    let stepCount = isGenerating ? min(offsets[lengths.count], batchTokenCount) : plan.largestStep
+    let stepCount =
+      isGenerating ? min(offsets[lengths.count], batchTokenCount) : plans.reduce(0) { max($0, $1.largestStep) }
     let blocks =
       isGenerating
       ? lengths.reduce(Int128(0)) { $0 + blockCount(tokens: Int128($1) + Int128(newTokens)) }
-      : Int128(blockCount(plan, offsets: offsets))
+      : Int128(plans.reduce(0) { max($0, blockCount($1, offsets: offsets)) })
     let tileRows = min(max(stepCount, lengths.count), LanguageHead.tileRowCount)
     let headFloats = description.kind == .rater ? 0 : Int128(tileRows) * Int128(description.vocabularySize)
     let longest = lengths.max() ?? 0
+    let positions = min(longest + min(newTokens, description.maximumTokenCount), description.maximumTokenCount)
     let attentionFloats =
       rowMethod?.scratchCount(entries: longest, headWidth: description.headWidth)
       ?? DistanceAttention.floatCount(description, tokenCount: longest)
     let rowFloats = Int128(stepCount) * Int128(Workspace.floatCount(description))
-    let floats = rowFloats + headFloats + Int128(threadCount) * Int128(attentionFloats)
-    guard let bytes = Int(exactly: blocks * Int128(pageByteCount) + floats * Int128(MemoryLayout<Float>.stride)) else {
+    let floats = rowFloats + headFloats + Int128(threadCount) * Int128(attentionFloats) + Int128(openedFloatCount)
+    let tables = RopeTable.byteCount(description, positionCount: positions) + rowRoom.totalByteCount(rowCount: stepCount)
+    let caches = blocks * Int128(pageByteCount + MemoryLayout<Int>.stride) + Int128(stepCount) * Int128(Self.line)
+    let others = isGenerating ? generatingByteCount(sequenceCount: lengths.count) : 0
+    let all = caches + floats * Int128(MemoryLayout<Float>.stride) + Int128(tables) + others + Int128(64 * Self.line)
+    guard let bytes = Int(exactly: all) else {
       throw RallyError(.limitExceeded, "memory", expected: "a number of bytes below 2⁶³", found: "more")
     }
     return bytes
+  }
+
+  /// Storages are no smaller than a line.
+  private static let line = 64
+
+  /// The ways in which calls may cut these rows into steps.
+  private func plans(_ offsets: [Int]) -> [StepPlan] {
+    guard description.kind == .languageModel else {
+      return [
+        StepPlan(
+          offsets: offsets, stepTokenCount: batchTokenCount, wholeRows: true, order: StepPlan.longestFirst(offsets))
+      ]
+    }
+    return [true, false].map { StepPlan(offsets: offsets, stepTokenCount: batchTokenCount, wholeRows: $0) }
+  }
+
+  /// Sampling, and what finds the blocks of sequences.
+  private func generatingByteCount(sequenceCount: Int) -> Int128 {
+    let whole = layout.blockCount(tokenCount: description.maximumTokenCount)
+    return Int128(threadCount) * Int128(TokenSampler.byteCount(vocabularySize: description.vocabularySize))
+      + Int128(sequenceCount) * Int128(whole + 16) * Int128(MemoryLayout<Int>.stride)
   }
 
   /// Blocks of the rows that one step of the plan touches, at most.

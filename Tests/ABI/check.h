@@ -84,6 +84,7 @@ void test_lineage(void);
 void test_exposure(void);
 void test_quantize(void);
 void test_pool(void);
+void test_room(void);
 void test_prepare(void);
 void test_engine(void);
 void test_engine_arguments(void);

@@ -45,6 +45,7 @@ int main(int argc, char **argv) {
       {"quantize", test_quantize},
       {"prepare", test_prepare},
       {"pool", test_pool},
+      {"room", test_room},
       {"documents", test_documents},
       {"stops", test_stop_strings},
       {"identity", test_identity},

@@ -268,7 +268,7 @@ extern "C" {
     /// No effect when none is in progress. Any thread.
     pub fn rally_runner_cancel(runner: *mut rally_runner);
     /// Greatest number of bytes that workspaces and caches take for rows of these lengths, besides the model's own
-    /// weight_bytes.
+    /// weight_bytes: as max_memory_bytes of such a runner it is enough.
     ///
     /// row_offsets: \[row_count + 1\]. new_tokens: tokens generated per row, 0 for rally_run and rally_rate. Any thread.
     pub fn rally_runner_memory(
