@@ -106,8 +106,8 @@ const char *rally_build_info(void);
 const char *rally_abi_layout(void);
 
 /* The instruction set in use: "avx512", "avx2", "sse4" or "sse2"; only x86-64 is tested and released. RALLY_MAX_CPU_ISA in the
- * environment, read when the library first computes, holds it down to sse4 or avx2; with any other value no model opens. Static
- * storage. Any thread. */
+ * environment, read when the library first computes, holds it down to sse4, avx2 or avx512; with any other value no model opens.
+ * Static storage. Any thread. */
 const char *rally_instruction_set(void);
 
 /* ------------------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import Glibc
 ///
 /// Zhu et al. 2025, arXiv 2502.12292, with the exact mean and variance of a permuted trace (Daniels 1944).
 public struct UnitMatch: Sendable, Equatable {
-  /// ρ: mean cosine of the pairs, less that of all units; 1 for equal weights, about 0 for independent ones.
+  /// ρ: mean cosine of the pairs, less that of all units; near 1 for equal weights of many units, about 0 for independent ones.
   public var effect: Double
   /// z: the trace less its mean over all permutations, in its standard deviations; 0 where there is no spread.
   public var deviation: Double

@@ -38,7 +38,8 @@ class Match:
     units, all_units : int
         Units that were compared, of as many as there are.
     rho : float
-        Mean cosine of the pairs, less that of all units: 1 for equal weights, about 0 for independent ones.
+        Mean cosine of the pairs, less that of all units: near 1 for equal weights (by about one part
+        in as many as there are units), about 0 for independent ones.
     z : float
         The same in standard deviations of random pairings.
     p : float

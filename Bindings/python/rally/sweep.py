@@ -290,7 +290,7 @@ def sweep(options: argparse.Namespace) -> tuple[list[Cut], Cut | None]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the sweep; returns the exit status: 0 done, 1 failed, 2 wrong arguments."""
+    """Run the sweep; returns the exit status: 0 done, 1 failed, 2 flags it cannot read."""
     options = parser().parse_args(arguments)
     try:
         cuts, best = sweep(options)

@@ -306,6 +306,11 @@ def test_command(rater_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     out, err = capsys.readouterr()
     assert out.splitlines()[1].startswith(str(tmp_path / "in"))
     assert err.startswith("2 rated · 0 rejected")
+    assert main([*arguments[:2], "--out", str(tmp_path / "none"), "--window", "0"]) == 1
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--windows", "8"])
+    assert ended.value.code == 2 and not (tmp_path / "none").exists()
+    capsys.readouterr()
     assert main([*arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["all"]["documents"] == 2
     assert main([*arguments, "--window", "8"]) == 1

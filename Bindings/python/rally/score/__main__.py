@@ -8,7 +8,7 @@ from .._extras import program
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the scorer; returns the exit status: 0 done, 1 failed or incomplete, 2 wrong arguments, 130 interrupted."""
+    """Runs the scorer; returns the exit status: 0 done, 1 failed or incomplete, 2 flags it cannot read, 130 interrupted."""
     with program("rally.score", "score"):
         from .command import run
     return run(arguments)

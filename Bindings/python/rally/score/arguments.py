@@ -14,8 +14,8 @@ INPUT: .jsonl, .json, .ndjson (an object a line, or an array of objects), .txt (
 anything that fsspec reads.
 
 exit status: 0 all is rated; 1 an error, or rows are missing: files that are damaged, without the column, or of a kind
-that cannot be read (they are named on the terminal, in rejected.jsonl and in the report); 2 wrong arguments;
-130 interrupted. Single rows that hold nothing to rate are named in rejected.jsonl and leave the status 0;
+that cannot be read (they are named on the terminal, in rejected.jsonl and in the report); 2 flags that are unknown or
+do not go together; 130 interrupted. Single rows that hold nothing to rate are named in rejected.jsonl and leave the status 0;
 --max-rejected limits them.
 """
 

@@ -20,8 +20,8 @@ extern "C" {
     /// storage. Any thread.
     pub fn rally_abi_layout() -> *const c_char;
     /// The instruction set in use: "avx512", "avx2", "sse4" or "sse2"; only x86-64 is tested and released.
-    /// RALLY_MAX_CPU_ISA in the environment, read when the library first computes, holds it down to sse4 or avx2; with
-    /// any other value no model opens. Static storage. Any thread.
+    /// RALLY_MAX_CPU_ISA in the environment, read when the library first computes, holds it down to sse4, avx2 or
+    /// avx512; with any other value no model opens. Static storage. Any thread.
     pub fn rally_instruction_set() -> *const c_char;
     /// The name of a status, such as "RALLY_NOT_FINITE"; "RALLY_UNKNOWN_STATUS" for a number that is none. Static
     /// storage. Any thread.
