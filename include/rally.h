@@ -791,7 +791,7 @@ typedef struct rally_label_options {
   size_t struct_size;
   rally_switch squash;  /* RALLY_DEFAULT (default): as in rally_rate_options */
   size_t row_tokens;    /* of packed rows that are rated whole; 0 (default): documents, by the windows below */
-  size_t window_tokens; /* 0 (default): the model's longest row */
+  size_t window_tokens; /* 0 (default): as the file says, or the model's longest row */
   size_t stride_tokens; /* 0 (default): the window */
   size_t max_windows;   /* 0 (default): all */
   const char *more;     /* NULL (default); further `key=value` pairs with one space between, for whatever else parts scores */
@@ -1081,7 +1081,8 @@ typedef struct rally_generation {
   float *logprobs;                      /* [request_count, stride], or NULL */
   size_t *token_counts;                 /* [request_count] */
   rally_finish_reason *finish_reasons;  /* [request_count], or NULL */
-  int32_t *prompt_depths;               /* [sum of token_count], or NULL: recursions each prompt token ran */
+  int32_t *prompt_depths;               /* [sum of token_count], or NULL: recursions each prompt token ran; untouched where a
+                                         * sequence ended before */
   double timeout_seconds;                              /* 0 (default): none */
   int32_t *stop_strings;                /* [request_count], or NULL: index of the stop string that ended each; -1: none */
   size_t *cut_lengths;                  /* [request_count], or NULL: what rally_decode gives for the tokens is longer by so

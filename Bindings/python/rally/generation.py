@@ -40,7 +40,7 @@ class Generation:
     finish_reason : FinishReason
         Compares equal to "stop", "limit", "context_full" or "cancelled".
     prompt_depth : ndarray, shape [P], int32
-        Recursions that each prompt token ran.
+        Recursions that each prompt token ran; 0 where the text ended before.
     stop_string : str or None
         The stop string that ended the text.
     top_logprobs : list of n lists of (int, float)
@@ -113,7 +113,7 @@ def generate(model: TextModel, requests: Requests, timeout: float | None) -> lis
     logprobs = np.empty((count, stride), np.float32)
     token_counts = np.zeros(count, np.uintp)
     finish_reasons = np.zeros(count, np.intc)
-    prompt_depths = np.empty(prompts.tokens.size, np.int32)
+    prompt_depths = np.zeros(prompts.tokens.size, np.int32)
     stops = np.full(count, -1, np.int32)
     cuts = np.zeros(count, np.uintp)
 

@@ -256,6 +256,15 @@ def test_cancel_when_nothing_runs(lm: rally.Model) -> None:
     assert len(lm.generate(PROMPT, max_tokens=3).tokens) == 3
 
 
+def test_a_prompt_that_did_not_run_has_no_depth(lm: rally.Model) -> None:
+    ids = lm.encode(PROMPT) * 10
+    junk = [np.full(len(ids), 7, np.int32) for _ in range(20)]
+    del junk  # what a buffer of this size that nobody fills would hold
+    results = lm.generate([ids, ids], 5, timeout=1e-9)
+    assert all(result.finish_reason == "cancelled" and not result.tokens for result in results)
+    assert all(result.prompt_depth.tolist() == [0] * len(ids) for result in results)
+
+
 def test_timeouts(endless: rally.Model) -> None:
     for timeout in (0.1, 1, 10, 100):  # until it suffices for a token, however slow the machine is
         result = endless.generate(PROMPT, stop_at_eos=False, timeout=timeout)

@@ -337,7 +337,7 @@ pub struct rally_label_options {
     pub squash: rally_switch,
     /// Of packed rows that are rated whole; 0 (default): documents, by the windows below.
     pub row_tokens: usize,
-    /// 0 (default): the model's longest row.
+    /// 0 (default): as the file says, or the model's longest row.
     pub window_tokens: usize,
     /// 0 (default): the window.
     pub stride_tokens: usize,
@@ -558,7 +558,7 @@ pub struct rally_generation {
     pub token_counts: *mut usize,
     /// \[request_count\], or NULL.
     pub finish_reasons: *mut rally_finish_reason,
-    /// \[sum of token_count\], or NULL: recursions each prompt token ran.
+    /// \[sum of token_count\], or NULL: recursions each prompt token ran; untouched where a sequence ended before.
     pub prompt_depths: *mut i32,
     /// 0 (default): none.
     pub timeout_seconds: f64,
