@@ -48,7 +48,8 @@ class Engine(Closing):
     Parameters
     ----------
     model : Model, str or path
-        A language model. One that is opened here, from a path, is closed with the engine.
+        A language model. One that is opened here, from a path, is closed with the engine; another may be closed before
+        it, and only texts can no longer be encoded then.
     **options
         `EngineOptions`.
 
@@ -71,6 +72,7 @@ class Engine(Closing):
         self._owns_model = not isinstance(model, Model)
         self._model = model if isinstance(model, Model) else Model(model)
         self._library = self._model._library
+        self._has_tokenizer = self._model.info.has_tokenizer  # its events come also when the model was closed
         raw = raw_options(self._library, options)
         engine = _library.Handle()
         self._library.call("rally_engine_open", self._model._handle.address, byref(raw), byref(engine))
@@ -344,7 +346,7 @@ class Engine(Closing):
         entry = self._unfinished.get(request_of(copy))
         if entry is None:  # closed meanwhile
             return
-        event = parsed(copy, entry.template.stop_strings, self._model.info.has_tokenizer)
+        event = parsed(copy, entry.template.stop_strings, self._has_tokenizer)
         event.user = entry.user
         if event.finish_reason is not None and entry.template.rule is not None:
             event.error = entry.template.rule.errors.pop(event.request, None)

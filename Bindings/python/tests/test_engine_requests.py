@@ -7,6 +7,7 @@ import gc
 import threading
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -132,6 +133,17 @@ def test_a_sampler_of_ones_own(engine: rally.Engine, lm: rally.Model) -> None:
         PROMPTS, 3, on_logits=lambda rows: [row.values.__setitem__(slice(None), -row.values) for row in rows]
     )
     assert first[0].tokens != lm.generate(PROMPTS[0], 3).tokens
+
+
+def test_an_engine_outlives_its_model(lm_path: Path) -> None:
+    with rally.Model(lm_path, threads=1) as model:
+        wanted = model.generate([5, 6], 4, stop_at_eos=False)
+        engine = rally.Engine(model, threads=1)
+    with engine:
+        engine.submit([5, 6], 4, stop_at_eos=False)
+        assert [event.token for event in engine] == wanted.tokens and not engine.busy
+        with pytest.raises(RallyError, match="already closed"):
+            engine.submit("a text", 4)
 
 
 @pytest.mark.parametrize("value", [-np.inf, np.nan])
