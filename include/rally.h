@@ -211,7 +211,8 @@ typedef enum rally_log_level { RALLY_LOG_DEBUG = 0, RALLY_LOG_INFO = 1, RALLY_LO
 /* One line of text, without a newline; valid during the callback. */
 typedef void (*rally_log_callback)(void *user, rally_log_level level, const char *message);
 
-/* `done` of `total` units of work (bytes while a model opens, tokens while rows run). Return non-zero to cancel. */
+/* `done` of `total` units of work (bytes while a model opens, tokens while rows run). A call of several steps, such as preparing or
+ * opening through a cache_folder, begins again with each. Return non-zero to cancel. */
 typedef int32_t (*rally_progress_callback)(void *user, uint64_t done, uint64_t total);
 
 /* Worker threads that any number of models, runners and engines of a process share, so that many of them do not start as many

@@ -28,7 +28,8 @@ Handle = c_void_p
 # One line of text, without a newline; valid during the callback.
 LogCallback = CFUNCTYPE(None, c_void_p, c_int, c_char_p)
 
-# `done` of `total` units of work (bytes while a model opens, tokens while rows run). Return non-zero to cancel.
+# `done` of `total` units of work (bytes while a model opens, tokens while rows run). A call of several steps, such as
+# preparing or opening through a cache_folder, begins again with each. Return non-zero to cancel.
 ProgressCallback = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_uint64)
 
 # Sees, and may change, the logits of all requests of this function and user that draw a token now: a sampler or grammar

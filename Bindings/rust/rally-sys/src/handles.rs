@@ -56,7 +56,8 @@ pub struct rally_lineage_report {
 /// One line of text, without a newline; valid during the callback.
 pub type rally_log_callback =
     Option<unsafe extern "C" fn(user: *mut c_void, level: rally_log_level, message: *const c_char)>;
-/// `done` of `total` units of work (bytes while a model opens, tokens while rows run). Return non-zero to cancel.
+/// `done` of `total` units of work (bytes while a model opens, tokens while rows run). A call of several steps, such as
+/// preparing or opening through a cache_folder, begins again with each. Return non-zero to cancel.
 pub type rally_progress_callback = Option<unsafe extern "C" fn(user: *mut c_void, done: u64, total: u64) -> i32>;
 /// Sees, and may change, the logits of all requests of this function and user that draw a token now: a sampler or
 /// grammar of your own. rows: \[row_count\], valid during the callback, which may not change anything but values. Return
