@@ -54,7 +54,7 @@ def test_smollm2_keeps_its_perplexity(tmp_path: Path) -> None:
     rally.quantize(exact, tmp_path / "int8.onnx")
     rally.quantize(exact, tmp_path / "calibrated.onnx", calibration_text=TEXT[:30_000])
     plain = perplexity(tmp_path / "int8.onnx", rows)
-    assert perplexity(exact, rows, "int8") == plain, "opening as int8 is what quantize stores"
+    assert perplexity(exact, rows, "int8") == plain, "as quantize stores it: its embedding is on the grid of int8"
     calibrated = perplexity(tmp_path / "calibrated.onnx", rows)
     cached = {kind: perplexity(exact, rows, "f32", kind) for kind in ("bf16", "int8")}
     print(
