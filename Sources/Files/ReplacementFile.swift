@@ -63,13 +63,7 @@ package struct ReplacementFile: ~Copyable {
 
   @unsafe
   package mutating func write(_ bytes: UnsafeRawBufferPointer) throws(RallyError) {
-    var done = 0
-    while done < bytes.count, let base = bytes.baseAddress {
-      let count = Self.withoutSizeSignal { unsafe Glibc.write(descriptor, base + done, bytes.count - done) }
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { throw RallyError(errno: count < 0 ? errno : EIO, writing: path) }
-      done += count
-    }
+    try unsafe put(bytes, at: byteCount)
     byteCount += bytes.count
   }
 
@@ -77,6 +71,11 @@ package struct ReplacementFile: ~Copyable {
   @unsafe
   package func overwrite(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(RallyError) {
     precondition(offset + bytes.count <= byteCount)
+    try unsafe put(bytes, at: offset)
+  }
+
+  @unsafe
+  private func put(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(RallyError) {
     var done = 0
     while done < bytes.count, let base = bytes.baseAddress {
       let count = Self.withoutSizeSignal { unsafe pwrite(descriptor, base + done, bytes.count - done, off_t(offset + done)) }

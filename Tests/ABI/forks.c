@@ -224,7 +224,5 @@ int main(int argc, char **argv) {
   test_forks_with_own_heap();
   test_calls_among_forks();
   test_fork_storm();
-  unlink(out);
-  printf("forks: %d FAILED\n", failed);
-  return failed != 0;
+  return finish("forks");
 }

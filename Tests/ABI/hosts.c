@@ -153,7 +153,5 @@ int main(int argc, char **argv) {
   test_leaving();
   test_cancelled_threads();
   test_a_cancelled_wait();
-  unlink(out);
-  printf("hosts: %d FAILED\n", failed);
-  return failed != 0;
+  return finish("hosts");
 }

@@ -168,4 +168,11 @@ static int has_arguments(int argc, char **argv) {
   return expected != MAP_FAILED && !in_child(expect, NULL);
 }
 
+/* The exit status of a program that has reported all. */
+static int finish(const char *program) {
+  unlink(out);
+  printf("%s: %d FAILED\n", program, failed);
+  return failed != 0;
+}
+
 #endif
